@@ -1,0 +1,54 @@
+# Short recipes only: what they do stands in scripts/. Output of long steps goes to .cache/logs/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Every recipe that needs the tools starts with this; `make setup` makes both files.
+ACTIVATE := . .venv/bin/activate
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make .venv, the container engine and the images ready; a repeat takes seconds
+	@scripts/setup
+
+.PHONY: tools
+tools:
+	@scripts/setup python
+
+.PHONY: demo
+demo: setup ## Show a slow site, cure it, show it again (about 10 minutes)
+	@scripts/sandbox up
+	@$(ACTIVATE) && scripts/demo
+
+.PHONY: demo-down
+demo-down: ## Remove the sandbox of the demo
+	@scripts/sandbox down
+
+.PHONY: lint
+lint: tools ## Run every linter
+	@$(ACTIVATE) && scripts/lint
+
+.PHONY: unit
+unit: tools ## Run the unit and property tests
+	@$(ACTIVATE) && pytest tests/unit
+
+.PHONY: contract
+contract: setup ## Run the contract tests of the miniature edxapp (or of a real LMS, see docs/sandbox.md)
+	@$(ACTIVATE) && pytest tests/contract
+
+.PHONY: molecule
+molecule: setup ## Run every molecule scenario
+	@$(ACTIVATE) && pytest tests/molecule
+
+.PHONY: test
+test: setup lint ## Run everything that CI runs
+	@$(ACTIVATE) && pytest tests
+
+.PHONY: clean
+clean: ## Remove the sandbox, its images and everything that setup made
+	@scripts/sandbox down --images
+	@rm -rf .venv .cache
