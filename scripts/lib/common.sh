@@ -3,11 +3,11 @@
 # Errors are two lines everywhere: the cause, and the remedy.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cache=$root/.cache
+state=$root/.cache
 venv=$root/.venv
 # Read by `.venv/bin/activate` too: what Ansible, Molecule and the container engine need in the environment.
-environment_file=$cache/environment.sh
-export root cache venv environment_file
+environment_file=$state/environment.sh
+export root state venv environment_file
 
 say() { printf '[%3ds] %s\n' "$SECONDS" "$*"; }
 
@@ -28,8 +28,8 @@ digest() {
 quietly() { # name, remedy, command...
   local name=$1 remedy=$2 log
   shift 2
-  log=$cache/logs/$name.log
-  mkdir -p "$cache/logs"
+  log=$state/logs/$name.log
+  mkdir -p "$state/logs"
   if ! "$@" >"$log" 2>&1 </dev/null; then
     tail -n 30 "$log" | cut -c 1-400 >&2
     die "$name failed; the whole output is in .cache/logs/$name.log." "$remedy"

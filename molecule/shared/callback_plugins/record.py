@@ -1,0 +1,66 @@
+"""Write what a playbook run changed, or would change, to a file that tests compare.
+
+Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
+{"playbook": name, "check": bool, "changed": [{"host", "task", "item"}...], "failed": [the same]}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: record
+type: notification
+short_description: Record the changes of a run for comparison
+description: Writes one JSON document a run into the folder named by BLOCK_STRUCTURE_RECORDS; does nothing without it.
+"""
+
+
+class CallbackModule(CallbackBase):
+    """Collects the names of changed and failed tasks."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "record"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: dict[str, Any] = {"playbook": None, "check": None, "changed": [], "failed": []}
+
+    @staticmethod
+    def _entry(result: Any) -> dict[str, str]:
+        return {"host": result._host.get_name(), "task": result._task.get_name().strip()}
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Remember which playbook runs, and how."""
+        self.record["playbook"] = Path(playbook._file_name).stem
+        self.record["check"] = bool(context.CLIARGS.get("check"))
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Keep the tasks that changed something."""
+        if result._result.get("changed"):
+            self.record["changed"].append(self._entry(result))
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Keep the tasks that failed and were not meant to."""
+        if not ignore_errors:
+            self.record["failed"].append(self._entry(result))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Write the record; a run that ends early writes what it has."""
+        folder = os.environ.get("BLOCK_STRUCTURE_RECORDS")
+        if not folder:
+            return
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        mode = "check" if self.record["check"] else "run"
+        name = f"{time.time_ns()}-{self.record['playbook']}-{mode}.json"
+        (target / name).write_text(json.dumps(self.record, indent=1) + "\n")
