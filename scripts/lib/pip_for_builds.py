@@ -1,8 +1,8 @@
 """Print a pip.conf for image builds: the host's own pip configuration, less what a container cannot see.
 
-Addresses of other machines and the time-out are kept; folders, `file:` addresses and certificate paths are dropped (the
-certificates travel as a file of their own). The host's configuration may stand in files and in the environment: pip itself
-is asked for both.
+Addresses of other machines and the time-out are kept; folders, `file:` addresses and certificate paths are dropped
+(the certificates travel as a file of their own). The host's configuration may stand in files and in the environment:
+pip itself is asked for both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write what a playbook run changed, or would change, to a file that tests compare.
 
 Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
-{"playbook": name, "check": bool, "changed": [{"host", "task", "item"}...], "failed": [the same]}.
+{"playbook": name, "check": bool, "changed": [{"host", "task"}...], "failed": [the same], "hosts": [...]}.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Write the record; a run that ends early writes what it has."""
+        self.record["hosts"] = sorted(stats.processed)
         folder = os.environ.get("BLOCK_STRUCTURE_RECORDS")
         if not folder:
             return

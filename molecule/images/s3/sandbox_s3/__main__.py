@@ -1,9 +1,13 @@
-"""Serve S3 with TLS on port 5000 and without on port 5080, with two users and one bucket that belongs to somebody else."""
+"""Serve S3 with TLS on port 5000 and without on port 5080: two users, and one bucket that belongs to somebody else.
+
+Usage: python -m sandbox_s3 ADDRESS
+"""
 
 from __future__ import annotations
 
 import json
 import ssl
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -19,7 +23,7 @@ SOMEBODY_ELSE = "210987654321"
 CERTIFICATE, KEY = "/etc/sandbox/s3.crt", "/etc/sandbox/s3.key"
 
 
-def main() -> None:
+def main(address: str) -> None:
     """Start both servers; the plain one is there to prove that a TLS-only policy refuses it."""
     users = {
         access_key: User(user["name"], user["secret_key"], user["policies"])
@@ -31,12 +35,12 @@ def main() -> None:
     application = Gate(DomainDispatcherApplication(create_backend_app), ACCOUNT, users)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE, KEY)
-    plain = make_server("0.0.0.0", 5080, application, threaded=True, request_handler=MotoRequestHandler)
+    plain = make_server(address, 5080, application, threaded=True, request_handler=MotoRequestHandler)
     Thread(target=plain.serve_forever, daemon=True).start()
     make_server(
-        "0.0.0.0", 5000, application, threaded=True, request_handler=MotoRequestHandler, ssl_context=context
+        address, 5000, application, threaded=True, request_handler=MotoRequestHandler, ssl_context=context
     ).serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

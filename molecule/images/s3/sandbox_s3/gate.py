@@ -1,8 +1,8 @@
 """What stands before moto: signatures, IAM and bucket policies, ownership of buckets, refused ACLs.
 
-moto keeps the buckets and speaks the protocol. Its own authorization knows no condition (a policy that denies plain HTTP
-would deny everything), and answers 404 for a missing object to callers who may not list the bucket. AWS answers 403, which an
-LMS does not take for "not found": so the sandbox has to do the same.
+moto keeps the buckets and speaks the protocol. Its own authorization knows no condition (a policy that denies plain
+HTTP would deny everything), and answers 404 for a missing object to callers who may not list the bucket. AWS answers
+403, which an LMS does not take for "not found": so the sandbox has to do the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is answered by the gate: HTTP status, S3 error code and message."""
 
     def __init__(self, status: str, code: str, message: str) -> None:
@@ -70,9 +70,9 @@ class User:
     policies: list[dict[str, Any]]
 
 
-def denied() -> Refused:
+def denied() -> RefusedError:
     """AWS's answer to whoever may not."""
-    return Refused("403 FORBIDDEN", "AccessDenied", "Access Denied")
+    return RefusedError("403 FORBIDDEN", "AccessDenied", "Access Denied")
 
 
 class Gate:
@@ -84,14 +84,14 @@ class Gate:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             self.check(environ)
-        except Refused as refused:
+        except RefusedError as refused:
             return self.answer(refused, environ, start_response)
         # moto would derive the account from the key; here all users belong to one.
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account
         return self.application(environ, start_response)
 
     @staticmethod
-    def answer(refused: Refused, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def answer(refused: RefusedError, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as S3 does: an XML document, or nothing to a HEAD."""
         # A client that is still sending would see a broken connection in place of the answer.
         chunked = environ.get("wsgi.input_terminated", False)
@@ -104,7 +104,7 @@ class Gate:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def check(self, environ: Environ) -> None:
-        """Raise Refused unless the request may pass."""
+        """Raise RefusedError unless the request may pass."""
         method = environ["REQUEST_METHOD"]
         user = self.authenticate(environ)
         path, _, query_text = environ["REQUEST_URI"].partition("?")
@@ -154,29 +154,29 @@ class Gate:
         return user and f"arn:aws:iam::{self.account}:user/{user.name}"
 
     def authenticate(self, environ: Environ) -> User | None:
-        """Return the user who signed the request; None if nobody did. Raises Refused for a wrong key or signature."""
+        """Return who signed the request, None if nobody did. Raises RefusedError for a wrong key or signature."""
         headers = EnvironHeaders(environ)
         authorization = headers.get("Authorization")
         if authorization is None:
             return None
         signed = signature.parse(authorization)
         if signed is None or signed.service != "s3":
-            raise Refused(
+            raise RefusedError(
                 "400 BAD REQUEST", "InvalidRequest", "The sandbox takes AWS4-HMAC-SHA256 signatures for S3 only."
             )
         user = self.users.get(signed.access_key)
         if user is None:
-            raise Refused(
+            raise RefusedError(
                 "403 FORBIDDEN",
                 "InvalidAccessKeyId",
                 "The AWS Access Key Id you provided does not exist in our records.",
             )
         url = f"{environ['wsgi.url_scheme']}://{headers['Host']}{environ['REQUEST_URI']}"
         if not signature.is_valid(signed, user.secret_key, environ["REQUEST_METHOD"], url, headers):
-            raise Refused(
+            raise RefusedError(
                 "403 FORBIDDEN",
                 "SignatureDoesNotMatch",
-                "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+                "The request signature we calculated does not match the signature you provided.",
             )
         return user
 
@@ -215,7 +215,7 @@ class Gate:
             and bucket.ownership_rule
             and "BucketOwnerEnforced" in str(bucket.ownership_rule)
         ):
-            raise Refused("400 BAD REQUEST", "AccessControlListNotSupported", "The bucket does not allow ACLs")
+            raise RefusedError("400 BAD REQUEST", "AccessControlListNotSupported", "The bucket does not allow ACLs")
 
     @staticmethod
     def is_public(bucket: Any, key: str, method: str) -> bool:
@@ -227,13 +227,13 @@ class Gate:
         )
 
     def authorize(self, user: User | None, bucket: Any, request: Request, *, public: bool = False) -> None:
-        """Raise Refused unless some policy, or the object's ACL, allows the request and none denies it."""
+        """Raise RefusedError unless some policy, or the object's ACL, allows the request and none denies it."""
         bucket_policies = [json.loads(bucket.policy)] if bucket is not None and bucket.policy else []
         try:
             by_bucket = decide(bucket_policies, request)
             by_user = decide(user.policies, request) if user else None
         except PolicyError as error:
-            raise Refused(
+            raise RefusedError(
                 "501 NOT IMPLEMENTED", "NotImplemented", f"The sandbox cannot evaluate the policy's {error}."
             ) from error
         if False in (by_bucket, by_user) or not (by_bucket or by_user or public):

@@ -1,6 +1,6 @@
 """What IAM and bucket policies say about a request: the part of the language that this project writes.
 
-A policy with an operator or a condition key outside of that part is refused with an error, never taken as a yes or a no.
+A policy with an element or operator outside of that part is refused with an error, never taken as a yes or a no.
 Source of the rules: AWS IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements".
 """
 

@@ -1,0 +1,232 @@
+"""What the Molecule tests share: the hosts of the sandbox, and plain questions to the systems that run on them.
+
+A test asks the running system, never the file that the role wrote. When a test fails, the journal of each host is
+added to the report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
+NAME = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
+HOSTS = ("lms1", "cache1", "s3")
+
+# The documentation keys of AWS; molecule/images/s3/sandbox_s3/users.json gives them their rights.
+OPERATOR = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+LMS_USER = ("AKIAI44QH8DHBEXAMPLE", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
+
+S3_CALL = """
+import json, sys, boto3, botocore
+from botocore.config import Config
+request = json.load(sys.stdin)
+keys = request["keys"]
+client = boto3.client(
+    "s3", endpoint_url=request["endpoint"], region_name="us-east-1", verify="/etc/ssl/certs/ca-certificates.crt",
+    aws_access_key_id=keys and keys[0], aws_secret_access_key=keys and keys[1],
+    config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1},
+                  signature_version="s3v4" if keys else botocore.UNSIGNED),
+)
+try:
+    answer = getattr(client, request["operation"])(**request["arguments"])
+    answer.pop("ResponseMetadata")
+    if "Body" in answer:
+        answer["Body"] = answer["Body"].read().decode("latin-1")
+except botocore.exceptions.ClientError as error:
+    answer = {"code": error.response["Error"]["Code"], "status": error.response["ResponseMetadata"]["HTTPStatusCode"]}
+print(json.dumps(answer, default=str))
+"""
+
+MEMCACHED_CALL = """
+import socket, sys
+connection = socket.create_connection(("127.0.0.1", 11211), 5)
+connection.sendall(sys.argv[1].encode() + b"\\r\\n")
+answer = b""
+while not answer.endswith(b"END\\r\\n"):
+    answer += connection.recv(65536)
+sys.stdout.write(answer.decode())
+"""
+
+
+def connect(name: str) -> Host:
+    """Return the host of the sandbox that the inventory calls by this name."""
+    return testinfra.get_host(f"{ENGINE}://{NAME}-{name}")
+
+
+@pytest.fixture(scope="session")
+def lms() -> Host:
+    """The host of LMS, Studio and their workers."""
+    return connect("lms1")
+
+
+@pytest.fixture(scope="session")
+def cache() -> Host:
+    """The memcached host."""
+    return connect("cache1")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Host:
+    """The S3 host."""
+    return connect("s3")
+
+
+@dataclass(frozen=True)
+class Memcached:
+    """The running memcached, asked over its own protocol."""
+
+    host: Host
+
+    def stats(self, section: str = "") -> dict[str, str]:
+        """Return one section of its statistics ("" or "settings", "items", ...) by name."""
+        text = self.host.check_output("python3 -c %s %s", MEMCACHED_CALL, f"stats {section}".strip())
+        return dict(line.split(maxsplit=2)[1:] for line in text.splitlines() if line.startswith("STAT"))
+
+
+@pytest.fixture(scope="session")
+def memcached(cache: Host) -> Memcached:
+    """The running memcached of cache1."""
+    return Memcached(cache)
+
+
+@dataclass(frozen=True)
+class S3:
+    """The running S3 API, asked from the host that a caller would ask from."""
+
+    host: Host
+
+    def call(
+        self,
+        operation: str,
+        *,
+        keys: tuple[str, str] | None = OPERATOR,
+        endpoint: str = "https://s3:5000",
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Return the answer to a boto3 S3 operation, or {"code", "status"} if S3 refuses it.
+
+        `keys` None asks anonymously.
+        """
+        request = {"operation": operation, "keys": keys, "endpoint": endpoint, "arguments": arguments}
+        program = f"printf %s {shlex.quote(json.dumps(request))} | /opt/s3/venv/bin/python -c {shlex.quote(S3_CALL)}"
+        answer: dict[str, Any] = json.loads(self.host.check_output(program))
+        return answer
+
+
+@pytest.fixture(scope="session")
+def s3_api(s3: Host) -> S3:
+    """The S3 API of the sandbox."""
+    return S3(s3)
+
+
+@dataclass(frozen=True)
+class Boots:
+    """How often the platform's manage.py was started: each start adds a line to its own log."""
+
+    host: Host
+
+    def count(self) -> int:
+        """Return the number of starts since the host was made."""
+        return int(self.host.check_output("wc --lines < /edx/var/log/edxapp/boots.log"))
+
+
+@pytest.fixture(scope="session")
+def boots(lms: Host) -> Boots:
+    """The counter of LMS boots of lms1."""
+    return Boots(lms)
+
+
+@dataclass
+class Playbook:
+    """The result of one `ansible-playbook`: exit code, output, and the changes that the record plugin wrote down."""
+
+    exit_code: int
+    output: str
+    changed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+
+class Playbooks:
+    """Runs playbooks of the repository on the sandbox, as an operator would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, playbook: str, *arguments: str) -> Playbook:
+        """Run playbooks/<playbook>.yml with further arguments of ansible-playbook; never raises for a failed play."""
+        records = self.folder / f"{len(list(self.folder.iterdir()))}-{playbook}"
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/shared/callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_NOCOLOR": "1",
+            "BLOCK_STRUCTURE_RECORDS": str(records),
+        }
+        environment.pop("ANSIBLE_FORCE_COLOR", None)
+        ended = subprocess.run(
+            ["ansible-playbook", f"playbooks/{playbook}.yml", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        result = Playbook(ended.returncode, ended.stdout)
+        for path in sorted(records.glob("*.json")):
+            record = json.loads(path.read_text())
+            result.changed += record["changed"]
+            result.failed += record["failed"]
+        return result
+
+
+@pytest.fixture(scope="session")
+def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
+    """The playbooks of the repository, run on the sandbox."""
+    return Playbooks(tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="session")
+def records() -> list[dict[str, Any]]:
+    """What this scenario's steps changed, in their order, as far as they have run (see callback_plugins/record.py)."""
+    folder = Path(os.environ.get("BLOCK_STRUCTURE_RECORDS", ROOT / ".cache/molecule/none"))
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*-converge-*.json"))]
+
+
+def journals() -> Iterator[tuple[str, str]]:
+    """Yield the ends of the logs that tell why a host does not do what a test expects."""
+    commands = {
+        "lms1": "journalctl --no-pager --lines 20; tail -n 15 /edx/var/log/*/*.log /var/log/supervisor/*.log",
+        "cache1": "journalctl --no-pager --lines 20",
+        "s3": "journalctl --no-pager --unit sandbox-s3 --lines 40",
+    }
+    for name in HOSTS:
+        yield name, connect(name).run(f"{commands[name]} 2>&1 | cut -c 1-300").stdout
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the journals of all hosts to the first failure of a run."""
+    report = yield
+    if report.when == "call" and report.failed and not item.session.stash.get(SHOWN, False):
+        item.session.stash[SHOWN] = True
+        for name, text in journals():
+            report.sections.append((f"end of the logs of {name}", text))
+    return report
+
+
+SHOWN = pytest.StashKey[bool]()

@@ -1,0 +1,79 @@
+"""The site before the cure: stock services, and slow for the stock reasons."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from testinfra.host import Host
+
+BUCKET = "example-block-structures"
+
+
+@pytest.mark.parametrize(
+    ("host_name", "service"),
+    [
+        ("lms", "mariadb"),
+        ("lms", "redis-server"),
+        ("lms", "supervisor"),
+        ("cache", "memcached"),
+        ("s3", "sandbox-s3"),
+    ],
+)
+def test_service_runs_and_starts_at_boot(host_name: str, service: str, request: pytest.FixtureRequest) -> None:
+    host: Host = request.getfixturevalue(host_name)
+    assert host.service(service).is_running
+    assert host.service(service).is_enabled
+
+
+def test_memcached_runs_with_the_flags_of_the_distribution(memcached) -> None:
+    settings = memcached.stats("settings")
+    assert settings["maxbytes"] == str(64 * 1024 * 1024)
+    assert settings["item_size_max"] == str(1024 * 1024)
+
+
+def test_hosts_find_each_other_by_name(lms: Host) -> None:
+    for host, port in (("cache1", 11211), ("s3", 5000)):
+        assert lms.addr(host).port(port).is_reachable
+
+
+def test_s3_certificate_is_trusted_by_the_lms_host(lms: Host) -> None:
+    answer = lms.run("curl --silent --show-error --output /dev/null --write-out '%{http_code}' https://s3:5000/")
+    assert (answer.rc, answer.stdout) == (0, "403"), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        (None, "AccessDenied"),
+        (("AKIAI44QH8DHBEXAMPLE", "not-the-secret-of-this-key"), "SignatureDoesNotMatch"),
+        (("AKIAXXXXXXXXXEXAMPLE", "not-the-secret-of-this-key"), "InvalidAccessKeyId"),
+        (("AKIAI44QH8DHBEXAMPLE", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"), "AccessDenied"),
+    ],
+    ids=["anonymous", "wrong secret", "unknown key", "LMS user"],
+)
+def test_s3_lets_only_the_operator_list_buckets(s3_api, keys, code: str) -> None:
+    assert s3_api.call("list_buckets", keys=keys) == {"code": code, "status": 403}
+    assert "Buckets" in s3_api.call("list_buckets")
+
+
+def test_s3_has_no_bucket_of_ours_yet_and_one_of_somebody_else(s3_api) -> None:
+    assert s3_api.call("head_bucket", Bucket=BUCKET)["status"] == 404
+    assert s3_api.call("head_bucket", Bucket="example-taken")["status"] == 403
+    assert s3_api.call("create_bucket", Bucket="example-taken")["code"] == "BucketAlreadyExists"
+
+
+@pytest.mark.parametrize("port", [8000, 8010], ids=["LMS", "Studio"])
+def test_platform_answers_its_heartbeat(lms: Host, port: int) -> None:
+    answer = lms.run(f"curl --silent --output /dev/null --write-out '%{{http_code}}' http://127.0.0.1:{port}/heartbeat")
+    assert answer.stdout == "200"
+
+
+@pytest.mark.parametrize("name", ["lms", "studio"])
+def test_settings_name_no_storage_for_block_structures(lms: Host, name: str) -> None:
+    settings = yaml.safe_load(lms.file(f"/edx/etc/{name}.yml").content_string)
+    assert "STORAGE_CLASS" not in (settings.get("BLOCK_STRUCTURES_SETTINGS") or {})
+
+
+def test_cache_of_the_platform_is_the_memcached_host(lms: Host) -> None:
+    settings = yaml.safe_load(lms.file("/edx/etc/lms.yml").content_string)
+    assert settings["CACHES"]["default"]["LOCATION"] in ("cache1:11211", ["cache1:11211"])
