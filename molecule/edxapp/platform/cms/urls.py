@@ -1,0 +1,5 @@
+"""Pages of Studio."""
+
+from sandbox import urls
+
+urlpatterns = urls.cms

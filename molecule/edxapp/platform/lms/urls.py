@@ -1,0 +1,5 @@
+"""Pages of the LMS."""
+
+from sandbox import urls
+
+urlpatterns = urls.lms

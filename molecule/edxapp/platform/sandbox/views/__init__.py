@@ -1,0 +1,1 @@
+"""What a browser or a load test asks the sandbox for."""

@@ -1,0 +1,55 @@
+"""The fields of blocks: which there are, what they default to, which a block inherits from its ancestors.
+
+Facts: edx-platform xmodule/modulestore/inheritance.py and the fields of the block types.
+"""
+
+import datetime
+
+INHERITED = {
+    "start": datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc),
+    "due": None,
+    "graded": False,
+    "format": None,
+    "visible_to_staff_only": False,
+    "hide_from_toc": False,
+    "hide_after_due": False,
+    "self_paced": False,
+    "show_correctness": "always",
+    "showanswer": "finished",
+    "rerandomize": "never",
+    "max_attempts": None,
+    "group_access": None,
+    "user_partitions": None,
+    "in_entrance_exam": False,
+    "is_proctored_enabled": False,
+    "is_time_limited": False,
+    "relative_weeks_due": None,
+    "days_early_for_beta": None,
+    "course_edit_method": "Studio",
+    "static_asset_path": "",
+    "use_latex_compiler": False,
+}
+OWN = {
+    "display_name": None,
+    "children": None,
+    "chrome": None,
+    "default_tab": None,
+    "edx_video_id": "",
+    "weight": None,
+    "xml_attributes": None,
+}
+DATES = frozenset({"start", "due"})
+CONTAINERS = frozenset({"course", "chapter", "sequential", "vertical"})
+SCORED = frozenset({"problem"})
+
+
+def as_value(name, stored):
+    """Return the value of a field from what JSON keeps of it."""
+    if name in DATES and isinstance(stored, str):
+        return datetime.datetime.fromisoformat(stored)
+    return stored
+
+
+def as_stored(value):
+    """Return what JSON keeps of a field's value."""
+    return value.isoformat() if isinstance(value, datetime.datetime) else value
