@@ -207,24 +207,23 @@ class Gate:
         return "GetBucketConfiguration" if method in ("GET", "HEAD") else "PutBucketConfiguration"
 
     @staticmethod
-    def check_acl(environ: Environ, bucket: Any) -> None:
+    def owner_enforced(bucket: Any) -> bool:
+        """Say whether ACLs are switched off on the bucket."""
+        return "BucketOwnerEnforced" in str(bucket.ownership_rule)
+
+    def check_acl(self, environ: Environ, bucket: Any) -> None:
         """Refuse any ACL on a bucket whose owner owns all its objects."""
-        acl = environ.get("HTTP_X_AMZ_ACL")
-        if (
-            acl not in (None, "bucket-owner-full-control")
-            and bucket.ownership_rule
-            and "BucketOwnerEnforced" in str(bucket.ownership_rule)
-        ):
+        if environ.get("HTTP_X_AMZ_ACL") not in (None, "bucket-owner-full-control") and self.owner_enforced(bucket):
             raise RefusedError("400 BAD REQUEST", "AccessControlListNotSupported", "The bucket does not allow ACLs")
 
-    @staticmethod
-    def is_public(bucket: Any, key: str, method: str) -> bool:
+    def is_public(self, bucket: Any, key: str, method: str) -> bool:
         """Say whether the object's ACL lets everybody read it."""
+        block = bucket.public_access_block
+        if self.owner_enforced(bucket) or (block and str(block.ignore_public_acls).lower() == "true"):
+            return False
         stored = bucket.keys.get(key)
-        blocked = bucket.public_access_block and str(bucket.public_access_block.ignore_public_acls).lower() == "true"
-        return bool(
-            method in ("GET", "HEAD") and not blocked and stored is not None and stored.acl and stored.acl.public_read
-        )
+        acl = getattr(stored, "acl", None)
+        return bool(method in ("GET", "HEAD") and acl and acl.public_read)
 
     def authorize(self, user: User | None, bucket: Any, request: Request, *, public: bool = False) -> None:
         """Raise RefusedError unless some policy, or the object's ACL, allows the request and none denies it."""
