@@ -52,7 +52,7 @@ def release_matrix() -> str:
     """One row per release: what the role does there."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["block_structure_releases"]
     lines = [
-        "| release | support | storage is on by | `--with_storage` | cache client | cap on a cached structure | storage class |",
+        "| release | support | storage is on by | `--with_storage` | cache client | cached below | storage class |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in table.items():

@@ -1,0 +1,51 @@
+"""Ask a memcached server what it runs with, in its text protocol. Read-only, bounded by a timeout."""
+
+from __future__ import annotations
+
+import socket
+
+from .errors import BlockStructureError
+
+TIMEOUT_SECONDS = 5.0
+
+
+def _ask(connection: socket.socket, command: str) -> dict[str, str]:
+    connection.sendall(command.encode() + b"\r\n")
+    answer = b""
+    while not answer.endswith(b"END\r\n"):
+        received = connection.recv(65536)
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        answer += received
+        if answer.startswith((b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")):
+            raise ConnectionError(answer.decode(errors="replace").strip())
+    values = {}
+    for line in answer.decode(errors="replace").splitlines():
+        words = line.split(" ", 2)
+        if words[0] == "STAT" and len(words) == 3:
+            values[words[1]] = words[2]
+    return values
+
+
+def stats(host: str, port: int, timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, str]]:
+    """Return {"settings": `stats settings`, "stats": `stats`} of a server as text values.
+
+    host: a name or address, or the absolute path of a unix socket (port is then ignored).
+    Raises BlockStructureError `memcached-unreachable`.
+    """
+    try:
+        if host.startswith("/"):
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(timeout)
+            connection.connect(host)
+        else:
+            connection = socket.create_connection((host, port), timeout)
+        with connection:
+            return {"settings": _ask(connection, "stats settings"), "stats": _ask(connection, "stats")}
+    except OSError as error:
+        raise BlockStructureError(
+            "memcached-unreachable",
+            f"memcached at {host}:{port} does not answer: {error}.",
+            "start it, or correct block_structure_memcached_listen_host and block_structure_memcached_port.",
+            "block_structure_memcached_listen_host",
+        ) from error

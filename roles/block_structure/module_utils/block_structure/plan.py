@@ -1,0 +1,114 @@
+"""What has to be done inside the LMS for a surveyed site to be as desired. Pure: a survey in, changes and operations out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .changes import Change
+
+# The keys of STORAGE_KWARGS that say where objects live.
+_PLACE = ("bucket_name", "endpoint_url", "location")
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the LMS's database and storage should hold.
+
+    settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: bool}.
+    switches_if_clean: switches that may go on only after a generation without failures. force: regenerate every course.
+    """
+
+    settings: dict[str, Any]
+    row: dict[str, Any]
+    switches: dict[str, bool]
+    switches_if_clean: dict[str, bool] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """changes: what will be different; courses: what to generate (None: all); operations: the probe's work, in order."""
+
+    changes: list[Change]
+    courses: list[str] | None
+    operations: list[dict[str, Any]]
+
+
+def storage_place(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return where a BLOCK_STRUCTURES_SETTINGS keeps its objects; equal places hold the same objects."""
+    kwargs = settings.get("STORAGE_KWARGS") or {}
+    place = {name: kwargs.get(name) or None for name in _PLACE}
+    return {**place, "in_s3": bool(settings.get("STORAGE_CLASS")), "prefix": settings.get("DIRECTORY_PREFIX") or ""}
+
+
+def storage_moves(survey: dict[str, Any], settings: dict[str, Any]) -> bool:
+    """Return whether the desired settings keep objects elsewhere than those in force."""
+    return storage_place(survey["settings"]["block_structures"]) != storage_place(settings)
+
+
+def needs_generation(course: dict[str, Any]) -> bool:
+    """Return whether a surveyed course has no whole, fresh object that its row names."""
+    return not course["row"] or not course["object_exists"] or course["fresh"] is False
+
+
+def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool]) -> list[Change]:
+    """Return the switches to turn; one that is absent is as good as off."""
+    found = survey["switches"]
+    return [
+        Change(f"switch {name}", found.get(name), value)
+        for name, value in sorted(wanted.items())
+        if bool(found.get(name)) != value
+    ]
+
+
+def make(survey: dict[str, Any], desired: Desired, *, workers: int | None = None, course_timeout: int | None = None) -> Plan:
+    """Return the plan; an empty list of changes means that the LMS need not be booted.
+
+    Order: the row first, because it decides the cache timeout of what generation writes; then generation, while the
+    switch is still off; then the switches; then once more what went stale in between.
+    """
+    changes = []
+    operations: list[dict[str, Any]] = []
+    row = {name: value for name, value in desired.row.items() if survey["row"][name] != value}
+    if row:
+        changes += [Change(f"BlockStructureConfiguration.{name}", survey["row"][name], value) for name, value in row.items()]
+        operations.append({"op": "configure", "row": desired.row})
+    everything = desired.force or storage_moves(survey, desired.settings)
+    wanted = [course["key"] for course in survey["courses"] if everything or needs_generation(course)]
+    if wanted:
+        changes.append(Change("courses", None, {"generate": wanted}))
+    shared = {"workers": workers, "course_timeout_seconds": course_timeout}
+    if wanted:
+        operations.append({"op": "generate", "courses": wanted, **shared})
+    turned = _switch_changes(survey, {**desired.switches, **desired.switches_if_clean})
+    if turned:
+        changes += turned
+        operations.append({"op": "switches", "set": desired.switches, "set_if_clean": desired.switches_if_clean})
+    if wanted or turned:
+        operations.append({"op": "generate", "stale": True, **shared})
+    if operations:
+        operations.append({"op": "survey", "read": True})
+    return Plan(changes, wanted, operations)
+
+
+def undo(survey: dict[str, Any], recorded: dict[str, Any]) -> Plan:
+    """Return the plan that puts row and switches back to a recorded survey's; switches that were absent go away."""
+    changes = []
+    operations: list[dict[str, Any]] = []
+    names = ("num_versions_to_keep", "cache_timeout_in_seconds")
+    row = {name: recorded["row"][name] for name in names}
+    if any(survey["row"][name] != row[name] for name in names):
+        changes += [
+            Change(f"BlockStructureConfiguration.{name}", survey["row"][name], row[name])
+            for name in names
+            if survey["row"][name] != row[name]
+        ]
+        operations.append({"op": "configure", "row": row})
+    switches = {name: was for name, was in recorded["switches"].items() if survey["switches"].get(name) != was}
+    if switches:
+        changes += [Change(f"switch {name}", survey["switches"].get(name), was) for name, was in sorted(switches.items())]
+        operations.append({"op": "switches", "set": switches})
+    if operations:
+        operations.append({"op": "survey", "read": False})
+    return Plan(changes, [], operations)

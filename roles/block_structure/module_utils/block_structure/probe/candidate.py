@@ -1,0 +1,93 @@
+"""Prove settings that are not yet in place: this process was booted on them."""
+
+from __future__ import absolute_import
+
+import uuid
+
+from . import edxapp, survey
+from .events import describe
+
+CANARY_FOLDER = "block-structure-canary"
+_WORLD = ("AllUsers", "AuthenticatedUsers")
+
+
+class CanaryError(Exception):
+    """The storage answered, and not as a storage must."""
+
+
+def _step(name, function):
+    """Run one step of the canary; a failure says which step it was."""
+    try:
+        return function()
+    except Exception as error:
+        problem = describe(error)
+        problem["step"] = name
+        raise StepError(problem)
+
+
+class StepError(Exception):
+    """Carries the description of the step that failed."""
+
+    def __init__(self, problem):
+        Exception.__init__(self, problem["message"])
+        self.problem = problem
+
+
+def _check(condition, words):
+    if not condition:
+        raise CanaryError(words)
+
+
+def _world_can_read(backend, name):
+    """Return whether the object carries a grant to everybody; False where the store does not tell."""
+    if not hasattr(backend, "bucket") or not hasattr(backend, "_normalize_name"):
+        return False
+    try:
+        grants = backend.bucket.Object(backend._normalize_name(name)).Acl().grants
+    except Exception:  # access-control lists are switched off, or may not be read: nobody can have been granted anything by us
+        return False
+    return any(str(grant.get("Grantee", {}).get("URI", "")).rsplit("/", 1)[-1] in _WORLD for grant in grants)
+
+
+def canary():
+    """Write, read, list and delete one object under the prefix of block structures, through their own storage."""
+    from django.conf import settings
+    from django.core.files.base import ContentFile
+
+    backend = edxapp.storage()
+    folder = str(settings.BLOCK_STRUCTURES_SETTINGS.get("DIRECTORY_PREFIX", "")) + CANARY_FOLDER
+    content = uuid.uuid4().hex.encode("ascii")
+    name = _step("write", lambda: backend.save(folder + "/" + uuid.uuid4().hex, ContentFile(content)))
+
+    def read():
+        with backend.open(name) as stream:
+            _check(stream.read() == content, "the object read back is not the one written")
+
+    _step("read", read)
+    _step("list", lambda: _check(name.rsplit("/", 1)[-1] in backend.listdir(folder)[1], "the object written is not listed"))
+    public = _world_can_read(backend, name)
+    _step("delete", lambda: backend.delete(name))
+    _step("missing", lambda: _check(not backend.exists(name), "the object deleted is still there"))
+    return {"name": name, "public": public}
+
+
+def key_hash():
+    """Return why a long cache key cannot be made, or None. With storage on, keys hold all version fields."""
+    from django.core.cache import cache
+
+    try:
+        cache.make_key("k" * 300)
+    except Exception as error:
+        return describe(error)
+    return None
+
+
+def run(operation, _release):
+    """Return {"settings", "key_hash": problem or None, "canary": {"name", "public"} or {"problem"} or None}."""
+    result = {"settings": survey.settings_facts(), "key_hash": key_hash(), "canary": None}
+    if operation.get("canary"):
+        try:
+            result["canary"] = canary()
+        except StepError as error:
+            result["canary"] = {"problem": error.problem}
+    return result

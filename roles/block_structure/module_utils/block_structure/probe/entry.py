@@ -1,0 +1,48 @@
+"""The program's entry: runs the operations of a request in order, in the one boot that this process is."""
+
+from __future__ import absolute_import
+
+import time
+
+from . import candidate, database, generate, survey
+from .events import describe, emit
+
+PROTOCOL = 1
+OPERATIONS = {
+    "survey": survey.run,
+    "candidate": candidate.run,
+    "configure": database.configure,
+    "switches": database.switches,
+    "generate": generate.run,
+}
+
+
+def _settled(operation, results):
+    """Fill in what an operation takes from earlier ones: switches that may only go on after a clean generation."""
+    failures = [report for result in results if isinstance(result, dict) for report in result.get("failures", [])]
+    if operation.get("op") == "switches" and operation.get("set_if_clean"):
+        wanted = dict(operation["set"])
+        if not failures:
+            wanted.update(operation["set_if_clean"])
+        operation = dict(operation, set=wanted)
+    if operation.get("op") == "generate" and operation.get("stale"):
+        operation = dict(operation, **{"except": [report["key"] for report in failures]})
+    return operation
+
+
+def run(request):
+    """Answer a request; the last event is `result` or `error`."""
+    start = time.time()
+    where = "request"
+    try:
+        if request.get("protocol") != PROTOCOL:
+            raise ValueError("unknown protocol %r" % request.get("protocol"))
+        emit("boot")
+        results = []
+        for operation in request["operations"]:
+            where = operation["op"]
+            results.append(OPERATIONS[where](_settled(operation, results), request["release"]))
+    except Exception as error:
+        emit("error", where=where, **describe(error))
+    else:
+        emit("result", results=results, seconds=round(time.time() - start, 3))

@@ -1,0 +1,190 @@
+"""Carry the probe into the LMS and read its answer. One call is one boot of the LMS.
+
+The sources of probe/ and the request become one line of Python for the standard input of `manage.py lms shell`. One line,
+because old Django versions run standard input without its own globals, where functions of a longer program would not see
+each other; standard input, because arguments are readable by every user of a host.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import re
+import subprocess
+import tempfile
+import threading
+import zlib
+from dataclasses import dataclass
+from typing import IO, Any, Callable, Dict
+
+from . import probe
+from .errors import BlockStructureError
+from .probe import candidate, database, edxapp, entry, events, generate, survey
+from .redact import scrub
+
+Event = Dict[str, Any]
+
+PACKAGE = "block_structure_probe"
+PROTOCOL = 1
+BOOT_TIMEOUT_SECONDS = 300
+# In the order in which they import each other; naming them here is also what makes Ansible ship them.
+_PROGRAM = [events, edxapp, survey, candidate, database, generate, entry]
+_TALK_BYTES = 16384
+_EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")
+# Makes real modules of the sources, so that relative imports and pickled names work as in a file.
+_LOADER = (
+    "import base64,json,sys,types,zlib;"
+    "_b=json.loads(zlib.decompress(base64.b64decode('{data}')).decode('utf-8'));"
+    "_p=types.ModuleType('{package}');_p.__path__=[];sys.modules['{package}']=_p;"
+    "[(sys.modules.__setitem__('{package}.'+_n,_m),setattr(_p,_n,_m),"
+    "_m.__dict__.update(__package__='{package}'),"
+    "eval(compile(_s,'{package}/'+_n+'.py','exec',0,True),_m.__dict__))"
+    " for _n,_s in _b['sources'] for _m in [types.ModuleType('{package}.'+str(_n))]];"
+    "sys.modules['{package}.entry'].run(_b['request'])\n"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the probe said: one result per operation, every event in order, and the wall time in seconds."""
+
+    results: list[Any]
+    events: list[Event]
+    seconds: float
+
+
+def _source(module: Any) -> str:
+    """Return a module's source, from disk or from the archive in which Ansible ships it."""
+    spec = importlib.util.find_spec(module.__name__)
+    loader: Any = spec.loader if spec else None
+    return str(loader.get_source(module.__name__))
+
+
+def bundle(request: dict[str, Any]) -> str:
+    """Return the one line of Python that installs the probe and answers the request."""
+    sources = [(module.__name__.rsplit(".", 1)[-1], _source(module)) for module in _PROGRAM]
+    data = json.dumps({"sources": sources, "request": request}).encode()
+    return _LOADER.format(data=base64.b64encode(zlib.compress(data, 9)).decode(), package=PACKAGE)
+
+
+def parse(line: str) -> Event | None:
+    """Return the event of an output line, or None for the platform's own talk."""
+    _, mark, rest = line.partition(probe.events.MARK)
+    if not mark:
+        return None
+    event: Event = json.loads(rest)
+    return event
+
+
+def last_words(talk: str) -> str:
+    """Return what the platform died of: the exception line of its last traceback, else its last line."""
+    lines = [line.strip() for line in talk.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if _EXCEPTION_LINE.match(line):
+            return line[:500]
+    return lines[-1][:500] if lines else "it said nothing"
+
+
+def does_not_start(talk: str, secrets: list[str]) -> BlockStructureError:
+    """Return the error for an LMS that ended before the probe could answer, in the platform's own words."""
+    return BlockStructureError(
+        "lms-does-not-start",
+        f"The LMS does not start: {scrub(last_words(talk), secrets)}",
+        "run `manage.py lms check` on the host with the same settings file and mend what it names.",
+    )
+
+
+def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: threading.Timer) -> tuple[list[Event], str]:
+    events_seen = []
+    talk = ""
+    for line in stdout:
+        event = parse(line)
+        if event is None:
+            talk = (talk + line)[-_TALK_BYTES:]
+            continue
+        timer.cancel()
+        events_seen.append(event)
+        if on_event:
+            on_event(event)
+    return events_seen, talk
+
+
+def run(
+    manage_argv: list[str],
+    request: dict[str, Any],
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    secrets: list[str] | None = None,
+    boot_timeout: float = BOOT_TIMEOUT_SECONDS,
+) -> Answer:
+    """Boot the LMS once, run the request's operations in it, and return its answer.
+
+    manage_argv: the whole command up to and including `lms` and its options; `shell` is added.
+    on_event: called with each event as it arrives. secrets: strings that must not appear in an error.
+    boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as they need.
+    Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`.
+    """
+    hidden = secrets or []
+    with tempfile.TemporaryFile("w+", errors="replace") as stderr:
+        try:
+            process = subprocess.Popen(
+                [*manage_argv, "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+        except OSError as error:
+            raise BlockStructureError(
+                "lms-command-missing",
+                f"The LMS's command cannot be run: {error}.",
+                "correct the block_structure_native_ variables that name its Python, user and folders.",
+            ) from error
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("a pipe was asked for and not made")
+        timed_out = threading.Event()
+
+        def give_up() -> None:
+            timed_out.set()
+            process.kill()
+
+        timer = threading.Timer(boot_timeout, give_up)
+        timer.start()
+        try:
+            try:
+                process.stdin.write(bundle(request))
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # it ended before reading; its words are in stderr
+            seen, talk = _read(process.stdout, on_event, timer)
+            process.wait()
+        finally:
+            timer.cancel()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        stderr.seek(0)
+        talk += stderr.read()[-_TALK_BYTES:]
+    return _answer(seen, talk, hidden, boot_timeout if timed_out.is_set() else None)
+
+
+def _answer(seen: list[Event], talk: str, secrets: list[str], timed_out: float | None) -> Answer:
+    last = seen[-1] if seen else {}
+    if last.get("event") == "result":
+        return Answer(last["results"], seen, float(last["seconds"]))
+    if last.get("event") == "error":
+        raise BlockStructureError(
+            "probe-failed",
+            f"The LMS could not answer '{last['where']}': {last['type']}: {scrub(last['message'], secrets)}",
+            "mend what the message names and run again; nothing that was already done is lost.",
+        )
+    if timed_out is not None:
+        raise BlockStructureError(
+            "lms-boot-timeout",
+            f"The LMS did not start within {timed_out:.0f} seconds.",
+            "look at the load of the host, and at its database and cache, which a starting LMS waits for.",
+        )
+    if seen:
+        raise BlockStructureError(
+            "probe-interrupted",
+            f"The LMS process ended in the middle of its work: {scrub(last_words(talk), secrets)}",
+            "look at the host's memory (was it killed?) and run again; finished courses are not repeated.",
+        )
+    raise does_not_start(talk, secrets)

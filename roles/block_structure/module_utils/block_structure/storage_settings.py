@@ -1,0 +1,197 @@
+"""Build BLOCK_STRUCTURES_SETTINGS for a release, with its secrets kept apart.
+
+Facts behind it: the platform replaces the whole dictionary with the YAML's, and indexes the three delay and retry keys at
+import, so all of them are always written (edx-platform block_structure/tasks.py, signals.py, envs/production.py). Unknown
+STORAGE_KWARGS do nothing or stop Django from starting, depending on the release's django-storages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import BlockStructureError
+from .findings import Finding
+from .redact import is_secret_name
+from .releases import Release
+
+PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class StorageOptions:
+    """The operator's choices; every field is the public variable of the same name with its prefix left out."""
+
+    bucket: str
+    prefix: str
+    region: str | None = None
+    endpoint_url: str | None = None
+    addressing_style: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    default_acl: str | None = None
+    extra_kwargs: dict[str, Any] = field(default_factory=dict)
+    storage_class: str = PLAIN
+    course_publish_task_delay_seconds: int = 30
+    task_default_retry_delay_seconds: int = 30
+    task_max_retries: int = 5
+    pruning_active: bool = True
+
+
+@dataclass(frozen=True)
+class BuiltSettings:
+    """`public` is the whole dictionary without secret values, `secrets` holds only those, in the same nesting."""
+
+    public: dict[str, Any]
+    secrets: dict[str, Any]
+    findings: list[Finding]
+
+
+def resolve_class(storage_class: str, release: Release) -> str:
+    """Return the dotted path to write: the release's own for `plain`, else what the operator named."""
+    return release.storage_class if storage_class == PLAIN else storage_class
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise BlockStructureError unless the prefix joins well with an object's name.
+
+    The platform concatenates it raw; with a leading slash nothing is stored (SuspiciousFileOperation), measured.
+    """
+    if prefix.startswith("/"):
+        raise BlockStructureError(
+            "prefix-leading-slash",
+            f"block_structure_storage_prefix '{prefix}' begins with a slash: Django refuses such names and nothing is stored.",
+            f"write it as '{prefix.strip('/')}/'.",
+            "block_structure_storage_prefix",
+        )
+    if prefix and not prefix.endswith("/"):
+        raise BlockStructureError(
+            "prefix-no-trailing-slash",
+            f"block_structure_storage_prefix '{prefix}' does not end with a slash: it would melt into the course's key.",
+            f"write it as '{prefix}/'.",
+            "block_structure_storage_prefix",
+        )
+    if "//" in prefix or ".." in prefix.split("/"):
+        raise BlockStructureError(
+            "prefix-unsafe",
+            f"block_structure_storage_prefix '{prefix}' has an empty or a parent-folder part.",
+            "use plain names separated by single slashes, such as 'block_structures/'.",
+            "block_structure_storage_prefix",
+        )
+
+
+def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
+    """Return the STORAGE_KWARGS that the release understands, secrets included."""
+    wanted: dict[str, Any] = {
+        "bucket_name": options.bucket,
+        # Explicit, because the LMS forces a public default (acl_trap) and old django-storages default to public-read.
+        "default_acl": options.default_acl,
+        # Explicit, because a global AWS_LOCATION would apply to this storage too.
+        "location": "",
+        "querystring_auth": True,
+        # Explicit, because a global AWS_S3_CUSTOM_DOMAIN would apply too; structures are never read by URL.
+        "custom_domain": None,
+        "file_overwrite": True,
+    }
+    optional = {
+        "region_name": options.region,
+        "endpoint_url": options.endpoint_url,
+        "addressing_style": options.addressing_style,
+        "access_key": options.access_key,
+        "secret_key": options.secret_key,
+    }
+    wanted.update({name: value for name, value in optional.items() if value})
+    return {name: value for name, value in wanted.items() if name in release.storage_kwargs_valid}
+
+
+def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
+    """Check the operator's extra STORAGE_KWARGS against the release.
+
+    Raises BlockStructureError for what would stop Django; returns findings for what would silently do nothing.
+    """
+    variable = "block_structure_storage_extra_kwargs"
+    findings = []
+    for name, value in kwargs.items():
+        if name in release.storage_kwargs_refused or (
+            name not in release.storage_kwargs_valid and release.unknown_kwargs == "refused"
+        ):
+            raise BlockStructureError(
+                "kwarg-refused",
+                f"{variable} has '{name}', which django-storages of {release.name} refuses: no Django process would start.",
+                f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
+                variable,
+            )
+        if isinstance(value, (dict, list)) and not release.unhashable_kwargs:
+            raise BlockStructureError(
+                "kwarg-unhashable",
+                f"{variable}['{name}'] is a {'list' if isinstance(value, list) else 'dictionary'}, "
+                f"which {release.name} cannot hash: no Django process would start.",
+                "give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS.",
+                variable,
+            )
+        if name == "default_acl" and str(value).startswith("public"):
+            raise BlockStructureError(
+                "acl-public",
+                f"{variable}['default_acl'] is '{value}': a stranger could read every course's structure.",
+                "leave it out, or set block_structure_storage_default_acl to null or private.",
+                variable,
+            )
+        if name not in release.storage_kwargs_valid:
+            findings.append(
+                Finding(
+                    "kwarg-ignored",
+                    "warning",
+                    f"{variable} has '{name}', which django-storages of {release.name} silently ignores.",
+                    f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
+                    variable,
+                    name,
+                )
+            )
+    return findings
+
+
+def check_class(storage_class: str, release: Release) -> list[Finding]:
+    """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
+    path = resolve_class(storage_class, release)
+    if path.startswith("storages.backends.") and path not in release.storage_classes:
+        return [
+            Finding(
+                "storage-class-unknown",
+                "warning",
+                f"block_structure_storage_class '{path}' is not known to import on {release.name}.",
+                f"use plain, which means {release.storage_class} there.",
+                "block_structure_storage_class",
+                path,
+            )
+        ]
+    return []
+
+
+def build(options: StorageOptions, release: Release) -> BuiltSettings:
+    """Return the whole BLOCK_STRUCTURES_SETTINGS for these choices on this release.
+
+    Raises BlockStructureError for a prefix, a kwarg or an access-control list that would break or expose the site.
+    """
+    check_prefix(options.prefix)
+    findings = check_class(options.storage_class, release) + check_kwargs(options.extra_kwargs, release)
+    kwargs = {**_base_kwargs(options, release), **options.extra_kwargs}
+    secrets = {name: value for name, value in kwargs.items() if is_secret_name(name) and value is not None}
+    public: dict[str, Any] = {
+        "COURSE_PUBLISH_TASK_DELAY": options.course_publish_task_delay_seconds,
+        "TASK_DEFAULT_RETRY_DELAY": options.task_default_retry_delay_seconds,
+        "TASK_MAX_RETRIES": options.task_max_retries,
+        "STORAGE_CLASS": resolve_class(options.storage_class, release),
+        "DIRECTORY_PREFIX": options.prefix,
+        "STORAGE_KWARGS": {name: kwargs[name] for name in sorted(kwargs) if name not in secrets},
+    }
+    if release.pruning_active_honoured:
+        public["PRUNING_ACTIVE"] = options.pruning_active
+    return BuiltSettings(public, {"STORAGE_KWARGS": secrets} if secrets else {}, findings)
+
+
+def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with their secrets in place, nested dictionaries merged."""
+    merged = dict(public)
+    for name, value in secrets.items():
+        merged[name] = merge(merged.get(name) or {}, value) if isinstance(value, dict) else value
+    return merged
