@@ -27,11 +27,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
-    "edx_django_utils.cache.middleware.TieredCacheMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "edx_django_utils.cache.middleware.TieredCacheMiddleware",
 ]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 STATIC_URL = "/static/"
