@@ -54,7 +54,7 @@ import socket, sys
 connection = socket.create_connection(("127.0.0.1", 11211), 5)
 connection.sendall(sys.argv[1].encode() + b"\\r\\n")
 answer = b""
-while not answer.endswith(b"END\\r\\n"):
+while not answer.endswith((b"END\\r\\n", b"OK\\r\\n")):
     answer += connection.recv(65536)
 sys.stdout.write(answer.decode())
 """
@@ -89,9 +89,17 @@ class Memcached:
 
     host: Host
 
+    def ask(self, command: str) -> str:
+        """Return its answer to one command of the text protocol."""
+        return self.host.check_output("python3 -c %s %s", MEMCACHED_CALL, command)
+
+    def flush(self) -> None:
+        """Forget every item, as a restart would."""
+        assert self.ask("flush_all") == "OK"
+
     def stats(self, section: str = "") -> dict[str, str]:
         """Return one section of its statistics ("" or "settings", "items", ...) by name."""
-        text = self.host.check_output("python3 -c %s %s", MEMCACHED_CALL, f"stats {section}".strip())
+        text = self.ask(f"stats {section}".strip())
         return dict(line.split(maxsplit=2)[1:] for line in text.splitlines() if line.startswith("STAT"))
 
 
@@ -146,6 +154,44 @@ class Boots:
 def boots(lms: Host) -> Boots:
     """The counter of LMS boots of lms1."""
     return Boots(lms)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A logged-in learner, asking from the LMS host itself."""
+
+    host: Host
+
+    def visit(self, *courses: str) -> dict[str, dict[str, float]]:
+        """Ask for the blocks of each course; return {course: {"status": HTTP status, "ms": milliseconds}}."""
+        request = {
+            "lms": "http://127.0.0.1:8000",
+            "email": "learner@example.com",
+            "password": "edx",
+            "courses": list(courses),
+        }
+        program = (ROOT / "molecule/shared/measure.py").read_text()
+        answer: dict[str, dict[str, float]] = json.loads(
+            self.host.check_output(f"printf %s {shlex.quote(json.dumps(request))} | python3 -c {shlex.quote(program)}")
+        )
+        return answer
+
+
+@pytest.fixture(scope="session")
+def learner(lms: Host) -> Learner:
+    """A learner of the sandbox."""
+    return Learner(lms)
+
+
+@pytest.fixture(scope="session")
+def courses(lms: Host) -> list[str]:
+    """The keys of all courses of the site, from the one with the fewest blocks to the one with the most."""
+    query = (
+        "SELECT course.course_id FROM split_modulestore_django_splitmodulestorecourseindex course"
+        " LEFT JOIN modulestore_blockrow block ON block.course_id = course.id"
+        " GROUP BY course.course_id ORDER BY COUNT(*)"
+    )
+    return lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query).split()
 
 
 @dataclass

@@ -77,3 +77,20 @@ def test_settings_name_no_storage_for_block_structures(lms: Host, name: str) -> 
 def test_cache_of_the_platform_is_the_memcached_host(lms: Host) -> None:
     settings = yaml.safe_load(lms.file("/edx/etc/lms.yml").content_string)
     assert settings["CACHES"]["default"]["LOCATION"] in ("cache1:11211", ["cache1:11211"])
+
+
+def test_large_course_is_slow_until_somebody_paid_for_it(lms: Host, learner, memcached, courses: list[str]) -> None:
+    """The first learner after an empty cache waits for the rebuild; the next ones do not, until the cache loses it."""
+    course = courses[-1]
+    media = "find /edx/var/edxapp/media -type f"
+    assert lms.check_output(media) == ""
+    memcached.flush()
+    first, second = (learner.visit(course)[course] for _ in range(2))
+    assert first["status"] == second["status"] == 200
+    assert first["ms"] > 3 * second["ms"]
+    # What this release stores lies where the web server publishes files.
+    assert "block@course" in lms.check_output(media)
+
+
+def test_nothing_of_the_site_is_in_s3(s3_api) -> None:
+    assert s3_api.call("list_buckets")["Buckets"] == []
