@@ -44,7 +44,7 @@ require_space() {
   [ -d "$storage" ] || storage=/
   free=$(df --output=avail --block-size=1G "$storage" | tail -n 1)
   if [ "$free" -lt "$NEEDED_GIB" ]; then
-    die "The images need $NEEDED_GIB GiB in $storage, and$free GiB are free." \
+    die "The images need $NEEDED_GIB GiB in $storage, and ${free// /} GiB are free." \
       "free some space there ('$BLOCK_STRUCTURE_ENGINE system prune' removes unused images), or point the engine's storage elsewhere."
   fi
 }
@@ -80,6 +80,18 @@ build() { # name, tag, tag of the base
     --tag "localhost/block-structure-$1:$2" \
     --file "$root/molecule/images/$1/Containerfile" \
     "$root/molecule"
+  remove_older "block-structure-$1" "$2"
+  # Hosts that were prepared on an older image would never be used again.
+  [ "$1" != lms ] || remove_older block-structure-lms1-prepared ''
+}
+
+# A change of an image would otherwise leave gigabytes behind. What a container still uses stays.
+remove_older() { # repository, tag to keep
+  local image
+  "$BLOCK_STRUCTURE_ENGINE" images --format '{{.Repository}}:{{.Tag}}' | sed -n "/^localhost\/$1:/p" |
+    while read -r image; do
+      [ "$image" = "localhost/$1:$2" ] || "$BLOCK_STRUCTURE_ENGINE" rmi "$image" >/dev/null 2>&1 </dev/null || true
+    done
 }
 
 build_base() { # tag

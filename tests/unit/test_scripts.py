@@ -1,0 +1,187 @@
+"""What the scripts say when they cannot go on: one line of cause, one line of remedy, exit code 1."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*argv: str, root: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of a checkout with some variables set."""
+    return subprocess.run(
+        [str(root / argv[0]), *argv[1:]],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the scripts and nothing that setup made."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "checkout/scripts")
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder of programs that stands first on PATH; `program` puts stand-ins there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return folder
+
+
+def program(folder: Path, name: str, *lines: str) -> None:
+    """Put a stand-in for a program of the machine into the folder."""
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+    path.chmod(0o755)
+
+
+def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the two lines of a refusal."""
+    assert ended.returncode == 1
+    return ended.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("argv", "lines"),
+    [
+        (
+            ["scripts/setup", "everything"],
+            [
+                "scripts/setup does not know the stage 'everything'.",
+                "Remedy: use python, engine or images, or no argument for all three.",
+            ],
+        ),
+        (
+            ["scripts/sandbox"],
+            [
+                "scripts/sandbox needs to know what to do.",
+                "Remedy: use scripts/sandbox up, down, status or env.",
+            ],
+        ),
+        (
+            ["scripts/sandbox", "down", "--everything"],
+            [
+                "scripts/sandbox down does not know '--everything'.",
+                "Remedy: use 'scripts/sandbox down' or 'scripts/sandbox down --images'.",
+            ],
+        ),
+    ],
+)
+def test_wrong_argument(argv: list[str], lines: list[str]) -> None:
+    assert refusal(run(*argv)) == lines
+
+
+def test_unknown_engine(checkout: Path) -> None:
+    assert refusal(run("scripts/setup", "engine", root=checkout, BLOCK_STRUCTURE_ENGINE="lxc")) == [
+        "BLOCK_STRUCTURE_ENGINE is 'lxc'.",
+        "Remedy: set it to podman or docker, or unset it.",
+    ]
+
+
+def test_no_engine_and_not_root(checkout: Path, programs: Path) -> None:
+    for engine in ("podman", "docker"):
+        program(programs, engine, "exit 125")
+    program(programs, "id", "echo 1000")
+    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    assert refusal(ended) == [
+        "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu.",
+        "Remedy: install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root.",
+    ]
+
+
+def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
+    """apt-get is a stand-in that makes the one for podman work, as a real installation would."""
+    asked = checkout / "asked"
+    program(programs, "docker", "exit 1")
+    program(programs, "podman", f"test -e {asked}")
+    program(programs, "id", "echo 0")
+    program(programs, "apt-get", f'echo "$@" >> {asked}')
+    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    assert ended.returncode == 0, ended.stderr
+    assert "podman runc netavark aardvark-dns iptables" in asked.read_text()
+    assert "export BLOCK_STRUCTURE_ENGINE=podman" in (checkout / ".cache/environment.sh").read_text()
+
+
+def test_no_python(checkout: Path, programs: Path) -> None:
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        program(programs, name, "exit 1")
+    program(programs, "id", "echo 1000")
+    ended = run("scripts/setup", "python", root=checkout, PATH=f"{programs}:{os.environ['PATH']}")
+    assert refusal(ended) == [
+        "No Python 3.11 or later with the modules venv and ensurepip was found.",
+        "Remedy: install Python 3.11 or later with its venv module (Debian, Ubuntu: apt-get install python3 python3-venv).",
+    ]
+
+
+def test_no_space_for_the_images(checkout: Path, programs: Path) -> None:
+    for folder in ("images", "edxapp"):
+        (checkout / "molecule" / folder).mkdir(parents=True)
+    for folder in ("images/base", "images/lms", "images/cache", "images/s3", "edxapp/requirements", "edxapp/platform"):
+        (checkout / "molecule" / folder).mkdir(exist_ok=True)
+    program(programs, "podman", 'case "$1 $2" in "image inspect") exit 1;; "info --format") echo /;; esac')
+    program(programs, "df", "echo ' Avail'; echo '    2'")
+    ended = run(
+        "scripts/setup",
+        "engine",
+        "images",
+        root=checkout,
+        PATH=f"{programs}:{os.environ['PATH']}",
+        BLOCK_STRUCTURE_ENGINE="podman",
+    )
+    assert refusal(ended) == [
+        "The images need 6 GiB in /, and 2 GiB are free.",
+        "Remedy: free some space there ('podman system prune' removes unused images), or point the engine's storage elsewhere.",
+    ]
+
+
+def test_sandbox_before_setup(checkout: Path) -> None:
+    assert refusal(run("scripts/sandbox", "up", root=checkout)) == [
+        "The sandbox's tools are not installed.",
+        "Remedy: run scripts/setup.",
+    ]
+
+
+def test_lint_before_setup(checkout: Path) -> None:
+    assert refusal(run("scripts/lint", root=checkout)) == [
+        "The linters are not installed.",
+        "Remedy: run scripts/setup python.",
+    ]
+
+
+def test_pip_configuration_for_builds_keeps_what_a_container_can_see(tmp_path: Path) -> None:
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        "[global]\n"
+        "index-url = https://packages.example.com/simple\n"
+        "extra-index-url = file:///srv/simple https://mirror.example.com/simple\n"
+        "find-links = /srv/wheels\n"
+        "cert = /etc/ssl/certs/example.pem\n"
+        "timeout = 60\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    written = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/lib/pip_for_builds.py")],
+        env={**environment, "PIP_CONFIG_FILE": str(configuration), "PIP_RETRIES": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert written == (
+        "[global]\n"
+        "extra-index-url = https://mirror.example.com/simple\n"
+        "index-url = https://packages.example.com/simple\n"
+        "retries = 7\n"
+        "timeout = 60\n"
+    )
