@@ -167,6 +167,7 @@ class Learner:
         request = {
             "lms": "http://127.0.0.1:8000",
             "email": "learner@example.com",
+            "username": "learner",
             "password": "edx",
             "courses": list(courses),
         }
@@ -244,13 +245,6 @@ class Playbooks:
 def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """The playbooks of the repository, run on the sandbox."""
     return Playbooks(tmp_path_factory.mktemp("records"))
-
-
-@pytest.fixture(scope="session")
-def records() -> list[dict[str, Any]]:
-    """What this scenario's steps changed, in their order, as far as they have run (see callback_plugins/record.py)."""
-    folder = Path(os.environ.get("BLOCK_STRUCTURE_RECORDS", ROOT / ".cache/molecule/none"))
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*-converge-*.json"))]
 
 
 def journals() -> Iterator[tuple[str, str]]:
