@@ -26,8 +26,6 @@ def _cell(text: object) -> str:
 
 
 def _default(option: dict[str, Any]) -> str:
-    if option.get("required"):
-        return "**required**"
     value = option.get("default")
     if value is None:
         return "unset"
@@ -50,7 +48,7 @@ def variable_table() -> str:
 
 def release_matrix() -> str:
     """One row per release: what the role does there."""
-    table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["block_structure_releases"]
+    table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
     lines = [
         "| release | support | storage is on by | `--with_storage` | cache client | cached below | storage class |",
         "|---|---|---|---|---|---|---|",

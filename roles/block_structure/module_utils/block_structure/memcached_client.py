@@ -27,6 +27,16 @@ def _ask(connection: socket.socket, command: str) -> dict[str, str]:
     return values
 
 
+def address(server: str, default_port: int = 11211) -> tuple[str, int]:
+    """Return (host, port) of a server as Django's CACHES name it: host:port, host, [v6]:port or unix:/path."""
+    if server.startswith("unix:"):
+        return server[len("unix:") :], 0
+    host, colon, port = server.rpartition(":")
+    if not colon or not port.isdigit():
+        return server.strip("[]"), default_port
+    return host.strip("[]"), int(port)
+
+
 def stats(host: str, port: int, timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, str]]:
     """Return {"settings": `stats settings`, "stats": `stats`} of a server as text values.
 

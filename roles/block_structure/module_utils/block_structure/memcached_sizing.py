@@ -23,6 +23,12 @@ CHUNK_BYTES = 512 * KIB
 ITEM_OVERHEAD_BYTES = 512  # header, CAS, key up to 250 bytes: 309 measured, rounded up
 SLAB_WASTE = 1.15  # 192 values of 300 KB filled 57.6 of 64 MB: a seventh is lost to slab classes
 STOCK_MEMORY_MB = 64
+# Plans move in these steps, so that measuring a course better does not mean another restart.
+MEMORY_STEP_MB = 64
+# What a course is taken for until it has been measured: some 2,500 blocks at 88 to 190 compressed bytes each.
+UNMEASURED_BYTES = 250 * KIB
+# -I where nothing else bounds a structure and none has been measured: the largest one seen (16,000 blocks) has 3 MB.
+UNBOUNDED_ITEM_BYTES = 8 * MIB
 STOCK_ITEM_BYTES = MIB
 MAX_ITEM_BYTES = 1024 * MIB
 _ITEM_SIZE = re.compile(r"(\d+)([km]?)")
@@ -144,17 +150,24 @@ def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
 
 
 def _item_size(sizes: list[int], release: Release, steps: list[str]) -> int:
-    """Return the smallest -I that takes every structure the release and its client would send."""
-    limit = release.client_item_limit_bytes
-    fitting = [size for size in cacheable(sizes, release) if limit is None or size < limit]
-    largest = max(fitting, default=0)
-    wanted = max(STOCK_ITEM_BYTES, math.ceil((largest + ITEM_OVERHEAD_BYTES) / MIB) * MIB)
-    steps.append(
-        f"item size: the largest structure that can be cached has {largest} bytes, "
-        f"with its header {largest + ITEM_OVERHEAD_BYTES}, so -I {item_size_flag(wanted)}"
-    )
-    if release.cache_cap_bytes:
-        steps.append(f"cap: {release.name} caches nothing of {release.cache_cap_bytes // MIB} MiB or more")
+    """Return the smallest -I that takes every structure the release and its client would send, now and later."""
+    cap, limit = release.cache_cap_bytes, release.client_item_limit_bytes
+    largest = max((size for size in cacheable(sizes, release) if limit is None or size < limit), default=0)
+    needed = math.ceil((largest + ITEM_OVERHEAD_BYTES) / MIB) * MIB
+    if cap:
+        wanted = cap + MIB
+        steps.append(
+            f"item size: {release.name} caches up to {item_size_flag(cap)}, with its header that is -I {item_size_flag(wanted)}"
+        )
+    elif limit:
+        wanted = max(STOCK_ITEM_BYTES, needed)
+        steps.append(
+            f"item size: {release.cache_client} sends at most {limit} bytes, the largest to send has {largest}: "
+            f"-I {item_size_flag(wanted)}"
+        )
+    else:
+        wanted = max(UNBOUNDED_ITEM_BYTES, needed)
+        steps.append(f"item size: nothing bounds a structure, the largest has {largest} bytes: -I {item_size_flag(wanted)}")
     return wanted
 
 
@@ -162,6 +175,7 @@ def plan(
     sizes: list[int],
     release: Release,
     *,
+    unmeasured: int = 0,
     item_size: str | None = None,
     memory_mb: int | None = None,
     other_tenants_mb: int = 64,
@@ -173,8 +187,9 @@ def plan(
 ) -> MemcachedPlan:
     """Return -m and -I for one of `servers` equal servers.
 
-    sizes: compressed bytes of every structure. other_tenants_mb: MiB for sessions and everything else per server.
-    growth_percent: room for growth. memory_max_mb: what the host can spare; a plan above it is cut, with a finding.
+    sizes: compressed bytes of every measured structure; unmeasured: how many more there are. other_tenants_mb: MiB for
+    sessions and everything else per server. growth_percent: room for growth. memory_max_mb: what the host can spare; a
+    plan above it is cut, with a finding.
     live_*: what runs now; a computed value never shrinks it, a value that the operator names does.
     Raises BlockStructureError for an item size or a ratio that memcached would refuse.
     """
@@ -186,19 +201,23 @@ def plan(
         steps.append(f"item size: block_structure_memcached_item_size says {item_size}")
     else:
         item_bytes = max(_item_size(sizes, release, steps), live_item_size_bytes)
-    kept = [size for size in cacheable(sizes, release) if size + ITEM_OVERHEAD_BYTES <= item_bytes]
+    everything = [*sizes, *[UNMEASURED_BYTES] * unmeasured]
+    kept = [size for size in cacheable(everything, release) if size + ITEM_OVERHEAD_BYTES <= item_bytes]
     structures = sum(stored_bytes(size) for size in kept)
     share = math.ceil(structures * (100 + growth_percent) / 100 / max(1, servers))
     # A slab class that holds one item still takes a page; some forty classes exist below the chunk size.
     pages = min(len(kept), 40) * SLAB_PAGE_BYTES if kept else 0
-    needed = math.ceil((share + pages) / MIB) + other_tenants_mb
+    exact = math.ceil((share + pages) / MIB) + other_tenants_mb
+    needed = math.ceil(exact / MEMORY_STEP_MB) * MEMORY_STEP_MB
     steps.append(
-        f"memory: {len(kept)} structures take {structures} bytes in slabs, with {growth_percent}% growth on {servers} "
-        f"server(s) {math.ceil(share / MIB)} MiB; {pages // MIB} MiB for slab pages; {other_tenants_mb} MiB for other tenants"
+        f"memory: {len(kept)} structures ({unmeasured} not measured yet) take {structures} bytes in slabs, with "
+        f"{growth_percent}% growth on {servers} server(s) {math.ceil(share / MIB)} MiB; {pages // MIB} MiB for slab pages; "
+        f"{other_tenants_mb} MiB for other tenants"
     )
     computed = max(needed, STOCK_MEMORY_MB, live_memory_mb, math.ceil(2 * item_bytes / MIB))
     steps.append(
-        f"memory: together {needed} MiB, not below {STOCK_MEMORY_MB} nor what runs now ({live_memory_mb}): -m {computed}"
+        f"memory: together {exact} MiB, in steps of {MEMORY_STEP_MB}: {needed}; "
+        f"not below {STOCK_MEMORY_MB} nor what runs now ({live_memory_mb}): -m {computed}"
     )
     if memory_mb is None and memory_max_mb is not None and computed > max(memory_max_mb, live_memory_mb):
         findings.append(

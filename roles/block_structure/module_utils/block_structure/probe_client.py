@@ -22,6 +22,7 @@ from . import probe
 from .errors import BlockStructureError
 from .probe import candidate, database, edxapp, entry, events, generate, survey
 from .redact import scrub
+from .releases import Release
 
 Event = Dict[str, Any]
 
@@ -93,6 +94,25 @@ def does_not_start(talk: str, secrets: list[str]) -> BlockStructureError:
         f"The LMS does not start: {scrub(last_words(talk), secrets)}",
         "run `manage.py lms check` on the host with the same settings file and mend what it names.",
     )
+
+
+def check_release(survey: dict[str, Any], release: Release) -> None:
+    """Raise BlockStructureError `release-differs` when the installed platform is not the release that was named.
+
+    Asked of the command's own options and of the platform's release line, which is `master` on untagged code.
+    """
+    facts = survey["platform"]
+    has_option = "--with_storage" in facts["command_options"]
+    line = facts["release_line"]
+    differs = line not in ("master", release.name) or has_option != release.with_storage_option
+    if differs and release.name != "main":
+        raise BlockStructureError(
+            "release-differs",
+            f"block_structure_release is '{release.name}', and the installed platform calls itself '{line}' and its "
+            f"generate_course_blocks {'has' if has_option else 'has no'} --with_storage.",
+            "name the installed release, or correct single columns by block_structure_release_overrides.",
+            "block_structure_release",
+        )
 
 
 def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: threading.Timer) -> tuple[list[Event], str]:

@@ -1,0 +1,40 @@
+"""Turn the public variables of a host into what the role wants, or refuse them all at once. Touches no host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+from block_structure import controller, desired
+
+
+class ActionModule(ActionBase):
+    """`block_structure_desired`: argument `releases`, the release table; returns `desired` and `findings`."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the desired state without secrets; fail with every error, two lines each."""
+        result = super().run(tmp, task_vars)
+        variables = controller.public_variables(task_vars or {}, self._templar)
+        wanted = desired.validate(
+            variables,
+            self._task.args["releases"],
+            known=controller.known_names(),
+            plain_secrets=controller.plain_secrets(task_vars or {}),
+        )
+        if wanted["errors"]:
+            result.update(failed=True, msg="\n".join(error["message"] for error in wanted["errors"]), errors=wanted["errors"])
+            return result
+        result["warnings"] = [
+            finding["message"].replace("\n", " ") for finding in wanted["findings"] if finding["severity"] == "warning"
+        ]
+        result.update(changed=False, desired=wanted)
+        return result

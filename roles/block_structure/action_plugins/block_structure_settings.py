@@ -1,0 +1,142 @@
+"""Edit one top-level key of a settings file on a host, byte for byte, without ever showing what else is in it."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+# Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+from block_structure import yaml_edit
+from block_structure.errors import BlockStructureError
+from block_structure.redact import redact
+from block_structure.storage_settings import merge
+
+
+class ActionModule(ActionBase):
+    """`block_structure_settings`: one key of one YAML file.
+
+    path: the file. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`; `raw` restores the
+    exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they may hold secrets).
+    dest: write the edited text there instead, with the path's owner, group and mode; a candidate.
+    create: begin an absent file empty, with mode 0600. backup: keep a copy of what is replaced, beside it.
+    Returns changed, differs (the same, for tasks that count as no change), changes and diff (of this key only, secrets
+    redacted) and exists (the key was there).
+    """
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read, edit, and write what differs."""
+        result = super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            {
+                "path": {"type": "str", "required": True},
+                "key": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": ["present", "raw", "read"], "default": "present"},
+                "settings": {"type": "dict", "default": {}},
+                "secrets": {"type": "dict", "default": {}, "no_log": True},
+                "raw": {"type": "str", "no_log": True},
+                "dest": {"type": "str"},
+                "create": {"type": "bool", "default": False},
+                "backup": {"type": "bool", "default": True},
+            }
+        )
+        self._task_vars = task_vars or {}
+        try:
+            before = self._slurp(args["path"], create=args["create"])
+            former = yaml_edit.get_raw(before, args["key"])
+            result["exists"] = former is not None
+            if args["state"] == "read":
+                result.update(changed=False, raw=former)
+                return result
+            after = self._edited(before, args)
+        except BlockStructureError as error:
+            raise AnsibleActionFail(f"{args['path']}: {error}") from error
+        result["changed"] = result["differs"] = after != before
+        if result["changed"]:
+            result["diff"] = diff = self._diff(args, before, after)
+            result["changes"] = [{"field": diff["before_header"], "before": diff["before"], "after": diff["after"]}]
+        if result["changed"] and not self._task.check_mode:
+            self._write(args, after)
+        return result
+
+    @staticmethod
+    def _edited(before: str, args: dict[str, Any]) -> str:
+        if args["state"] == "raw":
+            return yaml_edit.set_raw(before, args["key"], args["raw"])
+        value = merge(args["settings"], args["secrets"] or {})
+        return yaml_edit.set_key(before, args["key"], value)
+
+    def _slurp(self, path: str, *, create: bool) -> str:
+        """Return the file's text with its line endings as they are."""
+        answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=self._task_vars)
+        if answer.get("failed"):
+            if create and "not found" in answer.get("msg", ""):
+                return ""
+            raise BlockStructureError(
+                "settings-file-unreadable",
+                f"The settings file cannot be read: {answer.get('msg')}",
+                "correct the variable that names it; block_structure_native_lms_config and _cms_config by default.",
+            )
+        try:
+            return base64.b64decode(answer["content"]).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BlockStructureError(
+                "settings-file-unreadable", "The settings file is not UTF-8 text.", "save it as UTF-8; nothing was changed."
+            ) from error
+
+    def _write(self, args: dict[str, Any], text: str) -> None:
+        """Put the text in place atomically, owner, group and mode as they are; a candidate takes those of its original."""
+        shell = self._connection._shell
+        if shell.tmpdir is None:
+            self._make_tmp_path()
+        source = shell.join_path(shell.tmpdir, "settings")
+        self._transfer_data(source, text)
+        target = args["dest"] or args["path"]
+        module_args = {"src": source, "dest": target, "backup": args["backup"] and not args["dest"]}
+        module_args.update(self._ownership(args))
+        answer = self._execute_module(module_name="ansible.legacy.copy", module_args=module_args, task_vars=self._task_vars)
+        self._remove_tmp_path(shell.tmpdir)
+        if answer.get("failed"):
+            words = f"{answer.get('msg', '')} {answer.get('module_stderr', '')} {answer.get('exception', '')}"
+            if "No space left" in words:
+                raise AnsibleActionFail(
+                    f"There is no space left to write {target}; the settings in place are untouched.\n"
+                    "Remedy: free space on that file system and run again."
+                )
+            raise AnsibleActionFail(
+                f"{target} cannot be written: {answer.get('msg')}\n"
+                "Remedy: mend what the message names; the settings in place are untouched."
+            )
+
+    def _ownership(self, args: dict[str, Any]) -> dict[str, Any]:
+        answer = self._execute_module(
+            module_name="ansible.legacy.stat",
+            module_args={"path": args["path"], "get_checksum": False, "get_mime": False, "get_attributes": False},
+            task_vars=self._task_vars,
+        )
+        stat = answer.get("stat", {})
+        if not stat.get("exists"):
+            return {"mode": "0600"}
+        return {"owner": str(stat["uid"]), "group": str(stat["gid"]), "mode": stat["mode"]}
+
+    @staticmethod
+    def _diff(args: dict[str, Any], before: str, after: str) -> dict[str, str]:
+        def shown(text: str) -> str:
+            value = yaml_edit.value_of(text, args["key"])
+            return "" if value is None else yaml.safe_dump({args["key"]: redact(value)}, sort_keys=True)
+
+        header = f"{args['path']}: {args['key']}"
+        old, new = shown(before), shown(after)
+        if old == new:  # a secret or the way it is written differs; neither is shown
+            old, new = "", f"{args['key']}: the same settings, written anew or with another secret\n"
+        return {"before": old, "after": new, "before_header": header, "after_header": header}

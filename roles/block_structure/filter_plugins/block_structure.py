@@ -1,0 +1,109 @@
+"""Filters of the role: fields of larger data, and the verdict. Decisions live in module_utils."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+from block_structure import verdict
+from block_structure.redact import is_secret_name
+from block_structure.releases import from_row
+
+# What the steps register, in the order of their work; those that boot the LMS.
+_STEPS = ("__block_structure_bucket", "__block_structure_memcached", "__block_structure_replaced", "__block_structure_database")
+_BOOTING = (
+    "__block_structure_inspected",
+    "__block_structure_proven",
+    "__block_structure_database",
+    "__block_structure_inspected_again",
+)
+
+
+def secret_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return {"STORAGE_KWARGS": {...}} of the secret arguments that are set, or {} when there is none."""
+    found = {name: value for name, value in kwargs.items() if is_secret_name(name) and value is not None}
+    return {"STORAGE_KWARGS": found} if found else {}
+
+
+def secret_values(kwargs: dict[str, Any]) -> list[str]:
+    """Return the secret strings themselves, for scrubbing words of other programs."""
+    return [str(value) for name, value in kwargs.items() if is_secret_name(name) and value is not None]
+
+
+def record(found: list[dict[str, Any]], survey: dict[str, Any]) -> dict[str, Any]:
+    """Return what a rollback needs: our key of each settings file, character for character, the row and the switches.
+
+    found: results of reading the settings files in a loop over items with a name.
+    """
+    return {
+        "settings": {entry["__block_structure_item"]["name"]: entry.get("raw") for entry in found if "raw" in entry},
+        "survey": {"row": survey["row"], "switches": survey["switches"]},
+    }
+
+
+def differs(registered: dict[str, Any]) -> bool:
+    """Return whether any item of a registered loop found a difference."""
+    return any(entry.get("differs") for entry in registered.get("results", [registered]))
+
+
+def structure_sizes(survey: dict[str, Any]) -> list[int]:
+    """Return the compressed bytes of every structure that the survey could measure."""
+    return [course["bytes"] for course in survey["courses"] if course["bytes"]]
+
+
+def unmeasured(survey: dict[str, Any]) -> int:
+    """Return how many structures the survey could not measure, because there are none yet."""
+    return len([course for course in survey["courses"] if not course["bytes"]])
+
+
+def result(
+    host: str, hostvars: Any, hosts: list[str], desired: dict[str, Any], survey: dict[str, Any], servers: list[Any]
+) -> dict[str, Any]:
+    """Return block_structure_result of an LMS host from what the steps registered on every host of the run."""
+    row = dict(desired["release"])
+    seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
+    database = hostvars[host].get("__block_structure_database") or {}
+    item_sizes = [server["live"]["item_size_bytes"] for server in servers]
+    told = verdict.site(
+        survey,
+        from_row(row.pop("name"), row),
+        desired,
+        item_size_bytes=min(item_sizes, default=None),
+        failures=database.get("failures", []),
+    )
+    return {
+        "release": desired["release"]["name"],
+        "platform": hostvars[host]["block_structure_platform"],
+        "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
+        "courses": told["courses"],
+        "findings": desired["findings"] + told["findings"],
+        "failures": database.get("failures", []),
+        "generated": database.get("generated", []),
+        "boots": sum(int(hostvars[host].get(step, {}).get("boots", 0)) for step in _BOOTING),
+        "lms_iam_policy": desired["lms_iam_policy"],
+    }
+
+
+def errors(told: dict[str, Any]) -> str:
+    """Return the messages of the findings that need action, one under the other."""
+    return "\n".join(finding["message"] for finding in told["findings"] if finding["severity"] == "error")
+
+
+class FilterModule:
+    """Names of the filters."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {
+            "block_structure_secret_kwargs": secret_kwargs,
+            "block_structure_secret_values": secret_values,
+            "block_structure_record": record,
+            "block_structure_differs": differs,
+            "block_structure_sizes": structure_sizes,
+            "block_structure_unmeasured": unmeasured,
+            "block_structure_result": result,
+            "block_structure_errors": errors,
+        }

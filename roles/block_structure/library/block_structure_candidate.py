@@ -1,0 +1,86 @@
+"""Boot the LMS on settings that are not in place yet, and prove its storage from there."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.block_structure import candidate, probe_client
+from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure.releases import from_row
+
+DOCUMENTATION = r"""
+module: block_structure_candidate
+short_description: Prove candidate settings by booting the LMS on them
+description:
+  - Boots the LMS once on a candidate settings file, writes, reads, lists and deletes one canary object through the storage
+    of block structures, and makes a long cache key. Fails with the platform's own words when anything of this fails.
+  - In check mode nothing is booted, because there the candidate file does not exist.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py on the candidate file.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name.
+    type: dict
+    required: true
+  secrets:
+    description: Strings that must not appear in a message.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Boot the LMS on the candidate
+  block_structure_candidate:
+    manage_argv: "{{ __block_structure_candidate_argv }}"
+    release: "{{ __block_structure_desired['release'] }}"
+"""
+
+RETURN = r"""
+settings:
+  description: The settings that the candidate boot resolved, secrets redacted.
+  type: dict
+  returned: success
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "manage_argv": {"type": "list", "elements": "str", "required": True},
+            "release": {"type": "dict", "required": True},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, settings={}, boots=0)
+    row = dict(module.params["release"])
+    try:
+        release = from_row(row.pop("name"), row)
+        request = {
+            "protocol": probe_client.PROTOCOL,
+            "release": release.probe_row(),
+            "operations": [{"op": "candidate", "canary": True}],
+        }
+        answer = probe_client.run(module.params["manage_argv"], request, secrets=module.params["secrets"])
+        candidate.judge(answer.results[0], release)
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
+    module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Judge what a candidate boot found: from the words of boto3 and Django to one cause and one remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import BlockStructureError
+from .releases import Release
+
+_KEYS = "correct block_structure_storage_access_key and block_structure_storage_secret_key."
+_ENDPOINT = "correct block_structure_storage_endpoint_url, or open the way from the LMS host to it."
+# Code of an S3 answer, or class of an exception -> (what it means, what to do).
+# Source of the codes: the S3 API reference, "Error responses".
+_MEANINGS = {
+    "InvalidAccessKeyId": ("S3 does not know the access key", _KEYS),
+    "SignatureDoesNotMatch": ("S3 does not accept the secret key", _KEYS),
+    "NoCredentialsError": ("the LMS has no credentials for S3", "give the host an instance role, or set both storage keys."),
+    "AccessDenied": (
+        "S3 does not allow it",
+        "attach the policy in block_structure_result.lms_iam_policy to these credentials.",
+    ),
+    "403": ("S3 does not allow it", "attach the policy in block_structure_result.lms_iam_policy to these credentials."),
+    "NoSuchBucket": (
+        "the bucket does not exist",
+        "correct block_structure_storage_bucket, or leave block_structure_manage_bucket on.",
+    ),
+    "404": ("the bucket does not exist", "correct block_structure_storage_bucket, or leave block_structure_manage_bucket on."),
+    "AccessControlListNotSupported": (
+        "the bucket has access-control lists disabled",
+        "leave block_structure_storage_default_acl unset (null).",
+    ),
+    "RequestTimeTooSkewed": ("the clock of the LMS host is wrong", "set the clock (NTP) of the LMS host."),
+    "PermanentRedirect": ("the bucket is in another region", "correct block_structure_storage_region."),
+    "AuthorizationHeaderMalformed": ("the bucket is in another region", "correct block_structure_storage_region."),
+    "EndpointConnectionError": ("the S3 endpoint cannot be reached", _ENDPOINT),
+    "ConnectTimeoutError": ("the S3 endpoint does not answer", _ENDPOINT),
+    "ReadTimeoutError": ("the S3 endpoint does not answer", _ENDPOINT),
+    "SSLError": ("the certificate of the S3 endpoint is not trusted", "install its certificate authority on the LMS host."),
+    "SuspiciousFileOperation": ("Django refuses the object's name", "correct block_structure_storage_prefix."),
+}
+
+
+def judge(result: dict[str, Any], release: Release) -> None:
+    """Raise BlockStructureError for the first thing that would hurt a learner; return when the candidate is good."""
+    problem = result["key_hash"]
+    if problem:
+        raise BlockStructureError(
+            "cache-key-hash",
+            f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
+            "set FEATURES: {ENABLE_BLAKE2B_HASHING: true} in the settings of LMS and Studio, then run again.",
+        )
+    canary = result["canary"] or {}
+    if canary.get("problem"):
+        raise _storage_error(canary["problem"])
+    if canary.get("public"):
+        raise BlockStructureError(
+            "object-public",
+            "An object written by the LMS can be read by everybody.",
+            "leave block_structure_bucket_object_ownership on, or set block_structure_storage_default_acl to private.",
+            "block_structure_storage_default_acl",
+        )
+
+
+def _storage_error(problem: dict[str, Any]) -> BlockStructureError:
+    meaning, remedy = _MEANINGS.get(str(problem.get("code"))) or _MEANINGS.get(problem["type"]) or (None, None)
+    step = {"missing": "look for the deleted"}.get(problem["step"], problem["step"])
+    said = f"{problem['type']}: {problem['message']}"
+    return BlockStructureError(
+        "storage-unusable",
+        f"The LMS cannot {step} an object in its storage: {f'{meaning} ({said})' if meaning else said}",
+        remedy or "mend what the message names; the settings in place were not changed.",
+    )

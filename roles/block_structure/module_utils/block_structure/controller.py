@@ -1,0 +1,47 @@
+"""What plugins on the controller share: the public variables of a host, rendered, and which of their secrets are in the open.
+
+Controller only: it needs Ansible itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.parsing.vault import EncryptedString, VaultedValue
+
+from .desired import PREFIX, SECRET_VARIABLES
+
+# Set by the role itself, under the public prefix because operators read it.
+EXPORTED = ("block_structure_result",)
+_SPECIFICATION = Path(__file__).resolve().parents[2] / "meta" / "argument_specs.yml"
+
+try:  # no public name exists yet for "this value came out of an encrypted file" (ansible-core 2.19)
+    from ansible._internal._datatag._tags import SourceWasEncrypted
+except ImportError:
+    SourceWasEncrypted = None
+
+
+def known_names() -> list[str]:
+    """Return every public variable, from the argument specification."""
+    specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
+    return sorted({name for entry in specification.values() for name in entry.get("options", {})})
+
+
+def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
+    """Return {name: rendered value} of every variable of ours that the host has."""
+    return {
+        name: templar.template(value) for name, value in task_vars.items() if name.startswith(PREFIX) and name not in EXPORTED
+    }
+
+
+def _is_hidden(value: Any) -> bool:
+    """Return whether a raw value was encrypted, or comes from elsewhere by a template."""
+    tags = [VaultedValue] + ([SourceWasEncrypted] if SourceWasEncrypted else [])
+    return isinstance(value, EncryptedString) or "{{" in str(value) or any(tag.is_tagged_on(value) for tag in tags)
+
+
+def plain_secrets(task_vars: dict[str, Any]) -> list[str]:
+    """Return the secret variables that stand in the inventory as they are."""
+    return [name for name in SECRET_VARIABLES if task_vars.get(name) and not _is_hidden(task_vars[name])]
