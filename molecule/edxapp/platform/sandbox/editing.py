@@ -24,7 +24,7 @@ def edit_and_publish(course, block_type, values):
         if block is None:
             raise CommandError(f"{course} has no block of type {block_type}.")
         for name, value in values.items():
-            block.set_field(name, value)
+            setattr(block, name, value)
         store.update_item(block, author)
         store.publish(block.location, author)
     return block.location

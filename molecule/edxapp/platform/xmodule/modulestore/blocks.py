@@ -39,6 +39,13 @@ class Block:
             return fields.OWN[name]
         raise AttributeError(f"{self.category} has no field {name}")
 
+    def __setattr__(self, name, value):
+        """Set the block's own value of a field; `update_item` writes it."""
+        if name == "data" or name in fields.INHERITED or name in fields.OWN:
+            self.own_fields[name] = fields.as_stored(value)
+        else:
+            super().__setattr__(name, value)
+
     def __repr__(self):
         return f"<Block {self.location}>"
 
@@ -60,6 +67,8 @@ class Block:
     @property
     def data(self):
         """The definition's content; one query, on first use."""
+        if "data" in self.own_fields:
+            return self.own_fields["data"]
         if self._data is None:
             self._data = self.runtime.load_definition(self.row)
         return self._data
@@ -87,10 +96,6 @@ class Block:
         if self._children is None:
             self._children = self.runtime.load_children(self) if self.has_children else []
         return self._children
-
-    def set_field(self, name, value):
-        """Set the block's own value of a field; `update_item` writes it."""
-        self.own_fields[name] = fields.as_stored(value)
 
     def _inherited(self, name):
         """Return the value of the nearest ancestor that has its own, else the default."""

@@ -31,7 +31,6 @@ INHERITED = {
 }
 OWN = {
     "display_name": None,
-    "children": None,
     "chrome": None,
     "default_tab": None,
     "edx_video_id": "",

@@ -1,0 +1,141 @@
+"""The platform that the contract is held against: how to run its manage.py, and nothing else of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from block_structure.releases import Release, pick
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).parent / "contract_program"
+MARK = "BLOCK_STRUCTURE_CONTRACT "
+PREFIX = "BLOCK_STRUCTURE_CONTRACT_"
+NEEDED = ("PYTHON", "MANAGE", "SETTINGS", "LMS_CFG", "RELEASE")
+TIMEOUT_SECONDS = 600
+
+# One statement, so that it works in every Django's shell: the package is unpacked and asked for the rows.
+LOADER = """
+import json, sys, types
+def load(sources, names):
+    for name in sources:
+        sys.modules[name] = types.ModuleType(name)
+    sys.modules["contract_program"].__path__ = []
+    for name, source in sources.items():
+        exec(compile(source, name, "exec"), sys.modules[name].__dict__)
+    sys.modules["contract_program.session"].main(names)
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended: its exit code, and everything that it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    def says(self, text: str) -> bool:
+        """Return whether the command wrote the text anywhere."""
+        return text in self.out or text in self.err
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform.
+
+    release: its row of the release table.
+    python, manage, settings, lms_cfg: interpreter, manage.py, name of the settings module, path of the LMS's YAML.
+    prefix: words in front of every command, for example to change the user or the host.
+    cwd: working folder on this machine, or None.
+    """
+
+    release: Release
+    python: str
+    manage: str
+    settings: str
+    lms_cfg: str
+    prefix: tuple[str, ...] = ()
+    cwd: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, argv: Iterable[str], stdin: str = "") -> Finished:
+        """Run a command on the platform's host."""
+        done = subprocess.run(
+            [*self.prefix, "env", *(f"{name}={value}" for name, value in self.environment.items()), *argv],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.cwd,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def manage_lms(self, *arguments: str, stdin: str = "", lms_cfg: str | None = None) -> Finished:
+        """Run `manage.py lms`, with the YAML of the platform or another."""
+        words = [self.python, self.manage, "lms", f"--settings={self.settings}", *arguments]
+        return self.run(["env", f"LMS_CFG={lms_cfg or self.lms_cfg}", *words], stdin)
+
+    def observe(self, names: Iterable[str], lms_cfg: str | None = None) -> dict[str, dict[str, Any]]:
+        """Observe rows in one process; return the outcome of each: {"value": ...} or {"error": traceback}."""
+        done = self.manage_lms("shell", stdin=program(list(names)), lms_cfg=lms_cfg)
+        lines = [line[len(MARK) :] for line in done.out.splitlines() if line.startswith(MARK)]
+        outcomes = {outcome.pop("row"): outcome for outcome in map(json.loads, lines)}
+        missing = {"error": f"exit code {done.code}\n{done.err[-4000:]}"}
+        return {name: outcomes.get(name, missing) for name in names}
+
+    def with_settings(self, name: str, changes: Mapping[str, Any]) -> str:
+        """Write a copy of the platform's YAML with other top-level keys beside nothing of its own; return its path."""
+        tokens = yaml.safe_load(self.run(["cat", self.lms_cfg]).out)
+        folder = self.run(["mktemp", "--directory", "/tmp/block-structure-contract.XXXXXX"]).out.strip()
+        path = f"{folder}/{name}.yml"
+        self.run(["/bin/sh", "-c", f"umask 077 && cat > {shlex.quote(path)}"], yaml.safe_dump({**tokens, **changes}))
+        return path
+
+    def remove(self, path: str) -> None:
+        """Remove what with_settings wrote."""
+        self.run(["rm", "--recursive", str(Path(path).parent)])
+
+
+def program(names: list[str]) -> str:
+    """Return the program that observes the rows, as one line for the shell's standard input."""
+    first = ["__init__", "harness", "course"]
+    stems = first + sorted({path.stem for path in PROGRAM.glob("*.py")} - set(first))
+    paths = {f"contract_program.{stem}".removesuffix(".__init__"): PROGRAM / f"{stem}.py" for stem in stems}
+    sources = {name: path.read_text() for name, path in paths.items()}
+    text = f"{LOADER}\nload({sources!r}, {names!r})"
+    return f"exec(compile({text!r}, 'contract', 'exec'), {{'__name__': 'contract'}})\n"
+
+
+def release_row(name: str) -> Release:
+    """Return a row of the role's release table."""
+    table = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())
+    return pick(table["__block_structure_releases"], name)
+
+
+def from_environment() -> Target | None:
+    """Return the platform that the environment names, or None. Some but not all of its variables is an error."""
+    given = {name: os.environ.get(PREFIX + name, "") for name in (*NEEDED, "PREFIX", "CWD", "USER")}
+    if not any(given[name] for name in NEEDED):
+        return None
+    missing = [PREFIX + name for name in NEEDED if not given[name]]
+    if missing:
+        raise RuntimeError(f"The platform is named in part only.\nRemedy: set {', '.join(missing)} too.")
+    user = ("runuser", "--user", given["USER"], "--") if given["USER"] else ()
+    return Target(
+        release=release_row(given["RELEASE"]),
+        python=given["PYTHON"],
+        manage=given["MANAGE"],
+        settings=given["SETTINGS"],
+        lms_cfg=given["LMS_CFG"],
+        prefix=(*shlex.split(given["PREFIX"]), *user),
+        cwd=given["CWD"] or None,
+    )

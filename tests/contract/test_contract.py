@@ -1,0 +1,111 @@
+"""Every row of the contract against every platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .rows import PROCESSES, ROWS, Row
+from .target import Target
+
+ABSENT = "course-v1:BlockStructureContract+Absent+2026"
+COMMAND = "generate_course_blocks"
+
+
+def check(row: Row, found: Any, target: Target) -> None:
+    """Fail with the row's words unless it shows what it should."""
+    expected = row.value(target.release)
+    alternatives = expected if isinstance(expected, tuple) else (expected,)
+    assert found in alternatives, f"{row.behaviour}\nSource: {row.source}\nFound: {found}\nExpected: {expected}"
+
+
+def test_behaviour(
+    release: str, row: Row, platform: Callable[[str], Target], observed: Callable[[str], dict[str, Any]]
+) -> None:
+    """A row that one running process shows."""
+    outcome = observed(release)[row.id]
+    assert "error" not in outcome, outcome["error"]
+    check(row, outcome["value"], platform(release))
+
+
+def test_process(release: str, row: Row, platform: Callable[[str], Target]) -> None:
+    """A row that takes a process of its own."""
+    target = platform(release)
+    check(row, QUESTIONS[row.id](target), target)
+
+
+def an_unknown_course(target: Target) -> dict[str, Any]:
+    done = target.manage_lms(COMMAND, "--courses", ABSENT)
+    return {"code": done.code, "said": done.says(f"An error occurred while generating course blocks for {ABSENT}")}
+
+
+def a_key_that_is_none(target: Target) -> dict[str, Any]:
+    done = target.manage_lms(COMMAND, "--courses", "nonsense")
+    return {"code": done.code, "said": done.says("CommandError: Invalid key specified")}
+
+
+def with_storage(target: Target) -> dict[str, Any]:
+    return {"code": target.manage_lms(COMMAND, "--with_storage", "--courses", ABSENT).code}
+
+
+def settings_without_the_retry_keys(target: Target) -> dict[str, Any]:
+    return starts(target, {"COURSE_PUBLISH_TASK_DELAY": 30}, "KeyError: 'TASK_DEFAULT_RETRY_DELAY'")
+
+
+def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
+    keys = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "TASK_MAX_RETRIES": 5}
+    return starts(target, {**keys, "STORAGE_CLASS": "storages.backends.nowhere.Storage"}, "storages.backends.nowhere")
+
+
+def starts(target: Target, settings: dict[str, Any], words: str) -> dict[str, Any]:
+    """Return how a command ends with other settings, and whether it says the words."""
+    path = target.with_settings("lms", {"BLOCK_STRUCTURES_SETTINGS": settings})
+    try:
+        done = target.manage_lms("shell", stdin="pass\n", lms_cfg=path)
+    finally:
+        target.remove(path)
+    return {"code": done.code, "said": done.says(words)}
+
+
+def a_global_acl_in_the_yaml(target: Target) -> Any:
+    return observed_with(target, {"AWS_DEFAULT_ACL": "private"}, "a_global_acl_in_the_yaml")
+
+
+def long_cache_keys_without_the_feature(target: Target) -> Any:
+    return observed_with(target, {"FEATURES": {"ENABLE_BLAKE2B_HASHING": False}}, "long_cache_keys_are_hashed")["hash"]
+
+
+def observed_with(target: Target, changes: dict[str, Any], name: str) -> Any:
+    """Return what a row shows with other top-level keys in the YAML."""
+    path = target.with_settings("lms", changes)
+    try:
+        outcome = target.observe([name], lms_cfg=path)[name]
+    finally:
+        target.remove(path)
+    assert "error" not in outcome, outcome["error"]
+    return outcome["value"]
+
+
+QUESTIONS: dict[str, Callable[[Target], Any]] = {
+    question.__name__: question
+    for question in (
+        an_unknown_course,
+        a_key_that_is_none,
+        with_storage,
+        settings_without_the_retry_keys,
+        settings_with_a_class_that_does_not_exist,
+        a_global_acl_in_the_yaml,
+        long_cache_keys_without_the_feature,
+    )
+}
+
+
+def test_every_row_has_a_source() -> None:
+    """A behaviour without a source is a guess."""
+    assert [row.id for row in ROWS + PROCESSES if not row.source or not row.behaviour.endswith(".")] == []
+
+
+def test_every_row_is_there_once() -> None:
+    """Two rows of one name would hide each other."""
+    names = [row.id for row in ROWS + PROCESSES]
+    assert sorted(set(names)) == sorted(names)
