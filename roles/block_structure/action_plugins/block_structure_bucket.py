@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ansible.plugins.action import ActionBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import bucket, controller, desired
 from block_structure.changes import Change, as_diff
+
+READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
 
 class ActionModule(ActionBase):
@@ -53,16 +56,26 @@ class ActionModule(ActionBase):
         )
         if changes and not self._task.check_mode:
             self._apply(options, live, changes)
-            left = bucket.compare(self._read(options), options)
+            left = self._left(options)
             if left:
                 self._refuse(left)
         return result
 
-    def _execute(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def _left(self, options: bucket.BucketOptions) -> list[Change]:
+        """Return what still differs; S3's answers are eventually consistent, so it is asked more than once."""
+        left: list[Change] = []
+        for pause in READ_AGAIN_SECONDS:
+            time.sleep(pause)
+            left = bucket.compare(self._read(options), options)
+            if not left:
+                break
+        return left
+
+    def _execute(self, module: str, **arguments: Any) -> dict[str, Any]:
         given = {key: value for key, value in {**self._connection_args, **arguments}.items() if value is not None}
-        answer: dict[str, Any] = self._execute_module(module_name=name, module_args=given, task_vars=self._task_vars)
+        answer: dict[str, Any] = self._execute_module(module_name=module, module_args=given, task_vars=self._task_vars)
         if answer.get("failed"):
-            raise AnsibleActionFail(self._words(name, str(answer.get("msg", ""))))
+            raise AnsibleActionFail(self._words(module, str(answer.get("msg", ""))))
         return answer
 
     @staticmethod
@@ -95,7 +108,7 @@ class ActionModule(ActionBase):
             arguments["tags"] = options.tags
         if fields - {f"lifecycle.{bucket.NONCURRENT_RULE}", f"lifecycle.{bucket.ABORT_RULE}"}:
             self._execute("amazon.aws.s3_bucket", **arguments)
-        shared = {"name": options.name, "prefix": "", "state": "present", "status": "enabled", "wait": True}
+        shared = {"name": options.name, "prefix": "", "state": "present", "status": "enabled"}
         if f"lifecycle.{bucket.NONCURRENT_RULE}" in fields:
             self._execute(
                 "community.aws.s3_lifecycle",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ class ActionModule(ActionBase):
     def _edited(before: str, args: dict[str, Any]) -> str:
         if args["state"] == "raw":
             return yaml_edit.set_raw(before, args["key"], args["raw"])
-        value = merge(args["settings"], args["secrets"] or {})
-        return yaml_edit.set_key(before, args["key"], value)
+        # By way of JSON: Ansible's values carry tags that a YAML dumper does not know.
+        value = json.loads(json.dumps(merge(args["settings"], args["secrets"] or {})))
+        return yaml_edit.set_key(before, str(args["key"]), value)
 
     def _slurp(self, path: str, *, create: bool) -> str:
         """Return the file's text with its line endings as they are."""
@@ -133,7 +135,7 @@ class ActionModule(ActionBase):
     def _diff(args: dict[str, Any], before: str, after: str) -> dict[str, str]:
         def shown(text: str) -> str:
             value = yaml_edit.value_of(text, args["key"])
-            return "" if value is None else yaml.safe_dump({args["key"]: redact(value)}, sort_keys=True)
+            return "" if value is None else yaml.safe_dump({str(args["key"]): redact(value)}, sort_keys=True)
 
         header = f"{args['path']}: {args['key']}"
         old, new = shown(before), shown(after)

@@ -76,7 +76,7 @@ def result(
     )
     return {
         "release": desired["release"]["name"],
-        "platform": hostvars[host]["block_structure_platform"],
+        "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
         "findings": desired["findings"] + told["findings"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 import tempfile
 import time
@@ -126,7 +128,7 @@ def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
         path = str(Path(folder) / "s")
         try:
             process = subprocess.Popen(
-                [binary, "-u", "nobody", "-s", path, "-m", str(memory_mb), "-I", item_size_flag],
+                [binary, "-u", pwd.getpwuid(os.geteuid()).pw_name, "-s", path, "-m", str(memory_mb), "-I", item_size_flag],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -139,7 +141,6 @@ def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
                 "block_structure_memcached_binary",
             ) from error
         try:
-            Path(folder).chmod(0o711)
             deadline = time.monotonic() + 5
             while not Path(path).exists() and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)

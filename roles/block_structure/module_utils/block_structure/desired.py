@@ -212,7 +212,7 @@ def validate(
 
     variables: every block_structure_ variable of a host by its full name. table: the release table.
     known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
-    Result keys: errors (list), findings (list), and, when there is no error, release (row with name), settings, row,
+    Result keys: errors (list), findings (list), and, when there is no error, release (row with name), platform, settings, row,
     switches, switches_if_clean, lms_iam_policy.
     """
     errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
@@ -237,6 +237,7 @@ def validate(
     return {
         **_result(errors, findings + built.findings),
         "release": {**table[release.name], **(variables["block_structure_release_overrides"] or {}), "name": release.name},
+        "platform": variables["block_structure_platform"],
         "settings": built.public,
         "row": {
             "num_versions_to_keep": variables["block_structure_num_versions_to_keep"],
