@@ -10,7 +10,7 @@ engine_answers() { # engine
 
 find_engine() {
   local candidate
-  for candidate in ${BLOCK_STRUCTURE_ENGINE:-podman docker}; do
+  for candidate in ${chosen:-podman docker}; do
     if command -v "$candidate" >/dev/null && engine_answers "$candidate"; then
       printf '%s\n' "$candidate"
       return
@@ -20,34 +20,40 @@ find_engine() {
 }
 
 setup_engine() {
-  case ${BLOCK_STRUCTURE_ENGINE:-podman} in
-    podman | docker) ;;
-    *) die "BLOCK_STRUCTURE_ENGINE is '$BLOCK_STRUCTURE_ENGINE'." "set it to podman or docker, or unset it." ;;
+  local chosen=${BLOCK_STRUCTURE_ENGINE:-} engine=''
+  case $chosen in
+    '' | podman | docker) ;;
+    *) die "BLOCK_STRUCTURE_ENGINE is '$chosen'." "set it to podman or docker, or unset it." ;;
   esac
   mkdir -p "$state"
-  write_environment
-  # shellcheck source=/dev/null
-  . "$environment_file"
+  write_configuration
   if ! engine=$(find_engine); then
-    [ "${BLOCK_STRUCTURE_ENGINE:-podman}" = podman ] || die "docker is not installed or its service does not answer." "$ENGINE_REMEDY"
+    [ "$chosen" != docker ] || die "docker is not installed or its service does not answer." "$ENGINE_REMEDY"
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
       die "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu." "$ENGINE_REMEDY"
     fi
     say "engine: no podman and no docker answers, installing podman"
     quietly engine-packages "$ENGINE_REMEDY" apt_install podman runc netavark aardvark-dns iptables
-    write_environment
-    # shellcheck source=/dev/null
-    . "$environment_file"
+    write_configuration
     engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and cure what it says."
   fi
-  write_environment
+  cat >"$environment_file.new" <<EOF
+# Written by scripts/setup: sourced by .venv/bin/activate and by the scripts. What the caller chose comes first.
+: "\${BLOCK_STRUCTURE_ENGINE:=$engine}"
+export BLOCK_STRUCTURE_ENGINE
+EOF
+  if [ "${CONTAINERS_CONF:-}" = "$state/containers.conf" ]; then
+    printf 'export CONTAINERS_CONF=%q\n' "$CONTAINERS_CONF" >>"$environment_file.new"
+  fi
+  mv "$environment_file.new" "$environment_file"
+  export BLOCK_STRUCTURE_ENGINE=$engine
   say "engine: $engine is ready"
 }
 
-# The environment of every later command. The engine's own configuration is replaced only on a machine where it cannot work:
+# The engine's own configuration is replaced only on a machine where it cannot work:
 # - crun refuses hybrid cgroups, runc takes them;
 # - without the right to raise limits, the engine's default limits are refused: they are set to what the machine allows.
-write_environment() {
+write_configuration() {
   local configuration=$state/containers.conf runtime='' ulimits=''
   if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ] && command -v runc >/dev/null; then
     runtime='runtime = "runc"'
@@ -55,15 +61,10 @@ write_environment() {
   if [ "$(id -u)" = 0 ] && ! may_raise_limits; then
     ulimits="default_ulimits = [\"nofile=$(ulimit -Hn):$(ulimit -Hn)\", \"nproc=$(lower "$(ulimit -Hu)" 32768)\"]"
   fi
-  {
-    printf '# Written by scripts/setup: sourced by .venv/bin/activate and by the scripts.\n'
-    printf 'export BLOCK_STRUCTURE_ENGINE=%s\n' "${engine:-${BLOCK_STRUCTURE_ENGINE:-podman}}"
-    if [ -n "$runtime$ulimits" ]; then
-      printf '[containers]\n%s\n[engine]\n%s\n' "$ulimits" "$runtime" >"$configuration"
-      printf 'export CONTAINERS_CONF=%q\n' "$configuration"
-    fi
-  } >"$environment_file.new"
-  mv "$environment_file.new" "$environment_file"
+  if [ -n "$runtime$ulimits" ]; then
+    printf '[containers]\n%s\n[engine]\n%s\n' "$ulimits" "$runtime" >"$configuration"
+    export CONTAINERS_CONF=$configuration
+  fi
 }
 
 may_raise_limits() {

@@ -5,7 +5,9 @@ readonly REGISTRY_BASE=docker.io/library/debian:bookworm
 readonly NEEDED_GIB=6
 
 setup_images() {
-  mkdir -p "$state"
+  [ -r "$environment_file" ] || setup_engine
+  # shellcheck source=/dev/null
+  . "$environment_file"
   exec 9>"$state/images.lock"
   flock 9
   local base lms cache s3
@@ -55,6 +57,8 @@ prepare_build() {
   local bundle
   [ -z "${build_prepared:-}" ] || return 0
   build_prepared=yes
+  # Older dockers know build secrets only so; podman does not read it.
+  export DOCKER_BUILDKIT=1
   require_space
   rm -rf "$state/build"
   mkdir -p "$state/build"

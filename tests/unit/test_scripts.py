@@ -111,7 +111,24 @@ def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
     ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
     assert ended.returncode == 0, ended.stderr
     assert "podman runc netavark aardvark-dns iptables" in asked.read_text()
-    assert "export BLOCK_STRUCTURE_ENGINE=podman" in (checkout / ".cache/environment.sh").read_text()
+    assert ":=podman}" in (checkout / ".cache/environment.sh").read_text()
+
+
+def test_docker_is_taken_where_podman_does_not_answer(checkout: Path, programs: Path) -> None:
+    program(programs, "podman", "exit 125")
+    program(programs, "docker", "exit 0")
+    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    assert ended.returncode == 0, ended.stderr
+    assert ":=docker}" in (checkout / ".cache/environment.sh").read_text()
+
+
+def test_chosen_docker_that_does_not_answer_is_not_replaced(checkout: Path, programs: Path) -> None:
+    program(programs, "podman", "exit 0")
+    program(programs, "docker", "exit 1")
+    ended = run(
+        "scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="docker"
+    )
+    assert refusal(ended)[0] == "docker is not installed or its service does not answer."
 
 
 def test_no_python(checkout: Path, programs: Path) -> None:
