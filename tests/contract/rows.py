@@ -455,6 +455,25 @@ ROWS = [
             "deleted": ["Deleted 1 Switches", "Deleted 0 Switches"],
         },
     ),
+    # Pages
+    Row(
+        "the_health_page_names_its_services",
+        "/heartbeat answers 200 and names modulestore and database.",
+        "edx-platform openedx/core/djangoapps/heartbeat",
+        {"status": 200, "services": {"modulestore": True, "sql": True}},
+    ),
+    Row(
+        "the_blocks_api_refuses_like_this",
+        "The course blocks API wants a course and a user, and tells strangers nothing.",
+        "edx-platform lms/djangoapps/course_api/blocks/{forms,views}.py",
+        {"no course": 400, "no key": 400, "no user": 400, "another user": 403, "all blocks": 403},
+    ),
+    Row(
+        "the_login_refuses_like_this",
+        "The session login wants a CSRF token (403) and an account (400).",
+        "edx-platform openedx/core/djangoapps/user_authn/views/login.py",
+        {"no token": 403, "no such account": 400},
+    ),
 ]
 
 PROCESSES = [

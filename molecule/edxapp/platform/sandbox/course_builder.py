@@ -152,9 +152,7 @@ def _content(block_type, number, chance):
     if block_type == "video":
         return json.dumps({"duration": chance.randint(60, 900), "youtube_id": f"video{number:05d}"})
     if block_type == "problem":
-        choices = "".join(
-            f'<choice correct="{str(word == 0).lower()}">{chance.choice(WORDS)}</choice>' for word in range(4)
-        )
+        choices = "".join(f'<choice correct="{str(word == 0).lower()}">{chance.choice(WORDS)}</choice>' for word in range(4))
         return (
             f"<problem><p>{' '.join(chance.choices(WORDS, k=20))}</p><multiplechoiceresponse>"
             f'<choicegroup type="MultipleChoice">{choices}</choicegroup></multiplechoiceresponse></problem>'

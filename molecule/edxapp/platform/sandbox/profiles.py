@@ -42,7 +42,7 @@ PROFILES = {
         *_series("XL", 4, 2500),
         *_series("XXL", 2, 5000),
         Course("HUGE8K", 8000),
-        Course("OVER1M", 10000, name_length=60),
+        Course("OVER1M", 10000, name_length=90),
         Course("OVER2M", 16000, name_length=110),
     ],
 }

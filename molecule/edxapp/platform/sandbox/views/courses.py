@@ -8,6 +8,8 @@ raises beyond "not found" becomes a 500.
 from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import JsonResponse
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
@@ -27,6 +29,7 @@ def refused(status, message):
     return JsonResponse({"developer_message": message}, status=status)
 
 
+@transaction.non_atomic_requests
 def blocks(request):
     """Return the blocks of `course_id` that the user may see.
 
@@ -41,26 +44,31 @@ def blocks(request):
         course_key = CourseKey.from_string(course_id)
         depth = levels(request.GET.get("depth"))
         nav_depth = levels(request.GET.get("nav_depth"))
+        user = viewer(request)
+        structure = transformed(course_key, user)
     except InvalidKeyError:
         return refused(400, f"'{course_id}' is not a valid course key.")
-    except ValueError as error:
-        return refused(400, f"{error} is not a valid depth value.")
-    user = viewer(request)
-    if user is None:
-        return refused(403, "You do not have permission to perform this action.")
-    fields = {"type", "display_name"}
-    for value in request.GET.getlist("requested_fields"):
-        fields.update(name for name in value.split(",") if name)
-    try:
-        structure = transformed(course_key, user)
+    except ValidationError as error:
+        return refused(400, error.messages[0])
+    except PermissionDenied as error:
+        return refused(403, str(error))
     except ItemNotFoundError as error:
         return refused(404, f"Block not found: {error}")
-    body = serialize(structure, fields, depth, nav_depth)
+    body = serialize(structure, requested_fields(request), depth, nav_depth)
     if request.GET.get("return_type") == "list":
         return JsonResponse(list(body["blocks"].values()), safe=False)
     return JsonResponse(body)
 
 
+def requested_fields(request):
+    """Return the names of the fields that each block shows."""
+    fields = {"type", "display_name"}
+    for value in request.GET.getlist("requested_fields"):
+        fields.update(name for name in value.split(",") if name)
+    return fields
+
+
+@transaction.non_atomic_requests
 def outline(request, course_key_string, **_named):
     """Return the outline of a course, down to its units."""
     if not request.user.is_authenticated:
@@ -76,24 +84,33 @@ def outline(request, course_key_string, **_named):
 
 
 def levels(text):
-    """Return a number of levels; None for all. Raises ValueError."""
+    """Return a number of levels; None for all. Raises ValidationError."""
     if not text:
         return 0
-    return None if text == "all" else int(text)
+    try:
+        return None if text == "all" else int(text)
+    except ValueError as error:
+        raise ValidationError(f"'{text}' is not a valid depth value.") from error
 
 
 def viewer(request):
-    """Return the user whose view is asked for, or None if the requesting user may not have it."""
+    """Return the user whose view is asked for. Raises ValidationError and PermissionDenied."""
     user, username = request.user, request.GET.get("username")
+    everything = request.GET.get("all_blocks", "").lower() in ("true", "1")
+    if username is None and not everything:
+        raise ValidationError("This field is required unless all_blocks is requested.")
     if not user.is_authenticated:
-        return None
-    if request.GET.get("all_blocks", "").lower() in ("true", "1"):
-        return user if user.is_staff else None
-    if username is None:
-        return None
-    if username == user.username:
+        raise PermissionDenied("Course blocks cannot be accessed anonymously.")
+    if not everything and username.lower() == user.username.lower():
         return user
-    return get_user_model().objects.filter(username=username).first() if user.is_staff else None
+    if not user.is_staff:
+        raise PermissionDenied(f"'{user.username}' may not see this view of the course.")
+    if everything:
+        return user
+    other = get_user_model().objects.filter(username=username).first()
+    if other is None:
+        raise ItemNotFoundError(f"user {username}")
+    return other
 
 
 def transformed(course_key, user):

@@ -29,9 +29,7 @@ class BlockStructureManager:
         block_structure = collected_block_structure.copy() if collected_block_structure else self.get_collected(user)
         if starting_block_usage_key:
             if starting_block_usage_key not in block_structure:
-                raise UsageKeyNotInBlockStructure(
-                    f"{starting_block_usage_key} is not below {self.root_block_usage_key}"
-                )
+                raise UsageKeyNotInBlockStructure(f"{starting_block_usage_key} is not below {self.root_block_usage_key}")
             block_structure.set_root_block(starting_block_usage_key)
         transformers.transform(block_structure)
         return block_structure

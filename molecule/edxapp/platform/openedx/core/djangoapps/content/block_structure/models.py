@@ -93,11 +93,11 @@ class BlockStructureModel(TimeStampedModel):
     ]
     UNIQUENESS_FIELDS = ["data_usage_key", *VERSION_FIELDS]
 
-    data_usage_key = UsageKeyWithRunField("Key of the root block", max_length=255, unique=True)
-    data_version = models.CharField("Version of the course", max_length=255, blank=True, null=True)
-    data_edit_timestamp = models.DateTimeField("Last edit of the course", blank=True, null=True)
-    transformers_schema_version = models.CharField("Digest of the transformers' versions", max_length=255)
-    block_structure_schema_version = models.CharField("Version of the structure's classes", max_length=255)
+    data_usage_key = UsageKeyWithRunField(max_length=255, unique=True)
+    data_version = models.CharField(max_length=255, blank=True, null=True)
+    data_edit_timestamp = models.DateTimeField(blank=True, null=True)
+    transformers_schema_version = models.CharField(max_length=255)
+    block_structure_schema_version = models.CharField(max_length=255)
     data = CustomizableFileField()
 
     class Meta:

@@ -119,9 +119,7 @@ class BlockStructureStore:
 
     def _serialize(self, block_structure):
         """Return the compressed pickle of a structure."""
-        return zpickle(
-            (block_structure._block_relations, block_structure.transformer_data, block_structure._block_data_map)
-        )
+        return zpickle((block_structure._block_relations, block_structure.transformer_data, block_structure._block_data_map))
 
     def _deserialize(self, serialized_data, root_block_usage_key):
         """Return the structure of a compressed pickle; what can't be read counts as not found."""

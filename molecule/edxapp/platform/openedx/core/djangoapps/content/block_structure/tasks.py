@@ -20,9 +20,9 @@ NO_RETRY_TASKS = (XMLSyntaxError, LoncapaProblemError, UnicodeEncodeError)
 def block_structure_task(function):
     """Return the function as a task. Without the two retry settings the process doesn't start (KeyError)."""
     own = settings.BLOCK_STRUCTURES_SETTINGS
-    return shared_task(
-        default_retry_delay=own["TASK_DEFAULT_RETRY_DELAY"], max_retries=own["TASK_MAX_RETRIES"], bind=True
-    )(function)
+    return shared_task(default_retry_delay=own["TASK_DEFAULT_RETRY_DELAY"], max_retries=own["TASK_MAX_RETRIES"], bind=True)(
+        function
+    )
 
 
 @block_structure_task

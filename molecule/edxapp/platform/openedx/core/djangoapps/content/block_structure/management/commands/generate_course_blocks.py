@@ -47,9 +47,7 @@ class Command(BaseCommand):
             try:
                 self._generate(course_key, options)
             except Exception as error:
-                log.exception(
-                    "BlockStructure: An error occurred while generating course blocks for %s: %s", course_key, error
-                )
+                log.exception("BlockStructure: An error occurred while generating course blocks for %s: %s", course_key, error)
         log.critical("BlockStructure: FINISHED generating Course Blocks for %d courses.", len(course_keys))
 
     def _course_keys(self, options):
