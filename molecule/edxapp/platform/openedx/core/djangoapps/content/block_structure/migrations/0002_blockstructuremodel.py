@@ -1,11 +1,12 @@
 """The table of stored structures, still without its file."""
 
 import django.utils.timezone
-import model_utils.fields
 from django.db import migrations, models
+from model_utils.fields import AutoCreatedField, AutoLastModifiedField
 
 from openedx.core.djangoapps.xmodule_django.models import UsageKeyWithRunField
 
+MOMENT = {"default": django.utils.timezone.now, "editable": False}
 NULLABLE = {"blank": True, "null": True}
 
 
@@ -17,11 +18,8 @@ class Migration(migrations.Migration):
             name="BlockStructureModel",
             fields=[
                 ("id", models.AutoField(primary_key=True, serialize=False, auto_created=True, verbose_name="ID")),
-                ("created", model_utils.fields.AutoCreatedField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(default=django.utils.timezone.now, editable=False),
-                ),
+                ("created", AutoCreatedField(verbose_name="created", **MOMENT)),
+                ("modified", AutoLastModifiedField(verbose_name="modified", **MOMENT)),
                 ("data_usage_key", UsageKeyWithRunField(max_length=255, unique=True)),
                 ("data_version", models.CharField(max_length=255, **NULLABLE)),
                 ("data_edit_timestamp", models.DateTimeField(**NULLABLE)),
