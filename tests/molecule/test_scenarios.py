@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,9 +28,14 @@ def log_of(scenario: str) -> Path:
     return ROOT / f".cache/logs/molecule-{scenario}.log"
 
 
+def records_folder(scenario: str) -> Path:
+    return ROOT / f".cache/molecule/{scenario}"
+
+
 def run_scenario(scenario: str) -> int:
     """Return the exit code of `molecule test` for the scenario."""
     log = log_of(scenario)
+    shutil.rmtree(records_folder(scenario), ignore_errors=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
@@ -72,8 +78,8 @@ def steps_of(scenario: str) -> list[str]:
 
 
 def records_of(scenario: str) -> list[dict[str, Any]]:
-    folder = ROOT / f".cache/molecule/{scenario}"
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*-converge-*.json"))]
+    """Return what each run of the scenario's converge.yml changed, in their order (callback_plugins/record.py)."""
+    return [json.loads(path.read_text()) for path in sorted(records_folder(scenario).glob("*-converge-*.json"))]
 
 
 def failure(scenario: str) -> str:

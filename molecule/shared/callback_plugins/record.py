@@ -1,7 +1,8 @@
 """Write what a playbook run changed, or would change, to a file that tests compare.
 
 Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
-{"playbook": name, "check": bool, "changed": [{"host", "task"}...], "failed": [the same], "hosts": [...]}.
+{"playbook": name, "check": bool, "changed": [entry...], "failed": [entry...], "hosts": [name...]}, where an entry is
+{"host", "task"} and, from the role's own modules, "changes": the fields that they change.
 """
 
 from __future__ import annotations
@@ -36,8 +37,12 @@ class CallbackModule(CallbackBase):
         self.record: dict[str, Any] = {"playbook": None, "check": None, "changed": [], "failed": []}
 
     @staticmethod
-    def _entry(result: Any) -> dict[str, str]:
-        return {"host": result._host.get_name(), "task": result._task.get_name().strip()}
+    def _entry(result: Any) -> dict[str, Any]:
+        entry = {"host": result._host.get_name(), "task": result._task.get_name().strip()}
+        # The role's own modules and actions name each field that they change.
+        if "changes" in result._result:
+            entry["changes"] = result._result["changes"]
+        return entry
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Remember which playbook runs, and how."""
