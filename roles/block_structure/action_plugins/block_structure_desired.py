@@ -24,6 +24,9 @@ class ActionModule(ActionBase):
         """Return the desired state without secrets; fail with every error, two lines each."""
         result = super().run(tmp, task_vars)
         variables = controller.public_variables(task_vars or {}, self._templar)
+        mistyped = controller.type_errors(variables)
+        if mistyped:
+            return {**result, "failed": True, "msg": "\n".join(str(error) for error in mistyped)}
         wanted = desired.validate(
             variables,
             self._task.args["releases"],

@@ -49,6 +49,13 @@ def differs(registered: dict[str, Any]) -> bool:
     return any(entry.get("differs") for entry in registered.get("results", [registered]))
 
 
+def reason(failed: dict[str, Any]) -> str:
+    """Return why a task failed, on one line: its first failed item's words, with what a command wrote to standard error."""
+    items = [entry for entry in failed.get("results", [failed]) if entry.get("failed")] or [failed]
+    words = [str(items[0].get(name, "")) for name in ("msg", "stderr", "stdout")]
+    return " ".join(" ".join(words).split())[:500] or "a command failed"
+
+
 def structure_sizes(survey: dict[str, Any]) -> list[int]:
     """Return the compressed bytes of every structure that the survey could measure."""
     return [course["bytes"] for course in survey["courses"] if course["bytes"]]
@@ -102,6 +109,7 @@ class FilterModule:
             "block_structure_secret_values": secret_values,
             "block_structure_record": record,
             "block_structure_differs": differs,
+            "block_structure_reason": reason,
             "block_structure_sizes": structure_sizes,
             "block_structure_unmeasured": unmeasured,
             "block_structure_result": result,

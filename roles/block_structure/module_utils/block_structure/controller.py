@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import EncryptedString, VaultedValue
 
 from .desired import PREFIX, SECRET_VARIABLES
+from .errors import BlockStructureError
 
 # Set by the role itself, under the public prefix because operators read it.
 EXPORTED = ("block_structure_result",)
@@ -40,6 +42,18 @@ def _is_hidden(value: Any) -> bool:
     """Return whether a raw value was encrypted, or comes from elsewhere by a template."""
     tags = [VaultedValue] + ([SourceWasEncrypted] if SourceWasEncrypted else [])
     return isinstance(value, EncryptedString) or "{{" in str(value) or any(tag.is_tagged_on(value) for tag in tags)
+
+
+def type_errors(variables: dict[str, Any]) -> list[BlockStructureError]:
+    """Return an error for each variable whose type or choice is not the specified one, in Ansible's words."""
+    options = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]["main"]["options"]
+    names = ("type", "elements", "choices", "default", "no_log")
+    spec = {name: {key: option[key] for key in names if key in option} for name, option in options.items()}
+    known = {name: value for name, value in variables.items() if name in spec and value is not None}
+    return [
+        BlockStructureError("variable-type", f"{message}.", "give it the type that the README's table of variables names.")
+        for message in ArgumentSpecValidator(spec).validate(known).error_messages
+    ]
 
 
 def plain_secrets(task_vars: dict[str, Any]) -> list[str]:

@@ -1,0 +1,192 @@
+"""Bad input is refused by name before any host is touched.
+
+The plays run on inventory/example, whose hosts do not exist: whatever would touch one ends as unreachable, not with our words.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REJECTED = {
+    "unknown release": (
+        {"block_structure_release": "zebrawood"},
+        "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
+        "Remedy: set it to one of ironwood, juniper, koa, lilac, maple, nutmeg, olive, palm, quince, redwood, sumac, teak, ulmo, "
+        "verawood, main.",
+    ),
+    "no release": (
+        {"block_structure_release": None},
+        "block_structure_release is not set.\nRemedy: name the Open edX release of the site, such as teak.",
+    ),
+    "no bucket": (
+        {"block_structure_storage_bucket": ""},
+        "block_structure_storage_bucket is not set.\nRemedy: name the S3 bucket for block structures.",
+    ),
+    "unknown platform": (
+        {"block_structure_platform": "devstack"},
+        "value of block_structure_platform must be one of: native, got: devstack.\n"
+        "Remedy: give it the type that the README's table of variables names.",
+    ),
+    "wrong type": (
+        {"block_structure_memcached_memory_mb": "plenty"},
+        "argument 'block_structure_memcached_memory_mb' is of type str and we were unable to convert to int",
+    ),
+    "misspelt variable": (
+        {"block_structure_storage_buket": "x"},
+        "There is no variable block_structure_storage_buket.\nRemedy: did you mean block_structure_storage_bucket?",
+    ),
+    "prefix with a leading slash": (
+        {"block_structure_storage_prefix": "/courses/"},
+        "block_structure_storage_prefix '/courses/' begins with a slash: Django refuses such names and nothing is stored.\n"
+        "Remedy: write it as 'courses/'.",
+    ),
+    "prefix without a trailing slash": (
+        {"block_structure_storage_prefix": "courses"},
+        "block_structure_storage_prefix 'courses' does not end with a slash: it would melt into the course's key.\n"
+        "Remedy: write it as 'courses/'.",
+    ),
+    "bucket name": (
+        {"block_structure_storage_bucket": "Example_Bucket"},
+        "block_structure_storage_bucket 'Example_Bucket' may have lower-case letters, digits, dots and hyphens only, and begins "
+        "and ends with a letter or a digit.\nRemedy: choose a name such as 'example-block-structures'.",
+    ),
+    "refused kwarg": (
+        {"block_structure_storage_extra_kwargs": {"acl": "private"}},
+        "block_structure_storage_extra_kwargs has 'acl', which django-storages of teak refuses: no Django process would start.",
+    ),
+    "dictionary as a kwarg": (
+        {"block_structure_storage_extra_kwargs": {"object_parameters": {"CacheControl": "x"}}},
+        "block_structure_storage_extra_kwargs['object_parameters'] is a dictionary, which teak cannot hash: no Django process "
+        "would start.\nRemedy: give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS.",
+    ),
+    "public access-control list": (
+        {"block_structure_storage_default_acl": "public-read"},
+        "block_structure_storage_default_acl is 'public-read': a stranger could read every course's structure.\n"
+        "Remedy: leave it unset (null), or set it to private for a store that has no object ownership.",
+    ),
+    "no version kept": (
+        {"block_structure_num_versions_to_keep": 0},
+        "block_structure_num_versions_to_keep is 0: pruning would delete the object that was just written.\n"
+        "Remedy: set it to 1 or more; 2 to 5 are sensible.",
+    ),
+    "timeout of zero": (
+        {"block_structure_cache_timeout_seconds": 0},
+        "block_structure_cache_timeout_seconds is 0: nothing would ever be cached.\n"
+        "Remedy: leave it unset (null), which never expires, or give seconds.",
+    ),
+    "item size that is no multiple": (
+        {"block_structure_memcached_item_size": "1200k"},
+        "block_structure_memcached_item_size '1200k' is not a multiple of 512 KiB between 512k and 1024m: memcached would not "
+        "start.\nRemedy: use 1536k.",
+    ),
+    "item size with a suffix that memcached misreads": (
+        {"block_structure_memcached_item_size": "2.5m"},
+        "block_structure_memcached_item_size '2.5m' is not a whole number with k or m: memcached would misread it.\n"
+        "Remedy: write whole megabytes such as 3m, or kilobytes such as 1536k.",
+    ),
+    "item size over half of the memory": (
+        {"block_structure_memcached_item_size": "40m", "block_structure_memcached_memory_mb": 64},
+        "block_structure_memcached_item_size 40m is more than half of block_structure_memcached_memory_mb 64: memcached would not "
+        "start.\nRemedy: set block_structure_memcached_memory_mb to 80 or more.",
+    ),
+    "switch that is gone": (
+        {"block_structure_raise_error_when_not_found": True},
+        "block_structure_raise_error_when_not_found is true, and teak has no switch block_structure.raise_error_when_not_found any "
+        "more.\nRemedy: remove block_structure_raise_error_when_not_found; the release behaves as if it were off.",
+    ),
+    "half a key pair": (
+        {"block_structure_storage_access_key": "AKIAIOSFODNN7EXAMPLE"},
+        "Only one of block_structure_storage_access_key and block_structure_storage_secret_key is set.\n"
+        "Remedy: set both, or neither to use the instance role.",
+    ),
+    "settings in JSON": (
+        {"block_structure_release": "ironwood"},
+        "The settings of ironwood are JSON files, which this role does not edit yet.",
+    ),
+    "two mistakes at once": (
+        {"block_structure_storage_prefix": "/x", "block_structure_num_versions_to_keep": -1},
+        "block_structure_num_versions_to_keep is -1",
+    ),
+}
+
+
+def play(variables: dict, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["ansible-playbook", "-i", "inventory/example", "playbooks/deploy.yml", "-e", json.dumps(variables), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def unwrapped(text: str) -> str:
+    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    return " ".join(text.replace("''", "'").split())
+
+
+@pytest.mark.parametrize("case", REJECTED)
+def test_bad_input_is_refused_by_name_and_nothing_is_touched(case):
+    variables, message = REJECTED[case]
+    done = play(variables)
+    output = unwrapped(done.stdout + done.stderr)
+    assert done.returncode == 2, output
+    assert unwrapped(message) in output
+    assert "unreachable=1" not in output
+
+
+def test_every_tag_validates():
+    done = play({"block_structure_release": "zebrawood"}, "--tags", "block_structure_memcached")
+    assert done.returncode == 2
+    assert "no Open edX release" in done.stdout + done.stderr
+
+
+def test_good_input_goes_on_to_the_hosts():
+    done = play({"ansible_connection": "ssh", "ansible_ssh_timeout": 1, "ansible_host": "127.0.0.1", "ansible_port": 9})
+    assert done.returncode == 4
+    assert "unreachable=1" in done.stdout
+
+
+def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
+    password = tmp_path / "password"
+    password.write_text("example")
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    encrypted = subprocess.run(
+        ["ansible-vault", "encrypt_string", "--vault-password-file", str(password), secret, "--name"]
+        + ["block_structure_storage_secret_key"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    inventory = tmp_path / "inventory"
+    (inventory / "group_vars").mkdir(parents=True)
+    (inventory / "hosts.yml").write_text("block_structure_lms: {hosts: {lms1.example.com: {ansible_host: 192.0.2.11}}}\n")
+    (inventory / "group_vars" / "all.yml").write_text(
+        "block_structure_release: teak\nblock_structure_storage_bucket: Example_Refused\n"
+        "block_structure_storage_access_key: AKIAIOSFODNN7EXAMPLE\n" + encrypted
+    )
+    probe = tmp_path / "probe.yml"
+    probe.write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        "    - ansible.builtin.import_role: {name: block_structure, tasks_from: validate, rolespec_validate: false}\n"
+        "      vars: {block_structure_storage_bucket: example-block-structures}\n"
+    )
+    done = subprocess.run(
+        ["ansible-playbook", "-vvv", "-i", str(inventory), str(probe), "--vault-password-file", str(password)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "block_structure_storage_access_key stands unencrypted in the inventory." in output
+    assert "block_structure_storage_secret_key stands unencrypted" not in output
+    assert secret not in output
