@@ -138,9 +138,7 @@ class Gate:
                 self.authorize(
                     user,
                     bucket,
-                    Request(
-                        self.arn(user), "s3:ListBucket", f"arn:aws:s3:::{bucket_name}", {**context, "s3:prefix": key}
-                    ),
+                    Request(self.arn(user), "s3:ListBucket", f"arn:aws:s3:::{bucket_name}", {**context, "s3:prefix": key}),
                 )
         else:
             if "prefix" in query:
