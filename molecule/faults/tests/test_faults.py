@@ -1,0 +1,167 @@
+"""Each fault ends with one line of cause and one of remedy; files are as they were and both services answer."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
+OPERATOR_KEYS = {
+    "block_structure_storage_access_key": "AKIAIOSFODNN7EXAMPLE",
+    "block_structure_storage_secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
+WRONG_SECRET = "not-the-secret-EXAMPLEKEY"
+
+# What is wrong -> (variables, the words that tell it)
+FAULTS = {
+    "storage class that does not exist": (
+        {"block_structure_storage_class": "storages.backends.nowhere.Storage"},
+        "The LMS does not start: ModuleNotFoundError: No module named 'storages.backends.nowhere'",
+    ),
+    "unknown access key": (
+        {"block_structure_storage_access_key": "AKIAXXXXXXXXXEXAMPLE"},
+        "The LMS cannot write an object in its storage: S3 does not know the access key (ClientError:",
+    ),
+    "wrong secret key": (
+        {"block_structure_storage_secret_key": WRONG_SECRET},
+        "The LMS cannot write an object in its storage: S3 does not accept the secret key (ClientError:",
+    ),
+    "keys without the right to write": (
+        {"block_structure_storage_prefix": "elsewhere/"},
+        "The LMS cannot write an object in its storage: S3 does not allow it (ClientError:",
+    ),
+    "missing bucket": (
+        {"block_structure_manage_bucket": False, "block_structure_storage_bucket": "example-missing", **OPERATOR_KEYS},
+        "The LMS cannot write an object in its storage: the bucket does not exist (",
+    ),
+    "bucket of somebody else": (
+        {"block_structure_storage_bucket": "example-taken"},
+        "The bucket example-taken exists and belongs to somebody else, or these credentials may not look at it. Remedy: choose",
+    ),
+    "endpoint that refuses": (
+        {"block_structure_manage_bucket": False, "block_structure_storage_endpoint_url": "https://127.0.0.1:9"},
+        "The LMS cannot write an object in its storage: the S3 endpoint cannot be reached (EndpointConnectionError:",
+    ),
+    "release that is not installed": (
+        {"block_structure_release": "palm"},
+        "block_structure_release is 'palm', and the installed platform calls itself 'teak' and its",
+    ),
+    "no such settings file": (
+        {"block_structure_native_lms_config": "/edx/etc/missing.yml"},
+        "There is no /edx/etc/missing.yml on this host. Remedy: correct block_structure_native_lms_config.",
+    ),
+    "no such Python": (
+        {"block_structure_native_python": "/edx/app/missing/bin/python"},
+        "There is no /edx/app/missing/bin/python on this host. Remedy: correct block_structure_native_python.",
+    ),
+    "heartbeat that never answers": (
+        {
+            "block_structure_native_heartbeat_urls": ["http://127.0.0.1:9/heartbeat"],
+            "block_structure_native_restart_timeout_seconds": 4,
+        },
+        "The new settings could not be put in force: Status code was -1",
+    ),
+    "restart command that fails": (
+        {"block_structure_native_restart_commands": [["/bin/false"]]},
+        "Remedy: the former settings are back in place; mend what the message names and run again.",
+    ),
+}
+
+
+def unwrapped(text: str) -> str:
+    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    return " ".join(text.replace("''", "'").split())
+
+
+@pytest.fixture
+def untouched(lms: Host):
+    """Assert that the settings files are, after the test, what they were before it, and that both services answer."""
+
+    def look() -> list[str]:
+        return [lms.check_output("stat --format '%%U %%G %%a' %s && sha256sum %s", path, path) for path in SETTINGS]
+
+    before = look()
+    yield
+    assert look() == before
+    assert not lms.file("/edx/etc/.block_structure_candidate_lms.yml").exists
+    for port in (8000, 8010):
+        url = f"http://127.0.0.1:{port}/heartbeat"
+        status = lms.check_output(
+            "curl --silent --retry 9 --retry-all-errors --output /dev/null --write-out '%%{http_code}' %s", url
+        )
+        assert status == "200"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.usefixtures("untouched")
+def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
+    variables, words = FAULTS[fault]
+    # In a file: Ansible itself shows its command line when it is asked to be verbose.
+    path = tmp_path / "variables.json"
+    path.write_text(json.dumps(variables))
+    ended = playbooks.run("deploy", "-vvv", "-e", f"@{path}")
+    assert ended.exit_code == 2, ended.output[-3000:]
+    assert words in unwrapped(ended.output), ended.output[-3000:]
+    for secret in (
+        WRONG_SECRET,
+        OPERATOR_KEYS["block_structure_storage_secret_key"],
+        "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+    ):
+        assert secret not in ended.output
+
+
+@pytest.mark.usefixtures("untouched")
+def test_memcached_that_is_down_stops_the_deploy_before_the_settings(playbooks, cache: Host) -> None:
+    cache.check_output("systemctl stop memcached")
+    try:
+        ended = playbooks.run("deploy")
+    finally:
+        cache.check_output("systemctl start memcached")
+    assert ended.exit_code == 2
+    assert "memcached at 127.0.0.1:11211 does not answer: [Errno 111] Connection refused." in unwrapped(ended.output)
+
+
+@pytest.mark.usefixtures("untouched")
+def test_full_disk_leaves_the_settings_file_whole(playbooks, lms: Host) -> None:
+    folder = "/dev/shm/edx"
+    lms.check_output(f"mkdir -p {folder} && cp --preserve=all /edx/etc/lms.yml {folder}/")
+    before = lms.check_output(f"sha256sum {folder}/lms.yml")
+    lms.run(f"dd if=/dev/zero of={folder}/filler bs=1k status=none")
+    try:
+        ended = playbooks.run("deploy", "-e", json.dumps({"block_structure_native_lms_config": f"{folder}/lms.yml"}))
+        assert ended.exit_code == 2
+        assert (
+            f"There is no space left to write {folder}/.block_structure_candidate_lms.yml; the settings in place are "
+            "untouched. Remedy: free space on that file system and run again."
+        ) in unwrapped(ended.output), ended.output[-3000:]
+        assert lms.check_output(f"sha256sum {folder}/lms.yml") == before
+        assert not lms.file(f"{folder}/.block_structure_candidate_lms.yml").exists
+    finally:
+        lms.check_output(f"rm -r {folder}")
+
+
+def test_failing_course_fails_the_play_by_name_after_the_rest(playbooks, lms: Host, courses, tmp_path) -> None:
+    course = courses[2]
+    manage = "runuser -u www-data -- /edx/app/edxapp/run.sh python manage.py cms --settings=production sandbox_break"
+    lms.check_output(f"{manage} {course}")
+    report = tmp_path / "result.json"
+    try:
+        ended = playbooks.run("deploy", "-e", f"block_structure_report_path={report}")
+    finally:
+        lms.check_output(f"{manage} {course} --heal")
+    assert ended.exit_code == 2
+    assert f"{course} could not be generated: XMLSyntaxError:" in unwrapped(ended.output)
+    told = json.loads(report.read_text())
+    assert [failure["key"] for failure in told["failures"]] == [course]
+    tiers = {entry["key"]: entry["tier_when_cold"] for entry in told["courses"]}
+    assert tiers.pop(course) == "modulestore"
+    assert set(tiers.values()) == {"storage"}
+
+
+def test_healed_course_is_all_that_the_next_deploy_generates(playbooks, courses, tmp_path) -> None:
+    report = tmp_path / "result.json"
+    ended = playbooks.run("deploy", "-e", f"block_structure_report_path={report}")
+    assert ended.exit_code == 0, ended.output[-3000:]
+    assert [entry["key"] for entry in json.loads(report.read_text())["generated"]] == [courses[2]]
