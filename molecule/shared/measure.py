@@ -1,6 +1,6 @@
 """Time the blocks API of each course as a logged-in learner; runs inside the LMS host, so no port is published.
 
-Reads one JSON object from standard input, {"lms": URL, "email": str, "username": str, "password": str, "courses": [key, ...]}, and writes
+Reads one JSON object from standard input, {"lms": URL, "email", "username", "password", "courses": [key, ...]}, and writes
 {"course key": {"status": int, "ms": float}, ...} to standard output. Standard library only: the host has nothing of ours.
 """
 

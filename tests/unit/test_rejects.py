@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+VAULTED = "block_structure_storage_secret_key"
 
 REJECTED = {
     "unknown release": (
         {"block_structure_release": "zebrawood"},
-        "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
-        "Remedy: set it to one of ironwood, juniper, koa, lilac, maple, nutmeg, olive, palm, quince, redwood, sumac, teak, ulmo, "
-        "verawood, main.",
+        (
+            "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
+            "Remedy: set it to one of ironwood, juniper, koa, lilac, maple, nutmeg, olive, palm, quince, "
+            "redwood, sumac, teak, ulmo, "
+            "verawood, main."
+        ),
     ),
     "no release": (
         {"block_structure_release": None},
@@ -30,8 +34,10 @@ REJECTED = {
     ),
     "unknown platform": (
         {"block_structure_platform": "devstack"},
-        "value of block_structure_platform must be one of: native, got: devstack.\n"
-        "Remedy: give it the type that the README's table of variables names.",
+        (
+            "value of block_structure_platform must be one of: native, got: devstack.\n"
+            "Remedy: give it the type that the README's table of variables names."
+        ),
     ),
     "wrong type": (
         {"block_structure_memcached_memory_mb": "plenty"},
@@ -43,18 +49,25 @@ REJECTED = {
     ),
     "prefix with a leading slash": (
         {"block_structure_storage_prefix": "/courses/"},
-        "block_structure_storage_prefix '/courses/' begins with a slash: Django refuses such names and nothing is stored.\n"
-        "Remedy: write it as 'courses/'.",
+        (
+            "block_structure_storage_prefix '/courses/' begins with a slash: Django refuses such names and nothing is stored.\n"
+            "Remedy: write it as 'courses/'."
+        ),
     ),
     "prefix without a trailing slash": (
         {"block_structure_storage_prefix": "courses"},
-        "block_structure_storage_prefix 'courses' does not end with a slash: it would melt into the course's key.\n"
-        "Remedy: write it as 'courses/'.",
+        (
+            "block_structure_storage_prefix 'courses' does not end with a slash: it would melt into the course's key.\n"
+            "Remedy: write it as 'courses/'."
+        ),
     ),
     "bucket name": (
         {"block_structure_storage_bucket": "Example_Bucket"},
-        "block_structure_storage_bucket 'Example_Bucket' may have lower-case letters, digits, dots and hyphens only, and begins "
-        "and ends with a letter or a digit.\nRemedy: choose a name such as 'example-block-structures'.",
+        (
+            "block_structure_storage_bucket 'Example_Bucket' may have lower-case letters, digits, dots and "
+            "hyphens only, and begins "
+            "and ends with a letter or a digit.\nRemedy: choose a name such as 'example-block-structures'."
+        ),
     ),
     "refused kwarg": (
         {"block_structure_storage_extra_kwargs": {"acl": "private"}},
@@ -62,48 +75,70 @@ REJECTED = {
     ),
     "dictionary as a kwarg": (
         {"block_structure_storage_extra_kwargs": {"object_parameters": {"CacheControl": "x"}}},
-        "block_structure_storage_extra_kwargs['object_parameters'] is a dictionary, which teak cannot hash: no Django process "
-        "would start.\nRemedy: give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS.",
+        (
+            "block_structure_storage_extra_kwargs['object_parameters'] is a dictionary, which teak cannot hash: "
+            "no Django process "
+            "would start.\nRemedy: give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS."
+        ),
     ),
     "public access-control list": (
         {"block_structure_storage_default_acl": "public-read"},
-        "block_structure_storage_default_acl is 'public-read': a stranger could read every course's structure.\n"
-        "Remedy: leave it unset (null), or set it to private for a store that has no object ownership.",
+        (
+            "block_structure_storage_default_acl is 'public-read': a stranger could read every course's structure.\n"
+            "Remedy: leave it unset (null), or set it to private for a store that has no object ownership."
+        ),
     ),
     "no version kept": (
         {"block_structure_num_versions_to_keep": 0},
-        "block_structure_num_versions_to_keep is 0: pruning would delete the object that was just written.\n"
-        "Remedy: set it to 1 or more; 2 to 5 are sensible.",
+        (
+            "block_structure_num_versions_to_keep is 0: pruning would delete the object that was just written.\n"
+            "Remedy: set it to 1 or more; 2 to 5 are sensible."
+        ),
     ),
     "timeout of zero": (
         {"block_structure_cache_timeout_seconds": 0},
-        "block_structure_cache_timeout_seconds is 0: nothing would ever be cached.\n"
-        "Remedy: leave it unset (null), which never expires, or give seconds.",
+        (
+            "block_structure_cache_timeout_seconds is 0: nothing would ever be cached.\n"
+            "Remedy: leave it unset (null), which never expires, or give seconds."
+        ),
     ),
     "item size that is no multiple": (
         {"block_structure_memcached_item_size": "1200k"},
-        "block_structure_memcached_item_size '1200k' is not a multiple of 512 KiB between 512k and 1024m: memcached would not "
-        "start.\nRemedy: use 1536k.",
+        (
+            "block_structure_memcached_item_size '1200k' is not a multiple of 512 KiB between 512k and 1024m: "
+            "memcached would not "
+            "start.\nRemedy: use 1536k."
+        ),
     ),
     "item size with a suffix that memcached misreads": (
         {"block_structure_memcached_item_size": "2.5m"},
-        "block_structure_memcached_item_size '2.5m' is not a whole number with k or m: memcached would misread it.\n"
-        "Remedy: write whole megabytes such as 3m, or kilobytes such as 1536k.",
+        (
+            "block_structure_memcached_item_size '2.5m' is not a whole number with k or m: memcached would misread it.\n"
+            "Remedy: write whole megabytes such as 3m, or kilobytes such as 1536k."
+        ),
     ),
     "item size over half of the memory": (
         {"block_structure_memcached_item_size": "40m", "block_structure_memcached_memory_mb": 64},
-        "block_structure_memcached_item_size 40m is more than half of block_structure_memcached_memory_mb 64: memcached would not "
-        "start.\nRemedy: set block_structure_memcached_memory_mb to 80 or more.",
+        (
+            "block_structure_memcached_item_size 40m is more than half of block_structure_memcached_memory_mb "
+            "64: memcached would not "
+            "start.\nRemedy: set block_structure_memcached_memory_mb to 80 or more."
+        ),
     ),
     "switch that is gone": (
         {"block_structure_raise_error_when_not_found": True},
-        "block_structure_raise_error_when_not_found is true, and teak has no switch block_structure.raise_error_when_not_found any "
-        "more.\nRemedy: remove block_structure_raise_error_when_not_found; the release behaves as if it were off.",
+        (
+            "block_structure_raise_error_when_not_found is true, and teak has no switch "
+            "block_structure.raise_error_when_not_found any "
+            "more.\nRemedy: remove block_structure_raise_error_when_not_found; the release behaves as if it were off."
+        ),
     ),
     "half a key pair": (
         {"block_structure_storage_access_key": "AKIAIOSFODNN7EXAMPLE"},
-        "Only one of block_structure_storage_access_key and block_structure_storage_secret_key is set.\n"
-        "Remedy: set both, or neither to use the instance role.",
+        (
+            "Only one of block_structure_storage_access_key and block_structure_storage_secret_key is set.\n"
+            "Remedy: set both, or neither to use the instance role."
+        ),
     ),
     "settings in JSON": (
         {"block_structure_release": "ironwood"},
@@ -159,8 +194,15 @@ def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
     password.write_text("example")
     secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
     encrypted = subprocess.run(
-        ["ansible-vault", "encrypt_string", "--vault-password-file", str(password), secret, "--name"]
-        + ["block_structure_storage_secret_key"],
+        [
+            "ansible-vault",
+            "encrypt_string",
+            "--vault-password-file",
+            str(password),
+            secret,
+            "--name",
+            "block_structure_storage_secret_key",
+        ],
         capture_output=True,
         text=True,
         check=True,

@@ -104,9 +104,7 @@ def test_nobody_else_reads_an_object(connect: Connect, keys: tuple[str, str] | N
 
 def test_a_changed_address_breaks_the_signature(connect: Connect) -> None:
     client = connect(LMS)
-    client.meta.events.register(
-        "before-send.s3.GetObject", lambda request, **_: setattr(request, "url", request.url + "x")
-    )
+    client.meta.events.register("before-send.s3.GetObject", lambda request, **_: setattr(request, "url", request.url + "x"))
     assert refusal(lambda: client.get_object(Bucket=BUCKET, Key=KEY)) == ("SignatureDoesNotMatch", 403)
 
 
@@ -159,9 +157,7 @@ def test_missing_object_is_forbidden_to_those_who_may_not_list(connect: Connect)
         "Resource": "arn:aws:s3:::example-unlisted",
     }
     assert refusal(lambda: operator.get_object(Bucket="example-unlisted", Key="x")) == ("NoSuchKey", 404)
-    operator.put_bucket_policy(
-        Bucket="example-unlisted", Policy=json.dumps({"Version": "2012-10-17", "Statement": deny})
-    )
+    operator.put_bucket_policy(Bucket="example-unlisted", Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
     assert refusal(lambda: operator.get_object(Bucket="example-unlisted", Key="x")) == ("AccessDenied", 403)
 
 
@@ -187,9 +183,7 @@ def test_policy_is_evaluated(statement: dict[str, Any], verdict: bool | None) ->
     assert decide([{"Statement": [statement]}], request) is verdict
 
 
-@pytest.mark.parametrize(
-    "statement", [{**STATEMENT, "NotAction": "s3:*"}, {**STATEMENT, "Condition": {"IpAddress": {}}}]
-)
+@pytest.mark.parametrize("statement", [{**STATEMENT, "NotAction": "s3:*"}, {**STATEMENT, "Condition": {"IpAddress": {}}}])
 def test_policy_beyond_the_sandbox_is_refused_not_guessed(statement: dict[str, Any]) -> None:
     with pytest.raises(PolicyError):
         decide([{"Statement": statement}], Request(None, "s3:GetObject", "arn:aws:s3:::b/key"))

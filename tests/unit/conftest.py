@@ -1,0 +1,31 @@
+"""What unit tests share: the release table and a valid set of variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from block_structure import releases
+
+ROLE = Path(__file__).resolve().parents[2] / "roles" / "block_structure"
+
+
+@pytest.fixture(scope="session")
+def table() -> dict[str, dict[str, Any]]:
+    """The release table."""
+    return yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
+
+
+@pytest.fixture(scope="session")
+def release(table):
+    """Return a release by name."""
+    return lambda name: releases.pick(table, name)
+
+
+@pytest.fixture
+def variables() -> dict[str, Any]:
+    """The role's defaults with the required variables set."""
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    return {**defaults, "block_structure_release": "teak", "block_structure_storage_bucket": "example-block-structures"}

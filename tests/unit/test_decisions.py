@@ -1,0 +1,377 @@
+"""Releases, settings, bucket, plan and verdict: what is decided, without a host."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, releases, storage_settings
+from block_structure import verdict as verdicts
+from block_structure.changes import Change, as_diff
+from block_structure.errors import BlockStructureError
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "palm", "quince"]
+NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
+
+
+def test_the_table_has_every_release_in_order_and_each_row_is_whole(table):
+    assert list(table) == NAMES
+    for name in NAMES:
+        releases.pick(table, name)
+
+
+def test_each_cell_has_a_source_and_a_confidence(table):
+    for row in table.values():
+        missing = releases.columns() - {"sources", "support"} - set(row["sources"])
+        assert not missing
+        assert {cell["confidence"] for cell in row["sources"].values()} <= {"high", "medium", "low"}
+        assert all(cell["source"] for cell in row["sources"].values())
+
+
+def test_what_is_gone_stays_gone(table):
+    rows = list(table.values())
+    for earlier, later in itertools.pairwise(rows):
+        assert set(later["switches"]) <= set(earlier["switches"])
+        assert set(earlier["inert_switches"]) <= set(later["inert_switches"])
+        assert not (later["with_storage_option"] and not earlier["with_storage_option"])
+        assert not (earlier["cache_cap_bytes"] and not later["cache_cap_bytes"])
+
+
+def test_the_class_that_the_role_writes_imports_and_its_kwargs_are_valid(table):
+    for name in NAMES:
+        release = releases.pick(table, name)
+        assert release.storage_class in release.storage_classes
+        assert not set(release.storage_kwargs_valid) & set(release.storage_kwargs_refused)
+
+
+def test_overrides_replace_single_columns_and_unknown_ones_are_refused(table):
+    assert releases.pick(table, "teak", {"cache_cap_bytes": None}).cache_cap_bytes is None
+    with pytest.raises(BlockStructureError, match="has unknown cache_cup"):
+        releases.pick(table, "teak", {"cache_cup": 1})
+
+
+OPTIONS = {"bucket": "example-bucket", "prefix": "courses/", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "EXAMPLEKEY"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_are_whole_explicit_and_valid_on_every_release(release, name):
+    row = release(name)
+    built = storage_settings.build(storage_settings.StorageOptions(**OPTIONS), row)
+    for key in ("COURSE_PUBLISH_TASK_DELAY", "TASK_DEFAULT_RETRY_DELAY", "TASK_MAX_RETRIES"):
+        assert isinstance(built.public[key], int)
+    kwargs = {**built.public["STORAGE_KWARGS"], **built.secrets["STORAGE_KWARGS"]}
+    assert set(kwargs) <= set(row.storage_kwargs_valid)
+    assert kwargs["default_acl"] is None
+    assert all(not isinstance(value, (dict, list)) for value in kwargs.values())
+    assert ("PRUNING_ACTIVE" in built.public) == row.pruning_active_honoured
+
+
+def test_secrets_are_apart_and_come_together_again(release):
+    built = storage_settings.build(storage_settings.StorageOptions(**OPTIONS), release("teak"))
+    assert "EXAMPLEKEY" not in str(built.public)
+    merged = storage_settings.merge(built.public, built.secrets)
+    assert merged["STORAGE_KWARGS"]["secret_key"] == "EXAMPLEKEY"
+    assert merged["STORAGE_KWARGS"]["bucket_name"] == "example-bucket"
+
+
+def test_a_kwarg_that_an_old_release_ignores_is_told(release):
+    options = storage_settings.StorageOptions(**OPTIONS, extra_kwargs={"acl_name": "x"})
+    findings = storage_settings.build(options, release("palm")).findings
+    assert [finding.identifier for finding in findings] == ["kwarg-ignored"]
+
+
+@given(st.text(alphabet="abc/.", max_size=8))
+def test_an_accepted_prefix_joins_well(prefix):
+    try:
+        storage_settings.check_prefix(prefix)
+    except BlockStructureError:
+        return
+    assert prefix == "" or (prefix.endswith("/") and not prefix.startswith("/") and "//" not in prefix)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a" * 64, "Upper-case", "under_score", "-begins", "ends-", "a..b", "a.-b", "192.0.2.1", "xn--name", "x-s3alias"],
+)
+def test_names_that_s3_refuses(name):
+    assert bucket.name_problem(name)
+
+
+@pytest.mark.parametrize("name", ["example-block-structures", "a.b-c.example", "123"])
+def test_names_that_s3_takes(name):
+    assert bucket.name_problem(name) is None
+
+
+def whole_bucket(options):
+    return {
+        "versioning": True,
+        "encryption": "AES256",
+        "public_access_block": dict.fromkeys(bucket.PUBLIC_ACCESS_KEYS, True),
+        "object_ownership": "BucketOwnerEnforced",
+        "policy": bucket.policy_with_tls(None, options.name),
+        "tags": {},
+        "lifecycle": bucket.lifecycle_rules(options),
+    }
+
+
+def test_a_bucket_as_wanted_has_nothing_to_change_however_aws_orders_it():
+    options = bucket.BucketOptions("example-bucket")
+    live = whole_bucket(options)
+    live["policy"]["Statement"][0]["Resource"].reverse()
+    live["lifecycle"].reverse()
+    assert bucket.compare(live, options) == []
+
+
+@pytest.mark.parametrize("aspect", ["versioning", "encryption", "public_access_block", "object_ownership", "policy"])
+def test_one_aspect_that_differs_is_the_one_that_changes(aspect):
+    options = bucket.BucketOptions("example-bucket")
+    live = {**whole_bucket(options), aspect: None}
+    assert [change.field for change in bucket.compare(live, options)] == [aspect]
+
+
+def test_statements_of_others_stay():
+    other = {"Sid": "Theirs", "Effect": "Allow"}
+    policy = bucket.policy_with_tls({"Version": "2012-10-17", "Statement": [other]}, "b")
+    assert other in policy["Statement"]
+    assert len(policy["Statement"]) == 2
+    assert bucket.policy_with_tls(policy, "b") == policy
+
+
+def test_a_feature_that_is_off_is_left_alone():
+    options = bucket.BucketOptions(
+        "b-c",
+        versioning=False,
+        encryption=False,
+        public_access_block=False,
+        object_ownership=False,
+        tls_only=False,
+        lifecycle=False,
+    )
+    assert bucket.compare({}, options) == []
+
+
+def test_no_lifecycle_rule_expires_a_current_object():
+    assert all("Expiration" not in rule for rule in bucket.lifecycle_rules(bucket.BucketOptions("b-c")))
+
+
+def test_lms_policy_is_the_least_and_lists():
+    statements = bucket.lms_policy("example-bucket", "courses/")["Statement"]
+    assert statements[0]["Resource"] == "arn:aws:s3:::example-bucket/courses/*"
+    assert "s3:ListBucket" in statements[1]["Action"]
+
+
+KEY = "course-v1:ExampleX+1+2026"
+CLASS = "storages.backends.s3boto3.S3Boto3Storage"
+SETTINGS = {"STORAGE_CLASS": CLASS, "DIRECTORY_PREFIX": "courses/", "STORAGE_KWARGS": {"bucket_name": "b-c", "location": ""}}
+
+
+def survey(**course):
+    entry = {
+        "key": KEY,
+        "row": True,
+        "object": "x",
+        "object_exists": True,
+        "bytes": 1000,
+        "fresh": True,
+        "cached": True,
+        "cache_ms": 1.0,
+        "storage_ms": 9.0,
+        "blocks": 10,
+        "tier": "cache",
+        "tier_when_cold": "storage",
+        "error": None,
+        "object_error": None,
+        **course,
+    }
+    return {
+        "platform": {"command_options": [], "release_line": "master"},
+        "settings": {"block_structures": SETTINGS, "cache": {"client_limit_bytes": None, "locations": []}},
+        "switches": {},
+        "row": {"exists": True, "num_versions_to_keep": 5, "cache_timeout_in_seconds": None},
+        "courses": [entry],
+    }
+
+
+ROW = {"num_versions_to_keep": 5, "cache_timeout_in_seconds": None}
+DESIRED = plan.Desired(SETTINGS, ROW, {})
+
+
+def test_a_site_as_desired_needs_no_boot():
+    made = plan.make(survey(), DESIRED)
+    assert (made.changes, made.operations) == ([], [])
+
+
+@pytest.mark.parametrize("course", [{"row": False}, {"object_exists": False}, {"fresh": False}])
+def test_a_course_that_is_missing_stale_or_broken_is_generated(course):
+    made = plan.make(survey(**course), DESIRED)
+    assert made.courses == [KEY]
+    assert [operation["op"] for operation in made.operations] == ["generate", "generate", "survey"]
+
+
+def test_another_place_of_storage_means_every_course():
+    moved = {**SETTINGS, "DIRECTORY_PREFIX": "elsewhere/"}
+    assert plan.make(survey(), plan.Desired(moved, ROW, {})).courses == [KEY]
+
+
+def test_order_row_generation_switches_freshness():
+    wanted = plan.Desired(SETTINGS, {**ROW, "num_versions_to_keep": 2}, {"block_structure.storage_backing_for_cache": True})
+    made = plan.make(survey(row=False), wanted)
+    assert [operation["op"] for operation in made.operations] == ["configure", "generate", "switches", "generate", "survey"]
+    assert made.operations[3]["stale"] is True
+
+
+def test_an_absent_switch_is_as_good_as_off():
+    assert plan.make(survey(), plan.Desired(SETTINGS, ROW, {"block_structure.x": False})).changes == []
+
+
+def test_undo_restores_row_and_switches_and_deletes_what_was_absent():
+    now = survey()
+    now["switches"] = {"block_structure.x": True}
+    recorded = {"row": {**ROW, "cache_timeout_in_seconds": 86400}, "switches": {"block_structure.x": None}}
+    made = plan.undo(now, recorded)
+    assert [operation["op"] for operation in made.operations] == ["configure", "switches", "survey"]
+    assert made.operations[1]["set"] == {"block_structure.x": None}
+    assert plan.undo({**now, "row": recorded["row"], "switches": recorded["switches"]}, recorded).operations == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "item_size", "words"),
+    [
+        ("teak", 2 * 1024 * 1024, 8 * 1024 * 1024, "teak never caches 2m or more"),
+        ("palm", 1048576, None, "python-memcached refuses values over 1048576 bytes before asking the server"),
+        ("sumac", 1048576, 1048576, "memcached refuses items over 1m (-I)"),
+        ("sumac", 1000, 1048576, "evicted or not yet read"),
+    ],
+)
+def test_why_a_structure_is_not_cached(release, name, size, item_size, words):
+    assert verdicts.why_not_cached(size, release(name), survey(), item_size) == words
+
+
+def desired_of(**switches):
+    return {"settings": SETTINGS, "row": ROW, "switches": switches}
+
+
+def test_a_cured_site_has_no_finding(release):
+    assert verdicts.site(survey(), release("teak"), desired_of())["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("course", "identifier"),
+    [
+        ({"row": False, "tier_when_cold": "modulestore", "tier": "modulestore"}, "course-not-stored"),
+        ({"fresh": False}, "course-stale"),
+    ],
+)
+def test_a_course_that_is_not_well_served_is_found(release, course, identifier):
+    told = verdicts.site(survey(**course), release("teak"), desired_of())
+    assert [finding["id"] for finding in told["findings"]] == [identifier]
+
+
+def test_settings_row_and_switch_that_differ_are_found(release):
+    now = survey()
+    now["row"]["num_versions_to_keep"] = 1
+    now["settings"]["block_structures"] = {**SETTINGS, "DIRECTORY_PREFIX": ""}
+    now["switches"] = {"block_structure.storage_backing_for_cache": True}
+    told = verdicts.site(now, release("teak"), desired_of(**{"block_structure.invalidate_cache_on_publish": True}))
+    assert [finding["id"] for finding in told["findings"]] == [
+        "settings-differ",
+        "row-differs",
+        "switch-differs",
+        "switch-inert",
+    ]
+
+
+def test_a_failed_course_is_told_once(release):
+    failure = {"key": KEY, "type": "ValueError", "message": "broken"}
+    told = verdicts.site(survey(row=False, tier_when_cold="modulestore"), release("teak"), desired_of(), failures=[failure])
+    assert [finding["cause"] for finding in told["findings"]] == [f"{KEY} could not be generated: ValueError: broken"]
+
+
+def test_desired_state_of_a_good_site(variables, table):
+    wanted = desired.validate(variables, table, known=list(variables))
+    assert wanted["errors"] == []
+    assert wanted["row"] == ROW
+    assert wanted["switches"] == {}
+    assert desired.validate({**variables, "block_structure_release": "palm"}, table)["switches"] == {
+        "block_structure.storage_backing_for_cache": True,
+        "block_structure.invalidate_cache_on_publish": False,
+    }
+
+
+def test_an_error_instead_of_a_rebuild_waits_for_a_clean_generation(variables, table):
+    given_variables = {**variables, "block_structure_release": "olive", "block_structure_raise_error_when_not_found": True}
+    wanted = desired.validate(given_variables, table)
+    assert wanted["switches_if_clean"] == {"block_structure.raise_error_when_not_found": True}
+    assert "block_structure.raise_error_when_not_found" not in wanted["switches"]
+
+
+def test_a_renamed_variable_is_refused_by_its_new_name():
+    errors = desired.unknown_names(
+        ["block_structure_old"], ["block_structure_new"], {"block_structure_old": "block_structure_new"}
+    )
+    assert str(errors[0]) == "block_structure_old has a new name.\nRemedy: write block_structure_new instead."
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        ({"type": "ClientError", "code": "RequestTimeTooSkewed", "message": "m"}, "the clock of the LMS host is wrong"),
+        ({"type": "ClientError", "code": "AccessDenied", "message": "m"}, "S3 does not allow it"),
+        ({"type": "SuspiciousFileOperation", "code": None, "message": "m"}, "Django refuses the object's name"),
+        ({"type": "OSError", "code": None, "message": "m"}, "OSError: m"),
+    ],
+)
+def test_canary_problems_are_told_with_a_remedy(release, problem, words):
+    result = {"key_hash": None, "canary": {"problem": {**problem, "step": "write"}}}
+    with pytest.raises(BlockStructureError, match="The LMS cannot write an object in its storage") as refused:
+        candidate.judge(result, release("teak"))
+    assert words in refused.value.cause
+    assert refused.value.remedy
+
+
+def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
+    trap = {"key_hash": {"message": "unsupported hash type md4"}, "canary": None}
+    with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
+        candidate.judge(trap, release("sumac"))
+    assert "ENABLE_BLAKE2B_HASHING" in refused.value.remedy
+    with pytest.raises(BlockStructureError, match="can be read by everybody"):
+        candidate.judge({"key_hash": None, "canary": {"name": "x", "public": True}}, release("teak"))
+
+
+def test_a_release_that_is_not_installed_is_refused(release):
+    facts = {"platform": {"command_options": ["--with_storage"], "release_line": "master"}}
+    probe_client.check_release(facts, release("palm"))
+    with pytest.raises(BlockStructureError, match="has --with_storage"):
+        probe_client.check_release(facts, release("teak"))
+    with pytest.raises(BlockStructureError, match="calls itself 'palm'"):
+        probe_client.check_release({"platform": {**facts["platform"], "release_line": "palm"}}, release("olive"))
+
+
+@given(st.dictionaries(st.sampled_from(["secret_key", "access_key", "PASSWORD", "bucket_name"]), st.text(min_size=1)))
+def test_secrets_are_redacted_at_any_depth(kwargs):
+    shown = redact.redact({"STORAGE_KWARGS": kwargs, "list": [kwargs]})
+    for name in kwargs:
+        hidden = redact.PLACEHOLDER if redact.is_secret_name(name) else kwargs[name]
+        assert shown["STORAGE_KWARGS"][name] == shown["list"][0][name] == hidden
+
+
+def test_a_diff_shows_no_secret():
+    diff = as_diff([Change("settings", {"secret_key": "EXAMPLE-A"}, {"secret_key": "EXAMPLE-B"})], "h")
+    assert "EXAMPLE" not in diff["before"] + diff["after"]
+
+
+CONF = "# memcached\n-d\n-m 64\n-p 11211\n#-I 1m\n"
+
+
+def test_memcached_flags_change_alone():
+    assert memcached_config.set_flags(CONF, {"-m": "128", "-I": "3m"}) == CONF.replace("-m 64", "-m 128") + "-I 3m\n"
+    assert memcached_config.flags(CONF) == {"-m": "64", "-p": "11211"}
+
+
+@given(st.lists(st.sampled_from(["-m 64\n", "-I 2m\n", "# -m 1\n", "-l 127.0.0.1\n", "\n"])).map("".join))
+def test_memcached_flags_are_what_was_asked_for_and_setting_twice_is_setting_once(text):
+    once = memcached_config.set_flags(text, {"-m": "256", "-I": "3m"})
+    assert {"-m": "256", "-I": "3m"}.items() <= memcached_config.flags(once).items()
+    assert memcached_config.set_flags(once, {"-m": "256", "-I": "3m"}) == once

@@ -1,0 +1,130 @@
+"""What the plan says fits does fit: asked of a real memcached with the planned flags."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+
+import pytest
+from block_structure import memcached_client, memcached_sizing
+from block_structure.errors import BlockStructureError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymemcache.client.base import Client
+
+SIZES = st.lists(st.integers(1_000, 2_600_000), min_size=1, max_size=40)
+
+
+def start(binary: str, path: str, plan: memcached_sizing.MemcachedPlan) -> subprocess.Popen:
+    """Start memcached with the planned flags on a unix socket and wait until it answers."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    process = subprocess.Popen([binary, "-u", user, "-s", path, "-m", str(plan.memory_mb), "-I", plan.item_size_flag])
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            memcached_client.stats(path, 0)
+        except BlockStructureError:
+            time.sleep(0.05)
+        else:
+            return process
+    process.kill()
+    raise AssertionError("memcached did not start")
+
+
+@pytest.fixture(scope="session")
+def memcached_binary() -> str:
+    """The memcached of this machine; scripts/setup installs it."""
+    binary = shutil.which("memcached")
+    assert binary, "memcached is not installed; scripts/setup engine installs it"
+    return binary
+
+
+@pytest.mark.parametrize("name", ["sumac", "teak"])
+def test_what_the_plan_says_fits_does_fit(release, name, memcached_binary, tmp_path_factory):
+    row = release(name)
+
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(SIZES)
+    def holds(sizes):
+        plan = memcached_sizing.plan(sizes, row, other_tenants_mb=0)
+        path = str(tmp_path_factory.mktemp("memcached") / "s")
+        process = start(memcached_binary, path, plan)
+        try:
+            client = Client(path, ignore_exc=False)
+            expected = memcached_sizing.cacheable(sizes, row)
+            for number, size in enumerate(expected):
+                client.set(f"{number:0250d}", os.urandom(size), noreply=False)
+            for number, size in enumerate(expected):
+                value = client.get(f"{number:0250d}")
+                assert value is not None, (size, plan)
+                assert len(value) == size
+            assert memcached_client.stats(path, 0)["stats"]["evictions"] == "0"
+        finally:
+            process.terminate()
+            process.wait()
+
+    holds()
+
+
+@given(SIZES, st.integers(0, 100), st.integers(1, 4))
+def test_a_plan_is_one_that_memcached_starts_with(release, sizes, growth, servers):
+    plan = memcached_sizing.plan(sizes, release("teak"), growth_percent=growth, servers=servers)
+    assert plan.item_size_bytes % memcached_sizing.CHUNK_BYTES == 0
+    assert plan.item_size_bytes * 2 <= plan.memory_mb * memcached_sizing.MIB
+    assert plan.memory_mb % memcached_sizing.MEMORY_STEP_MB == 0
+    assert memcached_sizing.parse_item_size(plan.item_size_flag) == plan.item_size_bytes
+
+
+@given(SIZES, st.integers(1_000, 2_600_000))
+def test_one_more_course_never_needs_less(release, sizes, size):
+    less, more = (memcached_sizing.plan(some, release("sumac")) for some in (sizes, [*sizes, size]))
+    assert more.memory_mb >= less.memory_mb
+    assert more.item_size_bytes >= less.item_size_bytes
+
+
+@given(SIZES)
+def test_measuring_what_was_estimated_changes_nothing_for_usual_courses(release, sizes):
+    usual = [min(size, memcached_sizing.UNMEASURED_BYTES) for size in sizes]
+    first = memcached_sizing.plan([], release("teak"), unmeasured=len(usual))
+    second = memcached_sizing.plan(
+        usual, release("teak"), live_memory_mb=first.memory_mb, live_item_size_bytes=first.item_size_bytes
+    )
+    assert (second.memory_mb, second.item_size_bytes) == (first.memory_mb, first.item_size_bytes)
+
+
+def test_a_running_server_is_never_shrunk_unless_told(release):
+    kept = memcached_sizing.plan([1000], release("teak"), live_memory_mb=1024, live_item_size_bytes=8 * memcached_sizing.MIB)
+    assert (kept.memory_mb, kept.item_size_flag) == (1024, "8m")
+    told = memcached_sizing.plan([1000], release("teak"), memory_mb=128, item_size="3m", live_memory_mb=1024)
+    assert (told.memory_mb, told.item_size_flag) == (128, "3m")
+
+
+def test_pointless_item_sizes_are_told_with_the_figure(release):
+    over_cap = memcached_sizing.plan([], release("teak"), item_size="8m")
+    assert [finding.identifier for finding in over_cap.findings] == ["item-size-over-cap"]
+    assert "brings nothing above 3m" in over_cap.findings[0].cause
+    over_client = memcached_sizing.plan([], release("palm"), item_size="3m")
+    assert [finding.identifier for finding in over_client.findings] == ["item-size-over-client"]
+    assert "server_max_value_length: 3145728" in over_client.findings[0].remedy
+
+
+def test_a_server_that_is_too_small_is_told(release):
+    plan = memcached_sizing.plan([1_900_000] * 200, release("teak"), memory_max_mb=128)
+    assert plan.memory_mb == 128
+    assert [finding.identifier for finding in plan.findings] == ["memory-short"]
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        ("cache1:11211", ("cache1", 11211)),
+        ("cache1", ("cache1", 11211)),
+        ("unix:/run/memcached.sock", ("/run/memcached.sock", 0)),
+        ("[2001:db8::1]:11212", ("2001:db8::1", 11212)),
+    ],
+)
+def test_servers_as_django_names_them(server, address):
+    assert memcached_client.address(server) == address
