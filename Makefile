@@ -20,13 +20,18 @@ tools:
 	@scripts/setup python
 
 .PHONY: demo
-demo: setup ## Show a slow site, cure it, show it again (about 10 minutes)
+demo: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= palm
+demo: setup ## Show a slow site (of the release palm), cure it, show it again (about 10 minutes)
 	@scripts/sandbox up
 	@$(ACTIVATE) && scripts/demo
 
 .PHONY: demo-down
 demo-down: ## Remove the sandbox of the demo
 	@scripts/sandbox down
+
+.PHONY: docs
+docs: tools ## Write the generated parts of the README
+	@$(ACTIVATE) && python scripts/generate_docs.py
 
 .PHONY: lint
 lint: tools ## Run every linter

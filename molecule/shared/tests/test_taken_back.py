@@ -56,9 +56,8 @@ def test_bucket_keeps_its_objects(s3_api) -> None:
 @pytest.mark.usefixtures("rollback")
 def test_site_serves(lms: Host, learner, courses) -> None:
     for port in (8000, 8010):
-        status = lms.check_output(
-            "curl --silent --output /dev/null --write-out '%%{http_code}' http://127.0.0.1:%d/heartbeat", port
-        )
+        url = f"http://127.0.0.1:{port}/heartbeat"
+        status = lms.check_output("curl --silent --output /dev/null --write-out '%%{http_code}' %s", url)
         assert status == "200"
     assert learner.visit(courses[0])[courses[0]]["status"] == 200
 
