@@ -17,9 +17,7 @@ OTHERS = ("default-timeout", "timeout", "retries", "trusted-host")
 
 def main() -> int:
     """Ask pip for its configuration in force and print the part that a container can use."""
-    listing = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
-    ).stdout
+    listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True).stdout
     kept: dict[str, str] = {}
     for line in listing.splitlines():
         name, _, quoted = line.partition("=")
