@@ -177,6 +177,14 @@ def test_bad_input_is_refused_by_name_and_nothing_is_touched(case):
     assert "unreachable=1" not in output
 
 
+def test_an_inventory_without_an_lms_is_refused():
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", "playbooks/deploy.yml"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "The inventory has no host in the group block_structure_lms. Remedy: name an inventory" in unwrapped(done.stdout)
+
+
 def test_every_tag_validates():
     done = play({"block_structure_release": "zebrawood"}, "--tags", "block_structure_memcached")
     assert done.returncode == 2

@@ -9,6 +9,8 @@ from typing import Any
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import verdict
+from block_structure.findings import Finding
+from block_structure.memcached_sizing import item_size_flag
 from block_structure.redact import is_secret_name
 from block_structure.releases import from_row
 
@@ -86,12 +88,31 @@ def result(
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": desired["findings"] + told["findings"],
+        "findings": desired["findings"] + _server_findings(servers, seen) + told["findings"],
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
         "boots": sum(int(hostvars[host].get(step, {}).get("boots", 0)) for step in _BOOTING),
         "lms_iam_policy": desired["lms_iam_policy"],
     }
+
+
+def _server_findings(servers: list[Any], steps: list[Any]) -> list[dict[str, Any]]:
+    """Return what the sizing said, and a warning for each server that runs with less than its plan."""
+    found = [finding for step in steps if step.get("plan") for finding in step["plan"]["findings"]]
+    for server in servers:
+        live, wanted = server["live"], server["plan"]
+        if live["memory_mb"] < wanted["memory_mb"] or live["item_size_bytes"] < wanted["item_size_bytes"]:
+            found.append(
+                Finding(
+                    "memcached-small",
+                    "warning",
+                    f"memcached at {server['__block_structure_item']} runs with -m {live['memory_mb']} "
+                    f"-I {item_size_flag(live['item_size_bytes'])}; the structures need more.",
+                    f"run it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
+                    evidence=wanted["arithmetic"],
+                ).as_dict()
+            )
+    return found
 
 
 def errors(told: dict[str, Any]) -> str:

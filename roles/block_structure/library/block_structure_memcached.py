@@ -184,7 +184,8 @@ def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing
         other_tenants_mb=given["other_tenants_mb"],
         growth_percent=given["growth_percent"],
         servers=given["servers"],
-        memory_max_mb=given["memory_max_mb"] or host_memory_mb() // 2,
+        # A server that is only checked may run on another machine than this module.
+        memory_max_mb=given["memory_max_mb"] or (host_memory_mb() // 2 if given["state"] == "present" else None),
         live_memory_mb=live["memory_mb"],
         live_item_size_bytes=live["item_size_bytes"],
     )
