@@ -119,6 +119,11 @@ def test_byte_order_mark_and_indented_top_level():
     assert yaml_edit.set_key("  A: 1\n  B: 2\n", KEY, {"a": 1}) == f"  A: 1\n  B: 2\n  {KEY}:\n    a: 1\n"
 
 
+def test_a_last_line_that_is_not_ended_keeps_its_value():
+    text = "A: 1\nBLOCK: |\n  end"
+    assert yaml_edit.set_key(text, KEY, {"a": 1}) == f"{KEY}:\n  a: 1\n" + text
+
+
 def test_an_alias_of_ours_goes_and_its_anchor_stays():
     text = f"BASE: &base {{a: 1}}\n{KEY}: *base\nC: 2\n"
     assert yaml_edit.set_key(text, KEY, {"b": 2}) == f"BASE: &base {{a: 1}}\n{KEY}:\n  b: 2\nC: 2\n"

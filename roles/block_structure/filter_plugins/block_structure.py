@@ -88,7 +88,7 @@ def result(
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": desired["findings"] + _server_findings(servers, seen) + told["findings"],
+        "findings": [*desired["findings"], *_server_findings(servers, seen), *told["findings"]],
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
         "boots": sum(int(hostvars[host].get(step, {}).get("boots", 0)) for step in _BOOTING),

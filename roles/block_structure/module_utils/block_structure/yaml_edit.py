@@ -186,7 +186,7 @@ def set_raw(text: str, key: str, raw: str | None) -> str:
         _check_anchors(document, entry)
         before, after = text[: entry.start], text[entry.end :]
         if raw is None:
-            if not after and not text.endswith(("\n", "\r")):
+            if not after and not text.endswith(("\n", "\r")) and len(document.entries) == 1:
                 before = _without_last_break(before)
             return before + after
         return before + _like_end(raw, text[entry.start : entry.end], text) + after
@@ -195,7 +195,11 @@ def set_raw(text: str, key: str, raw: str | None) -> str:
     before, after = text[: document.append_at], text[document.append_at :]
     body = before.lstrip("\ufeff")
     if body and not body.endswith(("\n", "\r")):
-        # The last line is not ended: neither will ours be, so that taking it away restores every byte.
+        # The last line is not ended, and ending it could change the value that stands there (a block scalar).
+        if document.entries:
+            first = document.entries[0].start
+            return text[:first] + _like_end(raw, "\n", text) + text[first:]
+        # Comments alone: ours will not be ended either, so that taking it away restores every byte.
         return before + newline_of(text) + raw.rstrip("\r\n") + after
     return before + raw + after
 
