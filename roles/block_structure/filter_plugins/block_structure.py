@@ -12,7 +12,7 @@ from block_structure import verdict
 from block_structure.findings import Finding
 from block_structure.memcached_sizing import item_size_flag
 from block_structure.redact import is_secret_name
-from block_structure.releases import from_row
+from block_structure.releases import from_named_row
 
 # What the steps register, in the order of their work; those that boot the LMS.
 _STEPS = ("__block_structure_bucket", "__block_structure_memcached", "__block_structure_replaced", "__block_structure_database")
@@ -72,13 +72,12 @@ def result(
     host: str, hostvars: Any, hosts: list[str], desired: dict[str, Any], survey: dict[str, Any], servers: list[Any]
 ) -> dict[str, Any]:
     """Return block_structure_result of an LMS host from what the steps registered on every host of the run."""
-    row = dict(desired["release"])
     seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
     database = hostvars[host].get("__block_structure_database") or {}
     item_sizes = [server["live"]["item_size_bytes"] for server in servers]
     told = verdict.site(
         survey,
-        from_row(row.pop("name"), row),
+        from_named_row(desired["release"]),
         desired,
         item_size_bytes=min(item_sizes, default=None),
         failures=database.get("failures", []),

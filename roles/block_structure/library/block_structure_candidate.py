@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import candidate, probe_client
 from ansible.module_utils.block_structure.errors import BlockStructureError
-from ansible.module_utils.block_structure.releases import from_row
+from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_candidate
@@ -67,15 +67,10 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False, settings={}, boots=0)
-    row = dict(module.params["release"])
     try:
-        release = from_row(row.pop("name"), row)
-        request = {
-            "protocol": probe_client.PROTOCOL,
-            "release": release.probe_row(),
-            "operations": [{"op": "candidate", "canary": True}],
-        }
-        answer = probe_client.run(module.params["manage_argv"], request, secrets=module.params["secrets"])
+        release = from_named_row(module.params["release"])
+        operations = [{"op": "candidate", "canary": True}]
+        answer = probe_client.run(module.params["manage_argv"], release, operations, secrets=module.params["secrets"])
         candidate.judge(answer.results[0], release)
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict(), boots=1)

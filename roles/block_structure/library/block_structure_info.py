@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import probe_client
 from ansible.module_utils.block_structure.errors import BlockStructureError
-from ansible.module_utils.block_structure.releases import from_row
+from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_info
@@ -69,12 +69,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    row = dict(module.params["release"])
     operation = {"op": "survey", "courses": module.params["courses"], "read": module.params["read"]}
     try:
-        release = from_row(row.pop("name"), row)
-        request = {"protocol": probe_client.PROTOCOL, "release": release.probe_row(), "operations": [operation]}
-        answer = probe_client.run(module.params["manage_argv"], request)
+        release = from_named_row(module.params["release"])
+        answer = probe_client.run(module.params["manage_argv"], release, [operation])
         probe_client.check_release(answer.results[0], release)
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict(), boots=1)

@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import memcached_client, memcached_config, memcached_sizing
 from ansible.module_utils.block_structure.changes import Change, as_diff
 from ansible.module_utils.block_structure.errors import BlockStructureError
-from ansible.module_utils.block_structure.releases import from_row
+from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_memcached
@@ -174,10 +174,9 @@ def host_memory_mb() -> int:
 def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing.MemcachedPlan:
     """Return the plan for this server."""
     given = module.params
-    row = dict(given["release"])
     return memcached_sizing.plan(
         given["sizes"],
-        from_row(row.pop("name"), row),
+        from_named_row(given["release"]),
         unmeasured=given["unmeasured"],
         item_size=given["item_size"],
         memory_mb=given["memory_mb"],

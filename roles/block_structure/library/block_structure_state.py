@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import plan, probe_client
 from ansible.module_utils.block_structure.changes import as_diff
 from ansible.module_utils.block_structure.errors import BlockStructureError
-from ansible.module_utils.block_structure.releases import from_row
+from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_state
@@ -160,18 +160,13 @@ def main() -> None:
     }
     if module.check_mode or not wanted.operations:
         module.exit_json(**result)
-    row = dict(given["release"])
     log = run_file(given["run_dir"])
     try:
-        release = from_row(row.pop("name"), row)
-        request = {
-            "protocol": probe_client.PROTOCOL,
-            "release": release.probe_row(),
-            "operations": wanted.operations,
-        }
+        release = from_named_row(given["release"])
         answer = probe_client.run(
             given["manage_argv"],
-            request,
+            release,
+            wanted.operations,
             on_event=(lambda event: log.write(json.dumps(event) + "\n")) if log else None,
         )
     except BlockStructureError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -23,7 +23,8 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as data, with the two lines that an operator reads under `message`."""
-        data = asdict(self)
+        # Not asdict: it rebuilds containers by their own type, which Ansible's do not allow.
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
         data["id"] = data.pop("identifier")
         data["message"] = f"{self.cause}\nRemedy: {self.remedy}"
         return data

@@ -33,17 +33,21 @@ BOOT_TIMEOUT_SECONDS = 300
 _PROGRAM = [events, edxapp, survey, candidate, database, generate, entry]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")
-# Makes real modules of the sources, so that relative imports and pickled names work as in a file.
-_LOADER = (
-    "import base64,json,sys,types,zlib;"
-    "_b=json.loads(zlib.decompress(base64.b64decode('{data}')).decode('utf-8'));"
-    "_p=types.ModuleType('{package}');_p.__path__=[];sys.modules['{package}']=_p;"
-    "[(sys.modules.__setitem__('{package}.'+_n,_m),setattr(_p,_n,_m),"
-    "_m.__dict__.update(__package__='{package}'),"
-    "eval(compile(_s,'{package}/'+_n+'.py','exec',0,True),_m.__dict__))"
-    " for _n,_s in _b['sources'] for _m in [types.ModuleType('{package}.'+str(_n))]];"
-    "sys.modules['{package}.entry'].run(_b['request'])\n"
-)
+# Makes real modules of the sources, so that relative imports work as in files; runs with globals of its own.
+_LOADER = """
+import json, sys, types
+bundle = json.loads({data!r})
+package = sys.modules["{package}"] = types.ModuleType("{package}")
+package.__path__ = []
+for name, source in bundle["sources"]:
+    module = types.ModuleType(str("{package}." + name))
+    module.__package__ = "{package}"
+    sys.modules[module.__name__] = module
+    setattr(package, name, module)
+    exec(compile(source, "{package}/" + name + ".py", "exec", 0, True), module.__dict__)
+sys.modules["{package}.entry"].run(bundle["request"])
+"""
+_LINE = "import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{code}')),'{package}','exec'),{{}})\n"
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ def _source(module: Any) -> str:
 def bundle(request: dict[str, Any]) -> str:
     """Return the one line of Python that installs the probe and answers the request."""
     sources = [(module.__name__.rsplit(".", 1)[-1], _source(module)) for module in _PROGRAM]
-    data = json.dumps({"sources": sources, "request": request}).encode()
-    return _LOADER.format(data=base64.b64encode(zlib.compress(data, 9)).decode(), package=PACKAGE)
+    loader = _LOADER.format(data=json.dumps({"sources": sources, "request": request}), package=PACKAGE)
+    return _LINE.format(code=base64.b64encode(zlib.compress(loader.encode("ascii"), 9)).decode(), package=PACKAGE)
 
 
 def parse(line: str) -> Event | None:
@@ -132,13 +136,14 @@ def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: thre
 
 def run(
     manage_argv: list[str],
-    request: dict[str, Any],
+    release: Release,
+    operations: list[dict[str, Any]],
     *,
     on_event: Callable[[Event], None] | None = None,
     secrets: list[str] | None = None,
     boot_timeout: float = BOOT_TIMEOUT_SECONDS,
 ) -> Answer:
-    """Boot the LMS once, run the request's operations in it, and return its answer.
+    """Boot the LMS once, run the operations in it in their order, and return its answer.
 
     manage_argv: the whole command up to and including `lms` and its options; `shell` is added.
     on_event: called with each event as it arrives. secrets: strings that must not appear in an error.
@@ -146,6 +151,7 @@ def run(
     Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`.
     """
     hidden = secrets or []
+    request = {"protocol": PROTOCOL, "release": release.probe_row(), "operations": operations}
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         try:
             process = subprocess.Popen(

@@ -74,6 +74,11 @@ def from_row(name: str, row: dict[str, Any]) -> Release:
     return Release(name=name, **row)
 
 
+def from_named_row(row: dict[str, Any]) -> Release:
+    """Return the release of a row that carries its own name, as modules and filters are given it."""
+    return from_row(str(row["name"]), {column: value for column, value in row.items() if column != "name"})
+
+
 def pick(table: dict[str, dict[str, Any]], name: str, overrides: dict[str, Any] | None = None) -> Release:
     """Return one release of the table with the operator's overrides of single columns applied.
 

@@ -1,0 +1,91 @@
+"""How the probe travels and how its answers are read, with small programs in the place of manage.py."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from block_structure import probe_client
+from block_structure.errors import BlockStructureError
+
+PROBE = Path(probe_client.__file__).parent / "probe"
+# Executes its standard input without globals of its own, as the shell of old Django versions does.
+OLD_SHELL = "import sys\ndef shell():\n    exec(sys.stdin.read())\nshell()\n"
+
+
+def answer(release, program: str, tmp_path, **options):
+    path = tmp_path / "manage.py"
+    path.write_text(program)
+    return probe_client.run([sys.executable, str(path), "lms"], release("teak"), [{"op": "survey"}], **options)
+
+
+def test_the_program_is_one_line_and_runs_where_functions_see_no_globals(release, tmp_path):
+    line = probe_client.bundle({"protocol": 1})
+    assert line.count("\n") == 1
+    # There is no platform here: the probe itself says so, which it can only do after all of its modules were installed.
+    with pytest.raises(BlockStructureError, match="The LMS could not answer 'survey': ModuleNotFoundError"):
+        answer(release, OLD_SHELL, tmp_path)
+
+
+def test_events_are_found_in_the_platforms_talk(release, tmp_path):
+    seen = []
+    result = json.dumps({"event": "result", "results": [1], "seconds": 0.5})
+    program = f"print('talk'); print('unfinished line BLOCK_STRUCTURE_PROBE {json.dumps({'event': 'boot'})}'); "
+    program += f"print('BLOCK_STRUCTURE_PROBE ' + {result!r})"
+    told = answer(release, program, tmp_path, on_event=seen.append)
+    assert told.results == [1]
+    assert [event["event"] for event in seen] == ["boot", "result"]
+
+
+@pytest.mark.parametrize(
+    ("program", "identifier", "words"),
+    [
+        ("raise TypeError(\"unhashable type: 'dict'\")", "lms-does-not-start", "TypeError: unhashable type: 'dict'"),
+        ("import sys; sys.exit('no such settings')", "lms-does-not-start", "no such settings"),
+        ("pass", "lms-does-not-start", "it said nothing"),
+        ("import time; time.sleep(60)", "lms-boot-timeout", "did not start within 1 seconds"),
+        (
+            'import os; print(\'BLOCK_STRUCTURE_PROBE {"event": "boot"}\', flush=True); os.kill(os.getpid(), 9)',
+            "probe-interrupted",
+            "ended in the middle of its work",
+        ),
+    ],
+)
+def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, program, identifier, words):
+    with pytest.raises(BlockStructureError) as refused:
+        answer(release, program, tmp_path, boot_timeout=1)
+    assert refused.value.identifier == identifier
+    assert words in refused.value.cause
+    assert refused.value.remedy
+
+
+def test_secrets_are_scrubbed_from_the_platforms_words(release, tmp_path):
+    with pytest.raises(BlockStructureError) as refused:
+        answer(release, "raise ValueError('key EXAMPLEKEY is wrong')", tmp_path, secrets=["EXAMPLEKEY"])
+    assert refused.value.cause == "The LMS does not start: ValueError: key (secret) is wrong"
+
+
+def test_a_command_that_is_not_there_is_told(release):
+    with pytest.raises(BlockStructureError, match="The LMS's command cannot be run"):
+        probe_client.run(["/nowhere/python"], release("teak"), [])
+
+
+def test_the_probe_keeps_to_the_syntax_of_the_oldest_lms():
+    targets = ["--target=2.7-", "--target=3.5-"]
+    done = subprocess.run(["vermin", "--quiet", "--no-tips", *targets, str(PROBE)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", sorted(PROBE.glob("*.py")), ids=lambda path: path.stem)
+def test_the_probe_imports_the_platform_late(path):
+    """Ansible's own Python carries these files, and has no Django."""
+    late = {"django", "openedx", "xmodule", "opaque_keys", "waffle", "common", "edx_django_utils", "storages"}
+    for node in ast.parse(path.read_text()).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module]
+        assert not late & {name.split(".")[0] for name in names}
