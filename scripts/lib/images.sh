@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Builds the images of the sandbox, each once: the tag carries the digest of everything that goes in. Sourced by scripts/setup.
 
-readonly REGISTRY_BASE=docker.io/library/debian:bookworm
+readonly REGISTRY_BASE=debian:bookworm
 readonly NEEDED_GIB=6
 
 setup_images() {
@@ -89,9 +89,11 @@ build() { # name, tag, tag of the base
   [ "$1" != lms ] || remove_older block-structure-lms1-prepared ''
 }
 
-# A change of an image would otherwise leave gigabytes behind. What a container still uses stays.
+# A change of an image would otherwise leave gigabytes behind. What a container still uses stays, and so does everything
+# where several checkouts share one engine (BLOCK_STRUCTURE_KEEP_IMAGES).
 remove_older() { # repository, tag to keep
   local image
+  [ -z "${BLOCK_STRUCTURE_KEEP_IMAGES:-}" ] || return 0
   "$BLOCK_STRUCTURE_ENGINE" images --format '{{.Repository}}:{{.Tag}}' | sed -n "/^localhost\/$1:/p" |
     while read -r image; do
       [ "$image" = "localhost/$1:$2" ] || "$BLOCK_STRUCTURE_ENGINE" rmi "$image" >/dev/null 2>&1 </dev/null || true

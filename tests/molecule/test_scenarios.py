@@ -21,6 +21,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
 
 
@@ -39,7 +40,7 @@ def run_scenario(scenario: str) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        "BLOCK_STRUCTURE_SANDBOX_NAME": f"block-structure-test-{scenario}",
+        "BLOCK_STRUCTURE_SANDBOX_NAME": f"{SANDBOX}-test-{scenario}",
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
