@@ -8,7 +8,8 @@ setup_images() {
   [ -r "$environment_file" ] || setup_engine
   # shellcheck source=/dev/null
   . "$environment_file"
-  exec 9>"$state/images.lock"
+  # One build at a time for all checkouts of this user: the second one finds the first one's images.
+  exec 9>"${TMPDIR:-/tmp}/block-structure-images-$(id -u).lock"
   flock 9
   local base lms cache s3
   base=$(printf '%s' "${BLOCK_STRUCTURE_BASE_IMAGE:-$REGISTRY_BASE}" | digest molecule/images/base)
