@@ -1,0 +1,39 @@
+"""The command group: each file in commands/ is one command, found by its name and loaded when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import click
+
+from . import exits
+
+_FOLDER = Path(__file__).parent / "commands"
+
+
+class Commands(click.Group):
+    """Finds commands by their files: `commands/some_name.py` is `some-name`, and its object is called `command`."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted(path.stem.replace("_", "-") for path in _FOLDER.glob("[a-z]*.py"))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Load one command, None when there is none of that name."""
+        if name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
+        command: click.Command = module.command
+        command.epilog = exits.EPILOG
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
+def main() -> None:
+    """Look at, measure and refresh the block structures of an Open edX site.
+
+    \b
+    Example:
+      scripts/block-structure verify -i inventory/production
+    """

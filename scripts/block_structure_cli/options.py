@@ -1,0 +1,79 @@
+"""Options that commands share: which site, and how to show the answer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import ROOT
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site that a command works on, as `ansible-playbook` is told of it.
+
+    inventory: file or folder. limit: host pattern or None. extra_vars: what -e takes, each as given. verbosity: number of -v.
+    vault_password_file, become_password_file: paths or None.
+    """
+
+    inventory: Path
+    limit: str | None = None
+    extra_vars: tuple[str, ...] = ()
+    verbosity: int = 0
+    vault_password_file: Path | None = None
+    become_password_file: Path | None = None
+
+    def arguments(self) -> list[str]:
+        """Return the further arguments of ansible-playbook."""
+        words: list[str] = []
+        for option, value in (
+            ("--limit", self.limit),
+            ("--vault-password-file", self.vault_password_file),
+            ("--become-password-file", self.become_password_file),
+        ):
+            words += [option, str(value)] if value else []
+        for value in self.extra_vars:
+            words += ["--extra-vars", value]
+        return words
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True)
+_SITE = [
+    click.option(
+        "-i",
+        "--inventory",
+        type=click.Path(exists=True, path_type=Path, resolve_path=True),
+        default=ROOT / "inventory" / "sandbox",
+        show_default="inventory/sandbox",
+        envvar="BLOCK_STRUCTURE_INVENTORY",
+        help="Inventory of the site, such as inventory/production.",
+    ),
+    click.option("-l", "--limit", help="Only these hosts of it."),
+    click.option("-e", "--extra-vars", multiple=True, help="Variables for this run, as ansible-playbook takes them."),
+    click.option("--vault-password-file", type=_FILE, help="Opens what ansible-vault encrypted."),
+    click.option("--become-password-file", type=_FILE, help="Password for sudo on the hosts."),
+    click.option("-v", "--verbose", "verbosity", count=True, help="Show what Ansible says, on standard error."),
+]
+
+
+def site_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a site; it receives them as one argument, `site`."""
+
+    @functools.wraps(function)
+    def command(**given: Any) -> Any:
+        names = ("inventory", "limit", "extra_vars", "verbosity", "vault_password_file", "become_password_file")
+        return function(site=Site(**{name: given.pop(name) for name in names}), **given)
+
+    for option in reversed(_SITE):
+        command = option(command)
+    return command
+
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to show the answer."
+)

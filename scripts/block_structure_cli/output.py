@@ -1,0 +1,43 @@
+"""Where words go: data to standard output, talk to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+# A log has no width of its own, and course keys are long.
+_LOG_WIDTH = 160
+
+talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+
+
+def data() -> Console:
+    """Return the console of standard output, as it is now (tests replace it)."""
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+
+
+def print_json(value: Any) -> None:
+    """Write data as JSON, keys in order, for other programs."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Write rows as a table; None shows as `-`, and the columns named in `right` hold numbers."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if value is None else str(value) for value in row))
+    data().print(table)
+
+
+def print_findings(findings: Iterable[dict[str, Any]]) -> None:
+    """Write each finding in the lines that the role uses too: severity and id, cause, remedy."""
+    console = data()
+    for finding in findings:
+        console.print(f"{finding['severity']}: {finding['id']}\n{finding['message']}\n", markup=False)

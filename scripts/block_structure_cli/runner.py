@@ -1,0 +1,135 @@
+"""Run a playbook through ansible-runner and return what the role reported. The tool has no other way to a host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+
+from . import ROOT, exits
+from .options import Site
+from .output import talk
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Played:
+    """How a playbook ended.
+
+    rc: ansible-playbook's exit code. report: what the role wrote, None when it wrote nothing. failures: words of failed tasks and
+    of hosts out of reach. unreachable: one of them was such a host.
+    """
+
+    rc: int
+    report: Any = None
+    failures: list[str] = field(default_factory=list)
+    unreachable: bool = False
+
+
+@contextmanager
+def _stop_flag() -> Iterator[list[bool]]:
+    """Turn SIGINT and SIGTERM into a flag that ansible-runner polls, so that the playbook is ended in order."""
+    flag = [False]
+
+    def stop(_number: int, _frame: Any) -> None:
+        flag[0] = True
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _failure_words(event: Event) -> str | None:
+    """Return what a failed or unreachable host said, None for every other event."""
+    details = event.get("event_data", {})
+    if event.get("event") not in ("runner_on_failed", "runner_on_unreachable") or details.get("ignore_errors"):
+        return None
+    answer = details.get("res") or {}
+    items = [item for item in answer.get("results") or [] if isinstance(item, dict) and item.get("failed")]
+    words = (items[0] if items else answer).get("msg") or "failed without a word"
+    return f"{details.get('host')}: {str(words).strip()}"
+
+
+def play(
+    name: str,
+    site: Site,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    on_task: Callable[[str], None] | None = None,
+    **variables: Any,
+) -> Played:
+    """Run playbooks/<name>.yml on a site and return how it ended.
+
+    variables: further variables of the role. on_event: called with each of ansible-runner's events. on_task: called with the
+    name of each task as it starts. Raises exits.Failure with code INTERRUPTED when a signal stopped the run.
+    """
+    with tempfile.TemporaryDirectory(prefix="block-structure-") as folder, _stop_flag() as stopped:
+        report = Path(folder) / "report.json"
+        played = Played(rc=0)
+
+        def handle(event: Event) -> bool:
+            if event.get("event") == "playbook_on_task_start" and on_task:
+                on_task(event["event_data"].get("task", ""))
+            words = _failure_words(event)
+            if words:
+                played.failures.append(words)
+                played.unreachable = played.unreachable or event["event"] == "runner_on_unreachable"
+            if site.verbosity and event.get("stdout"):
+                talk.print(event["stdout"], markup=False)
+            if on_event:
+                on_event(event)
+            return False  # ansible-runner need not keep it
+
+        run = ansible_runner.run(
+            private_data_dir=folder,
+            project_dir=str(ROOT),
+            inventory=str(site.inventory),
+            playbook=str(ROOT / "playbooks" / f"{name}.yml"),
+            extravars={"block_structure_report_path": str(report), **variables},
+            cmdline=" ".join(_quoted(word) for word in site.arguments()) or None,
+            verbosity=site.verbosity or None,
+            envvars={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PATH": os.environ["PATH"]},
+            event_handler=handle,
+            cancel_callback=lambda: stopped[0],
+            quiet=True,
+        )
+        if stopped[0]:
+            raise exits.Failure("Stopped.", "run it again; what was done stays done.", exits.INTERRUPTED)
+        played.rc = int(run.rc)
+        if report.exists():
+            played.report = json.loads(report.read_text())
+        if played.rc and not played.failures:
+            played.failures.append(" ".join(run.stdout.read().split())[-500:] or "ansible-playbook said nothing")
+        return played
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
+
+
+def play_for_report(name: str, site: Site, **options: Any) -> Any:
+    """Run a playbook that looks at a site and return its report.
+
+    A play that reports and then fails on what it found has still answered. One that wrote no report, or could not reach a host,
+    has not: raises exits.Failure with code ENVIRONMENT.
+    """
+    with talk.status(f"running playbooks/{name}.yml") as status:
+        played = play(name, site, on_task=status.update, **options)
+    if played.report is None or played.unreachable:
+        cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")
+        raise exits.Failure(
+            cause or f"playbooks/{name}.yml wrote no report.", remedy or "run it again with -v to see every task."
+        )
+    return played.report

@@ -1,0 +1,98 @@
+"""The command-line tool: its refusals, its exit codes, its help. What it shows of a site is tested on the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from block_structure_cli.main import main
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = main.list_commands(None)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/block-structure as an operator does."""
+    return subprocess.run(
+        [str(ROOT / "scripts/block-structure"), *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> str:
+    """An inventory that exists and names no LMS."""
+    path = tmp_path / "hosts.yml"
+    path.write_text("all:\n  hosts: {}\n")
+    return str(path)
+
+
+def test_there_are_commands():
+    assert COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_and_the_exit_codes(command):
+    shown = CliRunner().invoke(main, [command, "--help"])
+    assert shown.exit_code == 0, shown.output
+    assert f"scripts/block-structure {command}" in shown.output
+    assert "Exit codes: 0 all well" in shown.output
+
+
+def test_unknown_command_is_a_usage_error():
+    ended = run("mend")
+    assert ended.returncode == 2
+    assert "No such command 'mend'" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_missing_inventory_is_a_usage_error():
+    ended = run("verify", "-i", "inventory/nowhere")
+    assert ended.returncode == 2
+    assert "'inventory/nowhere' does not exist" in ended.stderr
+
+
+def test_inventory_without_an_lms_is_told_with_a_remedy(empty):
+    ended = run("verify", "-i", empty)
+    assert ended.returncode == 3
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("running")]
+    assert lines == [
+        "localhost: The inventory has no host in the group block_structure_lms.",
+        "Remedy: name an inventory with -i, such as inventory/production, and put the LMS hosts into that group.",
+    ]
+    assert ended.stdout == ""
+
+
+def test_host_out_of_reach_is_an_error_of_the_environment(tmp_path):
+    path = tmp_path / "hosts.yml"
+    path.write_text(
+        "all:\n"
+        "  vars: {ansible_connection: ssh, ansible_port: 9, ansible_ssh_timeout: 2, block_structure_release: teak,"
+        " block_structure_storage_bucket: example-block-structures}\n"
+        "  children: {block_structure_lms: {hosts: {127.0.0.1: }}}\n"
+    )
+    ended = run("verify", "-i", str(path), PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stderr.startswith("127.0.0.1: ")
+    assert "Remedy: " in ended.stderr
+
+
+def test_missing_libraries_are_told_with_a_remedy(tmp_path):
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    ended = subprocess.run(
+        [sys.executable, "-S", str(tmp_path / "scripts/block-structure"), "verify"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/setup python`."
