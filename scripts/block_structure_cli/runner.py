@@ -25,8 +25,8 @@ Event = dict[str, Any]
 class Played:
     """How a playbook ended.
 
-    rc: ansible-playbook's exit code. report: what the role wrote, None when it wrote nothing. failures: words of failed tasks and
-    of hosts out of reach. unreachable: one of them was such a host.
+    rc: ansible-playbook's exit code. report: what the role wrote, None when it wrote nothing. failures: words of failed
+    tasks and of hosts out of reach. unreachable: one of them was such a host.
     """
 
     rc: int

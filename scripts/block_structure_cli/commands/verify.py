@@ -15,10 +15,8 @@ _COLUMNS = ("course", "blocks", "bytes", "served from", "without cache", "reason
 
 def show(result: dict[str, Any]) -> None:
     """Write block_structure_result as a table of courses, and its findings below."""
-    rows = [
-        [course[name] for name in ("key", "blocks", "bytes", "tier", "tier_when_cold", "reason")]
-        for course in result["courses"]
-    ]
+    names = ("key", "blocks", "bytes", "tier", "tier_when_cold", "reason")
+    rows = [[course[name] for name in names] for course in result["courses"]]
     output.print_table(f"{result['release']} on {result['platform']}", _COLUMNS, rows, right=("blocks", "bytes"))
     output.print_findings(result["findings"])
 
