@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,38 @@ class S3:
 def s3_api(s3: Host) -> S3:
     """The S3 API of the sandbox."""
     return S3(s3)
+
+
+@dataclass(frozen=True)
+class S3Faults:
+    """Makes the running S3 API fail for a while; the kinds of fault stand in molecule/images/s3/sandbox_s3/faults.py."""
+
+    host: Host
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """Send one request to the endpoint that takes orders to fail; return the state after it."""
+        words = shlex.join(["curl", "--silent", "--show-error", "--fail-with-body", *arguments, "http://127.0.0.1:5090/"])
+        answer: dict[str, Any] = json.loads(self.host.check_output(words.replace("%", "%%")))
+        return answer
+
+    def met(self) -> int:
+        """Return how many requests have met the fault in force."""
+        return int(self.ask()["met"])
+
+    @contextmanager
+    def __call__(self, kind: str, **keys: Any) -> Iterator[None]:
+        """Let S3 fail while the body runs: `with s3_faults("answer", status=503, code="SlowDown"):`."""
+        self.ask("--request", "PUT", "--data", json.dumps({"kind": kind, **keys}))
+        try:
+            yield
+        finally:
+            self.ask("--request", "DELETE")
+
+
+@pytest.fixture(scope="session")
+def s3_faults(s3: Host) -> S3Faults:
+    """What makes the S3 API of the sandbox fail."""
+    return S3Faults(s3)
 
 
 @dataclass(frozen=True)

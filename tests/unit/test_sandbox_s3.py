@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from threading import Thread
 from typing import Any
 
 import boto3
@@ -15,7 +14,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from sandbox_s3.policy import PolicyError, Request, decide
-from sandbox_s3.server import SOMEBODY_ELSE, application, listen, seed
+from sandbox_s3.server import SOMEBODY_ELSE, Listener, application, seed
 
 OPERATOR = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 LMS = ("AKIAI44QH8DHBEXAMPLE", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
@@ -30,14 +29,13 @@ Connect = Callable[..., BaseClient]
 def connect() -> Iterator[Connect]:
     """Serve the API on a free loopback port; return what makes a client of it for a pair of keys."""
     seed()
-    server = listen(application(), "127.0.0.1", 0)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = Listener(application(), "127.0.0.1", 0)
+    server.open()
 
     def client(keys: tuple[str, str] | None) -> BaseClient:
         return boto3.client(
             "s3",
-            endpoint_url=f"http://127.0.0.1:{server.server_port}",
+            endpoint_url=f"http://127.0.0.1:{server.port}",
             region_name="us-east-1",
             aws_access_key_id=keys and keys[0],
             aws_secret_access_key=keys and keys[1],
@@ -51,8 +49,7 @@ def connect() -> Iterator[Connect]:
     client(OPERATOR).create_bucket(Bucket=BUCKET)
     client(LMS).put_object(Bucket=BUCKET, Key=KEY, Body=b"tree")
     yield client
-    server.shutdown()
-    thread.join()
+    server.close()
 
 
 def refusal(call: Callable[[], Any]) -> tuple[str, int]:

@@ -1,25 +1,30 @@
 """Serve S3 with TLS on port 5000, and without on port 5080 to prove that a TLS-only policy refuses it.
 
 Usage: python -m sandbox_s3 ADDRESS
+
+Port 5090 on loopback takes orders to fail (see faults.py).
 """
 
 from __future__ import annotations
 
 import ssl
 import sys
-from threading import Thread
+from threading import Event
 
-from sandbox_s3.server import application, listen, seed
+from sandbox_s3.faults import Faults
+from sandbox_s3.server import Listener, application, seed
 
 
 def main(address: str) -> None:
-    """Start both servers; they share buckets and users."""
+    """Start all servers; they share buckets, users and faults."""
     seed()
-    gate = application()
+    faults = Faults(application())
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain("/etc/sandbox/s3.crt", "/etc/sandbox/s3.key")
-    Thread(target=listen(gate, address, 5080).serve_forever, daemon=True).start()
-    listen(gate, address, 5000, tls).serve_forever()
+    faults.ports += [Listener(faults, address, 5080), Listener(faults, address, 5000, tls)]
+    faults.set(None)
+    Listener(faults.control, "127.0.0.1", 5090).open()
+    Event().wait()
 
 
 if __name__ == "__main__":
