@@ -26,6 +26,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
+def print_line(value: Any) -> None:
+    """Write data as one line of JSON."""
+    sys.stdout.write(json.dumps(value, sort_keys=True) + "\n")
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """Write rows as a table; None shows as `-`, and the columns named in `right` hold numbers."""
     table = Table(title=title, title_justify="left")

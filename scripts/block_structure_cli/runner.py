@@ -36,19 +36,32 @@ class Played:
 
 
 @contextmanager
-def _stop_flag() -> Iterator[list[bool]]:
-    """Turn SIGINT and SIGTERM into a flag that ansible-runner polls, so that the playbook is ended in order."""
-    flag = [False]
+def _stop_signals() -> Iterator[list[int]]:
+    """Count SIGINT and SIGTERM instead of dying of them; ansible-runner polls the count and ends the playbook in order."""
+    count = [0]
 
     def stop(_number: int, _frame: Any) -> None:
-        flag[0] = True
+        count[0] += 1
 
     former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield flag
+        yield count
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _canceller(signals: list[int], ask_to_stop: Callable[[], None] | None) -> Callable[[], bool]:
+    """Return what tells ansible-runner to end the playbook: at the first signal, or at the second where one may ask first."""
+    asked: list[bool] = []
+
+    def cancel() -> bool:
+        if signals[0] and ask_to_stop and not asked:
+            asked.append(True)
+            ask_to_stop()
+        return signals[0] > (1 if ask_to_stop else 0)
+
+    return cancel
 
 
 def _failure_words(event: Event) -> str | None:
@@ -68,14 +81,16 @@ def play(
     *,
     on_event: Callable[[Event], None] | None = None,
     on_task: Callable[[str], None] | None = None,
+    ask_to_stop: Callable[[], None] | None = None,
     **variables: Any,
 ) -> Played:
     """Run playbooks/<name>.yml on a site and return how it ended.
 
     variables: further variables of the role. on_event: called with each of ansible-runner's events. on_task: called with the
-    name of each task as it starts. Raises exits.Failure with code INTERRUPTED when a signal stopped the run.
+    name of each task as it starts. ask_to_stop: called at the first signal, for work on a host that ends in order and then
+    reports; only a second signal ends the playbook. Raises exits.Failure with code INTERRUPTED when a signal ended it.
     """
-    with tempfile.TemporaryDirectory(prefix="block-structure-") as folder, _stop_flag() as stopped:
+    with tempfile.TemporaryDirectory(prefix="block-structure-") as folder, _stop_signals() as signals:
         report = Path(folder) / "report.json"
         played = Played(rc=0)
 
@@ -92,6 +107,7 @@ def play(
                 on_event(event)
             return False  # ansible-runner need not keep it
 
+        cancel = _canceller(signals, ask_to_stop)
         run = ansible_runner.run(
             private_data_dir=folder,
             project_dir=str(ROOT),
@@ -102,10 +118,10 @@ def play(
             verbosity=site.verbosity or None,
             envvars={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PATH": os.environ["PATH"]},
             event_handler=handle,
-            cancel_callback=lambda: stopped[0],
+            cancel_callback=cancel,
             quiet=True,
         )
-        if stopped[0]:
+        if cancel():
             raise exits.Failure("Stopped.", "run it again; what was done stays done.", exits.INTERRUPTED)
         played.rc = int(run.rc)
         if report.exists():

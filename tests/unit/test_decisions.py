@@ -219,7 +219,8 @@ def test_order_row_generation_switches_freshness():
     wanted = plan.Desired(SETTINGS, {**ROW, "num_versions_to_keep": 2}, {"block_structure.storage_backing_for_cache": True})
     made = plan.make(survey(row=False), wanted)
     assert [operation["op"] for operation in made.operations] == ["configure", "generate", "switches", "generate", "survey"]
-    assert made.operations[3]["stale"] is True
+    assert made.operations[1]["select"] == {"courses": [KEY], "force": True, "absent_is_gone": True}
+    assert made.operations[3]["select"] == {"only": ["missing", "stale"]}
 
 
 def test_an_absent_switch_is_as_good_as_off():

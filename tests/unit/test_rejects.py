@@ -43,6 +43,10 @@ REJECTED = {
         {"block_structure_memcached_memory_mb": "plenty"},
         "argument 'block_structure_memcached_memory_mb' is of type str and we were unable to convert to int",
     ),
+    "limit below one": (
+        {"block_structure_regenerate_limit": 0},
+        "block_structure_regenerate_limit is 0.\nRemedy: set it to 1 or more.",
+    ),
     "misspelt variable": (
         {"block_structure_storage_buket": "x"},
         "There is no variable block_structure_storage_buket.\nRemedy: did you mean block_structure_storage_bucket?",

@@ -119,6 +119,26 @@ def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
     return errors
 
 
+# Counts and durations of generation -> the least that makes sense.
+_LEAST = {
+    "block_structure_generation_workers": 1,
+    "block_structure_generation_memory_mb": 1,
+    "block_structure_generation_course_timeout_seconds": 1,
+    "block_structure_generation_outage_patience_seconds": 0,
+    "block_structure_generation_batch": 1,
+    "block_structure_regenerate_limit": 1,
+    "block_structure_prune_min_age_seconds": 0,
+}
+
+
+def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
+    return [
+        BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
+        for name, least in _LEAST.items()
+        if variables.get(name) is not None and variables[name] < least
+    ]
+
+
 def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
     pairs = (
         ("block_structure_storage_access_key", "block_structure_storage_secret_key"),
@@ -218,7 +238,7 @@ def validate(
     errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
     findings = _plain_secret_findings(plain_secrets or [])
     errors += _check_required(variables)
-    errors += _check_numbers(variables) + _check_keys(variables)
+    errors += _check_numbers(variables) + _check_least(variables) + _check_keys(variables)
     name = variables.get("block_structure_storage_bucket")
     if name:
         _collect(errors, lambda: bucket.check_name(name))

@@ -62,11 +62,12 @@ def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool]) -> list[Cha
     ]
 
 
-def make(survey: dict[str, Any], desired: Desired, *, workers: int | None = None, course_timeout: int | None = None) -> Plan:
+def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | None = None) -> Plan:
     """Return the plan; an empty list of changes means that the LMS need not be booted.
 
-    Order: the row first, because it decides the cache timeout of what generation writes; then generation, while the
-    switch is still off; then the switches; then once more what went stale in between.
+    generation: how to generate, as probe/generate.py's Options take it. Order: the row first, because it decides the cache
+    timeout of what generation writes; then generation, while the switch is still off; then the switches; then once more
+    what went stale in between.
     """
     changes = []
     operations: list[dict[str, Any]] = []
@@ -78,15 +79,17 @@ def make(survey: dict[str, Any], desired: Desired, *, workers: int | None = None
     wanted = [course["key"] for course in survey["courses"] if everything or needs_generation(course)]
     if wanted:
         changes.append(Change("courses", None, {"generate": wanted}))
-    shared = {"workers": workers, "course_timeout_seconds": course_timeout}
+    shared = generation or {}
     if wanted:
-        operations.append({"op": "generate", "courses": wanted, **shared})
+        # Chosen from the survey, which has read the objects: nothing is to be weighed again.
+        select = {"courses": wanted, "force": True, "absent_is_gone": True}
+        operations.append({"op": "generate", "select": select, **shared})
     turned = _switch_changes(survey, {**desired.switches, **desired.switches_if_clean})
     if turned:
         changes += turned
         operations.append({"op": "switches", "set": desired.switches, "set_if_clean": desired.switches_if_clean})
     if wanted or turned:
-        operations.append({"op": "generate", "stale": True, **shared})
+        operations.append({"op": "generate", "select": {"only": ["missing", "stale"]}, "except_failed": True, **shared})
     if operations:
         operations.append({"op": "survey", "read": True})
     return Plan(changes, wanted, operations)

@@ -20,7 +20,23 @@ from typing import IO, Any, Callable, Dict
 
 from . import probe
 from .errors import BlockStructureError
-from .probe import candidate, database, edxapp, entry, events, generate, survey
+from .probe import (
+    candidate,
+    database,
+    edxapp,
+    enqueue,
+    entry,
+    events,
+    generate,
+    lock,
+    memory,
+    objects,
+    prune,
+    selection,
+    site,
+    survey,
+    workers,
+)
 from .redact import scrub
 from .releases import Release
 
@@ -30,7 +46,10 @@ PACKAGE = "block_structure_probe"
 PROTOCOL = 1
 BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
-_PROGRAM = [events, edxapp, survey, candidate, database, generate, entry]
+_PROGRAM = [
+    *(events, edxapp, memory, objects, survey, site, selection, lock, workers, enqueue),
+    *(candidate, database, generate, prune, entry),
+]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")
 # Makes real modules of the sources, so that relative imports work as in files; runs with globals of its own.
@@ -140,15 +159,17 @@ def run(
     operations: list[dict[str, Any]],
     *,
     on_event: Callable[[Event], None] | None = None,
+    on_start: Callable[[subprocess.Popen[str]], None] | None = None,
     secrets: list[str] | None = None,
     boot_timeout: float = BOOT_TIMEOUT_SECONDS,
 ) -> Answer:
     """Boot the LMS once, run the operations in it in their order, and return its answer.
 
     manage_argv: the whole command up to and including `lms` and its options; `shell` is added.
-    on_event: called with each event as it arrives. secrets: strings that must not appear in an error.
-    boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as they need.
-    Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`.
+    on_event: called with each event as it arrives. on_start: called with the LMS process. secrets: strings that must not
+    appear in an error. boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as
+    they need. Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
+    `run-held`, and what an operation refuses, under its own identifier.
     """
     hidden = secrets or []
     request = {"protocol": PROTOCOL, "release": release.probe_row(), "operations": operations}
@@ -171,6 +192,8 @@ def run(
             timed_out.set()
             process.kill()
 
+        if on_start:
+            on_start(process)
         timer = threading.Timer(boot_timeout, give_up)
         timer.start()
         try:
@@ -195,6 +218,14 @@ def _answer(seen: list[Event], talk: str, secrets: list[str], timed_out: float |
     last = seen[-1] if seen else {}
     if last.get("event") == "result":
         return Answer(last["results"], seen, float(last["seconds"]))
+    if last.get("event") == "error" and last.get("type") == "HeldError":
+        raise BlockStructureError(
+            "run-held",
+            scrub(last["message"], secrets),
+            "wait until it ends, or end that process; its lock goes with it.",
+        )
+    if last.get("event") == "error" and last.get("identifier"):
+        raise BlockStructureError(last["identifier"], last["message"], last["remedy"])
     if last.get("event") == "error":
         raise BlockStructureError(
             "probe-failed",

@@ -49,6 +49,7 @@ class Release:
             "inert_switches": self.inert_switches,
             "storage_switch": self.storage_switch,
             "with_storage_option": self.with_storage_option,
+            "pruning_active_honoured": self.pruning_active_honoured,
             "cache_cap_bytes": self.cache_cap_bytes,
             "client_item_limit_bytes": self.client_item_limit_bytes,
         }

@@ -6,7 +6,12 @@ common/djangoapps/split_modulestore_django/models.py, read at 2023-03, 2024-09 a
 
 from __future__ import absolute_import
 
+import re
+import socket
 import threading
+
+# Of an item beside its value: as memcached_sizing has it.
+ITEM_OVERHEAD_BYTES = 512
 
 
 def models():
@@ -76,9 +81,29 @@ def course_index():
     return dict((str(key), str(version)) for key, version in rows if not str(key).startswith("library"))
 
 
-def course_keys():
+def published_version(key_text):
+    """Return what course_index has of one course: None when the course is gone, "" where there is no index to ask."""
+    try:
+        from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
+    except ImportError:
+        return ""
+    found = SplitModulestoreCourseIndex.objects.filter(course_id=course_key(key_text))
+    version = found.values_list("published_version", flat=True).first()
+    return None if version is None else str(version)
+
+
+def enrolment_model():
+    """Return the platform's CourseEnrollment; common.djangoapps.student came with Koa, before it was a top-level name."""
+    try:
+        from common.djangoapps.student.models import CourseEnrollment
+    except ImportError:
+        from student.models import CourseEnrollment
+    return CourseEnrollment
+
+
+def course_keys(index=None):
     """Return the texts of all course keys: from the index, else from the summaries that the command itself uses."""
-    index = course_index()
+    index = course_index() if index is None else index
     if index:
         return sorted(index)
     return sorted(str(summary.id) for summary in modulestore().get_course_summaries())
@@ -115,6 +140,53 @@ def assume_storage(release):
     """Act in this request as if the switch were on, as `generate_course_blocks --with_storage` does."""
     if release["storage_switch"]:
         config().enable_storage_backing_for_cache_in_request()
+
+
+def reconnect():
+    """Drop database connections that an error may have broken; the next query opens new ones."""
+    from django.db import connections
+
+    connections.close_all()
+
+
+def memcached_item_size():
+    """Return -I of the memcached behind the default cache in bytes, the smallest of several; None where there is none to ask.
+
+    Asked over the text protocol (memcached's doc/protocol.txt, "stats settings"): no client library has the same call for it.
+    """
+    from django.conf import settings
+
+    alias = settings.CACHES["default"]
+    locations = alias.get("LOCATION") or []
+    sizes = []
+    if "emcache" in str(alias.get("BACKEND")):
+        several = isinstance(locations, (list, tuple))
+        texts = locations if several else str(locations).replace(",", ";").split(";")
+        sizes = [_item_size_of(str(text)) for text in texts]
+    known = [size for size in sizes if size]
+    return min(known) if known else None
+
+
+def _item_size_of(location):
+    host, _, port = location.rpartition(":")
+    try:
+        connection = socket.create_connection((host, int(port)), 5)
+    except (IOError, OSError, ValueError):  # it is away, or a Unix socket: then nothing is known
+        return None
+    try:
+        connection.sendall(b"stats settings\r\n")
+        answer = b""
+        while not answer.endswith(b"END\r\n"):
+            data = connection.recv(4096)
+            if not data:
+                return None
+            answer += data
+    except (IOError, OSError):
+        return None
+    finally:
+        connection.close()
+    found = re.search(b"STAT item_size_max ([0-9]+)", answer)
+    return int(found.group(1)) if found else None
 
 
 def let_go():

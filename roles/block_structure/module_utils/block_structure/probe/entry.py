@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from . import candidate, database, generate, survey
+from . import candidate, database, generate, prune, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -14,6 +14,7 @@ OPERATIONS = {
     "configure": database.configure,
     "switches": database.switches,
     "generate": generate.run,
+    "prune": prune.run,
 }
 
 
@@ -25,8 +26,9 @@ def _settled(operation, results):
         if not failures:
             wanted.update(operation["set_if_clean"])
         operation = dict(operation, set=wanted)
-    if operation.get("op") == "generate" and operation.get("stale"):
-        operation = dict(operation, **{"except": [report["key"] for report in failures]})
+    if operation.get("op") == "generate" and operation.get("except_failed"):
+        select = dict(operation["select"], **{"except": [report["key"] for report in failures]})
+        operation = dict(operation, select=select)
     return operation
 
 
@@ -42,7 +44,10 @@ def run(request):
         for operation in request["operations"]:
             where = operation["op"]
             results.append(OPERATIONS[where](_settled(operation, results), request["release"]))
+            if results[-1].get("ended") in ("stopped", "outage"):
+                break  # what follows counts on a generation that came to its end
     except Exception as error:
-        emit("error", where=where, **describe(error))
+        told = dict((name, getattr(error, name, None)) for name in ("identifier", "remedy", "holder"))
+        emit("error", where=where, **dict(describe(error), **told))
     else:
         emit("result", results=results, seconds=round(time.time() - start, 3))

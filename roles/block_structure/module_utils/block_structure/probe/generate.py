@@ -1,234 +1,330 @@
-"""Generate course after course with the platform's own code, in forked workers, and check the truth of each afterwards."""
+"""Generate what needs it, with the platform's own code per course, and check the truth of each afterwards.
+
+A run: take the site's lock, look at all courses at once, choose, refuse what would lose data, generate here or on the
+platform's Celery workers, and ask the storage once more what it holds.
+"""
 
 from __future__ import absolute_import
 
-import collections
-import json
 import multiprocessing
-import os
-import select
-import signal
 import time
 
-from . import edxapp, survey
+from . import edxapp, enqueue, lock, memory, objects, selection, site, survey, workers
 from .events import describe, emit
 
-COURSES_PER_WORKER = 25  # then a fresh worker: memory stays flat in the number of courses
-ATTEMPTS = 2
 DEFAULT_TIMEOUT_SECONDS = 1800
+DEFAULT_PATIENCE_SECONDS = 300
+LISTED_FROM = 20  # fewer objects are asked for one by one
+_UNREACHABLE_CODES = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504")
+_SERVICES = {"botocore": "storage", "urllib3": "storage", "pymongo": "modulestore"}
 
 
-def generate_course(key_text, release, reader):
-    """Generate one course as `generate_course_blocks --force_update --with_storage` does, and say what came of it."""
-    edxapp.forget_request()
-    edxapp.assume_storage(release)
-    start = time.time()
-    report = {"key": key_text, "status": "failed", "type": None, "message": None, "code": None}
-    try:
-        edxapp.api().update_course_in_cache(edxapp.course_key(key_text))
-        entry = reader.course(key_text, assume_storage=True)
-        report.update((name, entry[name]) for name in ("blocks", "bytes", "tier", "fresh"))
-        problem = entry["object_error"] or entry["error"]
-        if problem:
-            report.update(problem)
-        elif not entry["row"]:
-            report.update(type="NoRow", message="the platform reported success and wrote no row")
-        else:
-            report["status"] = "ok"
-    except Exception as error:
-        report.update(describe(error))
-    report["seconds"] = round(time.time() - start, 3)
-    return report
+class RefusedError(Exception):
+    """The run would lose something; nothing was begun. `identifier` and `remedy` as in selection.SelectionError."""
+
+    def __init__(self, identifier, cause, remedy):
+        Exception.__init__(self, cause)
+        self.identifier = identifier
+        self.remedy = remedy
 
 
-def _serve(release, orders, answers):
-    """Life of a worker: a course key per line in, a report per line out, until the pipe closes."""
-    reader = survey.Reader(release, True)
-    for line in orders:
-        report = generate_course(line.strip(), release, reader)
-        report["worker"] = os.getpid()
-        answers.write(json.dumps(report, default=str) + "\n")
-        answers.flush()
+def outage_of(error):
+    """Return which service is away, judging by an exception: "storage", "database", "modulestore", or None for all else.
+
+    Sources: botocore/exceptions.py (every failure to reach an endpoint; ClientError carries the answer), S3 API reference
+    (error codes), django/db/utils.py (OperationalError: "errors outside of the control of the programmer"), pymongo/errors.py.
+    """
+    while error is not None:
+        name = type(error).__name__
+        package = type(error).__module__.split(".")[0]
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict):
+            status = (answer.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0
+            return "storage" if status >= 500 or describe(error)["code"] in _UNREACHABLE_CODES else None
+        if package == "django" and name in ("OperationalError", "InterfaceError"):
+            return "database"
+        if package in _SERVICES and any(word in name for word in ("Connect", "Timeout", "HTTPClient", "Selection")):
+            return _SERVICES[package]
+        error = getattr(error, "__cause__", None)
+    return None
 
 
-class Worker(object):
-    """A forked process and the course that it works on."""
+class _CountingStore(object):
+    """The platform's store of one manager, which remembers how many blocks it was given."""
 
-    def __init__(self, release, others):
-        edxapp.let_go()
-        order_read, order_write = os.pipe()
-        answer_read, answer_write = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                for descriptor in [order_write, answer_read] + [end for other in others for end in other.ends()]:
-                    os.close(descriptor)
-                # The platform may print; standard output belongs to the parent's events.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                _serve(release, os.fdopen(order_read), os.fdopen(answer_write, "w"))
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(order_read)
-        os.close(answer_write)
-        self.orders, self.answers = order_write, answer_read
-        self.course, self.attempt, self.since, self.done, self.pending = None, 0, 0.0, 0, b""
+    def __init__(self, store):
+        self._store = store
+        self.blocks = None
 
-    def ends(self):
-        """Return the descriptors that a sibling must not inherit."""
-        return [self.orders, self.answers]
+    def __getattr__(self, name):
+        return getattr(self._store, name)
 
-    def give(self, course, attempt):
-        """Send one course to work on."""
-        self.course, self.attempt, self.since = course, attempt, time.time()
-        os.write(self.orders, (course + "\n").encode("utf-8"))
+    def add(self, block_structure):
+        """Store as the platform does."""
+        self.blocks = sum(1 for _ in block_structure.get_block_keys())
+        return self._store.add(block_structure)
 
-    def take(self):
-        """Return the report that has arrived, None when it is not whole yet; raises EOFError when the worker is gone."""
-        data = os.read(self.answers, 65536)
-        if not data:
-            raise EOFError
-        self.pending += data
-        if b"\n" not in self.pending:
-            return None
-        line, self.pending = self.pending.split(b"\n", 1)
-        report = json.loads(line.decode("utf-8"))
-        report["attempt"] = self.attempt
-        self.course = None
-        self.done += 1
+
+class CourseJob(object):
+    """What a worker does for one course: generate as `generate_course_blocks --force_update --with_storage` does, then look."""
+
+    def __init__(self, release, reasons, deep):
+        self.release, self.reasons, self.deep = release, reasons, deep
+
+    def __call__(self, key_text):
+        edxapp.forget_request()
+        edxapp.assume_storage(self.release)
+        report = {"status": "failed", "why": self.reasons.get(key_text), "type": None, "message": None, "code": None}
+        try:
+            self._generate(key_text, report)
+        except Exception as error:
+            report.update(describe(error), outage=outage_of(error))
+            edxapp.reconnect()
+            if not report["outage"] and self._is_gone(key_text):
+                report.update(status="gone", message="the course was deleted during the run")
         return report
 
-    def end(self, kill=False):
-        """Close the pipes and reap; a worker that hangs is killed. Returns how it died, in words."""
-        for descriptor in self.ends():
-            os.close(descriptor)
-        if kill:
-            os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
-        if os.WIFSIGNALED(status):
-            return "killed by signal %d" % os.WTERMSIG(status)
-        return "ended with status %d" % os.WEXITSTATUS(status)
+    def _generate(self, key_text, report):
+        manager = edxapp.api().get_block_structure_manager(edxapp.course_key(key_text))
+        if self.reasons.get(key_text) == "not-cached":
+            manager.get_collected()  # row and object are whole: reading them as a request does fills the cache
+        else:
+            manager.store = _CountingStore(manager.store)
+            manager.update_collected_if_needed()
+            report["blocks"] = manager.store.blocks
+        report.update(look_at(manager.root_block_usage_key, self.release, self.deep))
+        published = edxapp.published_version(key_text)
+        if published is None:
+            # It was deleted while we wrote: what was written after the platform had cleaned up goes as well.
+            manager.clear()
+            report.update(status="gone", message="the course was deleted during the run")
+        elif not report["row"]:
+            report.update(type="NoRow", message="the platform reported success and wrote no row")
+        elif report["unreadable"]:
+            report.update(report["unreadable"])
+        else:
+            report["fresh"] = not published or report["version"] == published
+            report["status"] = "ok"
 
-
-class StoppedError(Exception):
-    """The operator or the system asked the run to stop."""
-
-
-class Run(object):
-    """One generation run: the queue of courses, the workers, the reports."""
-
-    def __init__(self, courses, release, workers, timeout):
-        self.queue = collections.deque((course, 1) for course in courses)
-        self.total = len(courses)
-        self.release = release
-        self.size = max(1, min(workers, self.total))
-        self.timeout = timeout
-        self.workers = []
-        self.reports = []
-        self.told = 0.0
-
-    def work(self):
-        """Run to the end and return one report per course."""
-        former = [(number, signal.signal(number, self._stop)) for number in (signal.SIGTERM, signal.SIGINT)]
+    def _is_gone(self, key_text):
         try:
-            while self.queue or self.workers:
-                self._hire()
-                self._listen()
-        finally:
-            for worker in self.workers:
-                worker.end(kill=True)
-            for number, handler in former:
-                signal.signal(number, handler)
-        return self.reports
+            return edxapp.published_version(key_text) is None
+        except Exception:  # then the first exception is the one to tell
+            return False
 
-    def _stop(self, number, _frame):
-        raise StoppedError("stopped by signal %d" % number)
 
-    def _hire(self):
-        while self.queue and len(self.workers) < self.size:
-            self.workers.append(Worker(self.release, self.workers))
-        for worker in list(self.workers):
-            if worker.course is not None:
-                continue
-            if self.queue and worker.done < COURSES_PER_WORKER:
-                worker.give(*self.queue.popleft())
-            else:
-                self.workers.remove(worker)
-                worker.end()
+def _seen(row):
+    seen = dict.fromkeys(("object", "version", "bytes", "unreadable"))
+    return dict(seen, row=row is not None, tier="modulestore")
 
-    def _listen(self):
-        busy = dict((worker.answers, worker) for worker in self.workers)
-        if not busy:
-            return
-        for descriptor in select.select(list(busy), [], [], 1.0)[0]:
-            worker = busy[descriptor]
-            try:
-                report = worker.take()
-            except EOFError:
-                self._lost(worker, "WorkerDied", "the worker " + worker.end())
-            else:
-                if report:
-                    self._record(report)
-        for worker in list(self.workers):
-            if worker.course is not None and time.time() - worker.since > self.timeout:
-                worker.end(kill=True)
-                self._lost(worker, "Timeout", "not finished within %d seconds" % self.timeout)
-        self._tell()
 
-    def _lost(self, worker, kind, words):
-        """A worker is gone: its course gets one more attempt, then counts as failed."""
-        self.workers.remove(worker)
-        if worker.course is None:
-            return
-        if worker.attempt < ATTEMPTS:
-            self.queue.append((worker.course, worker.attempt + 1))
-            return
-        self._record({"key": worker.course, "status": "failed", "type": kind, "message": words, "code": None}, worker.attempt)
+def look_at(usage_key, release, deep=False):
+    """Return what now serves one course: row, object, version, bytes, tier; deep: read the object and unpickle it."""
+    from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
-    def _record(self, report, attempt=None):
-        if attempt is not None:
-            report["attempt"] = attempt
-        self.reports.append(report)
+    row = edxapp.models().BlockStructureModel.objects.filter(data_usage_key=usage_key).first()
+    seen = _seen(row)
+    if row is None:
+        return seen
+    seen.update(object=str(row.data.name), version=str(row.data_version), tier="storage")
+    store = edxapp.store()
+    try:
+        cached = store._get_from_cache(row)
+        seen.update(bytes=len(cached), tier="cache")
+    except BlockStructureNotFound:
+        pass
+    except Exception as error:  # a cache that answers with errors: the course is served, and this is said
+        seen["cache_error"] = describe(error)
+    try:
+        if deep:
+            with row.data.storage.open(row.data.name) as stream:
+                data = stream.read()
+            seen["blocks"] = sum(1 for _ in store._deserialize(data, usage_key).get_block_keys())
+            seen["bytes"] = len(data)
+        elif seen["bytes"] is None:
+            seen["bytes"] = row.data.size
+    except Exception as error:
+        seen.update(tier="cache" if seen["tier"] == "cache" else "modulestore", unreadable=describe(error))
+    return seen
+
+
+class ReadJob(object):
+    """What a worker does for one course of a run that reads: can the object be used, and is it in the cache if it fits."""
+
+    def __init__(self, release):
+        self.release = release
+        self.item_size = edxapp.memcached_item_size()
+
+    def __call__(self, key_text):
+        edxapp.forget_request()
+        edxapp.assume_storage(self.release)
+        report = {"status": "ok", "unreadable": None, "not_cached": False}
+        try:
+            usage_key = edxapp.root_usage_key(edxapp.course_key(key_text))
+            seen = look_at(usage_key, self.release, deep=True)
+        except Exception as error:
+            edxapp.reconnect()
+            return dict(report, status="failed", outage=outage_of(error), **describe(error))
+        if seen["unreadable"]:
+            report["unreadable"] = "%(type)s: %(message)s" % seen["unreadable"]
+        report["not_cached"] = seen["row"] and seen["tier"] != "cache" and self._fits(seen["bytes"])
+        return report
+
+    def _fits(self, size):
+        limits = (self.release["cache_cap_bytes"], self.release["client_item_limit_bytes"], self.item_size)
+        timeout = survey.configuration_row()["cache_timeout_in_seconds"]
+        if size is None or (timeout is not None and timeout <= 0):
+            return False
+        return all(limit is None or size + edxapp.ITEM_OVERHEAD_BYTES < limit for limit in limits)
+
+
+class Options(object):
+    """The knobs of a run, from its operation.
+
+    workers: processes, default one per core less one. memory_mb: what all workers together may use.
+    course_timeout_seconds: per course and attempt. patience_seconds: how long an outage is waited out.
+    """
+
+    def __init__(self, operation):
+        self.engine = operation.get("engine") or "local"
+        self.workers = operation.get("workers") or max(1, multiprocessing.cpu_count() - 1)
+        self.timeout = operation.get("course_timeout_seconds") or DEFAULT_TIMEOUT_SECONDS
+        self.memory_mb = operation.get("memory_mb")
+        given = operation.get("patience_seconds")
+        self.patience = DEFAULT_PATIENCE_SECONDS if given is None else given
+        self.routing_key = operation.get("routing_key")
+        self.batch = operation.get("batch") or enqueue.DEFAULT_BATCH
+
+
+def _refuse_what_loses_data(release):
+    """The platform prunes after each write; with nothing to keep it deletes the object just written (models._prune_files)."""
+    from django.conf import settings
+
+    keep = survey.configuration_row()["num_versions_to_keep"]
+    prunes = not release["pruning_active_honoured"] or settings.BLOCK_STRUCTURES_SETTINGS.get("PRUNING_ACTIVE", False)
+    if prunes and keep is not None and keep < 1:
+        raise RefusedError(
+            "would-delete-all",
+            "num_versions_to_keep is %d: the platform would delete each object right after writing it." % keep,
+            "run playbooks/deploy.yml, which sets it, or set it to 1 or more in the Django administration.",
+        )
+
+
+def _read_all(courses, spec, release, options):
+    """Add to the facts of courses in scope what only reading tells."""
+    scope = selection.in_scope(courses, spec.get("courses"), spec.get("patterns"))
+    named = dict((facts["key"], facts) for facts in scope if facts["row"] and facts["exists"] is not False)
+
+    def take(report):
+        facts = named[report["key"]]
+        facts["not_cached"] = report.get("not_cached")
+        facts["unreadable"] = report.get("unreadable")
+        if report["status"] == "failed":
+            facts["unreadable"] = "%s: %s" % (report["type"], report["message"])
+
+    crew = workers.Crew(
+        ReadJob(release), sorted(named), take, options.workers, options.timeout, options.memory_mb, options.patience, "read"
+    )
+    crew.work()
+    return crew.stopped
+
+
+def _objects_that_are_missing(reports):
+    """Return the reports whose object the storage does not list: what it acknowledged and does not have."""
+    written = [report for report in reports if report["status"] == "ok" and report.get("object")]
+    if len(written) <= LISTED_FROM:
+        return [report for report in written if not _is_there(report["object"])]
+    try:
+        listed = objects.listing()
+    except Exception as error:
+        emit("warning", message="the storage could not be listed after the run: %(type)s: %(message)s" % describe(error))
+        return []
+    return [report for report in written if report["object"] not in listed and not _is_there(report["object"])]
+
+
+def _is_there(name):
+    """A publish may have replaced row and object since; only an object that its row still names must be there."""
+    backend = edxapp.storage()
+    try:
+        named = edxapp.models().BlockStructureModel.objects.filter(data=name).exists()
+        return not named or backend.exists(name)
+    except Exception:
+        return True
+
+
+def _plan(operation, release, options):
+    spec = operation.get("select") or {}
+    wants_reading = "broken" in (spec.get("only") or []) or operation.get("read")
+    courses = site.look(with_objects=not spec.get("force"))
+    selection.check(courses, spec)
+    stopped = wants_reading and not spec.get("force") and _read_all(courses, spec, release, options)
+    enrolled = site.enrolments() if spec.get("order") == "enrolled" else None
+    planned = selection.choose(courses, spec, enrolled)
+    if stopped:
+        planned["run"] = []
+    planned["select"] = spec
+    return planned
+
+
+def _crew(operation, release, options, keys, reasons, take):
+    """Return those who will do the work: forked workers, or the platform's own."""
+    if options.engine == "celery":
+        return enqueue.Queue(keys, reasons, release, options, take, look_at)
+    job = CourseJob(release, reasons, operation.get("read"))
+    return workers.Crew(job, keys, take, options.workers, options.timeout, options.memory_mb, options.patience)
+
+
+def _run(operation, release, options):
+    _refuse_what_loses_data(release)
+    planned = _plan(operation, release, options)
+    emit("plan", **planned)
+    for key in planned["gone"]:
+        emit("course", key=key, status="gone", message="the course was deleted before its turn", attempt=0)
+    keys = [course["key"] for course in planned["run"]]
+    reasons = dict((course["key"], course["why"]) for course in planned["run"])
+    reports = []
+
+    def take(report):
+        reports.append(dict((name, report.get(name)) for name in ("key", "status", "type", "message", "object", "fresh")))
         emit("course", **report)
 
-    def _tell(self):
-        if time.time() - self.told >= 1:
-            self.told = time.time()
-            failed = sum(1 for report in self.reports if report["status"] == "failed")
-            emit("progress", operation="generate", done=len(self.reports), total=self.total, failed=failed)
-
-
-def stale_courses(release):
-    """Return the courses whose row is missing or does not describe what is published; no object is read."""
-    index, schema = edxapp.course_index(), edxapp.schema_versions()
-    rows = dict((str(row.data_usage_key), row) for row in edxapp.models().BlockStructureModel.objects.all())
-    stale = []
-    for key_text in edxapp.course_keys():
-        row = rows.get(str(edxapp.root_usage_key(edxapp.course_key(key_text))))
-        if row is None or survey.is_fresh(row, key_text, index, schema) is False:
-            stale.append(key_text)
-    return stale
+    result = {"planned": len(keys), "skipped": planned["skipped"], "left": [], "ended": "done", "outage": None}
+    if keys:
+        crew = _crew(operation, release, options, keys, reasons, take)
+        crew.work()
+        result.update(left=sorted(crew.left), ended="stopped" if crew.stopped else "done")
+        if crew.outage and crew.left:
+            result.update(ended="outage", outage=crew.outage)
+        result.update(crew.figures())
+        for report in _objects_that_are_missing(reports):
+            report.update(
+                status="failed", type="ObjectMissing", message="the storage acknowledged the object and does not list it"
+            )
+            emit("course", key=report["key"], status="failed", type=report["type"], message=report["message"], attempt=1)
+    result["failures"] = [report for report in reports if report["status"] == "failed"]
+    result["published_meanwhile"] = [
+        report["key"] for report in reports if report["status"] == "ok" and report["fresh"] is False
+    ]
+    return result
 
 
 def run(operation, release):
-    """Generate the named courses, all (`courses` null), or those found stale now (`stale` true, less `except`).
+    """Generate what `select` chooses (selection.choose), or only say it with `dry_run`.
 
-    workers: processes, default one per core less one. course_timeout_seconds: per course and attempt.
-    Returns {"courses": [report], "failures": [report]}.
+    Returns planned, skipped {reason: courses}, failures [report], left [keys that were not done], ended (done, stopped,
+    outage), outage (the service that stayed away), published_meanwhile [keys]; a dry run returns the plan.
+    Raises lock.HeldError, RefusedError, selection.SelectionError.
     """
     edxapp.forget_request()
-    if operation.get("stale"):
-        courses = [key for key in stale_courses(release) if key not in set(operation.get("except") or [])]
-    elif operation.get("courses") is None:
-        courses = edxapp.course_keys()
-    else:
-        courses = list(operation["courses"])
-    if not courses:
-        return {"courses": [], "failures": []}
-    workers = operation.get("workers") or max(1, multiprocessing.cpu_count() - 1)
-    timeout = operation.get("course_timeout_seconds") or DEFAULT_TIMEOUT_SECONDS
-    reports = Run(courses, release, workers, timeout).work()
-    return {"courses": reports, "failures": [report for report in reports if report["status"] == "failed"]}
+    edxapp.assume_storage(release)
+    options = Options(operation)
+    start = time.time()
+    if operation.get("dry_run"):
+        planned = _plan(operation, release, options)
+        return dict(
+            planned, failures=[], ended="dry-run", seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb()
+        )
+    with lock.Lock(operation.get("run")):
+        result = _run(operation, release, options)
+    edxapp.forget_request()
+    return dict(result, seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb())

@@ -1,0 +1,32 @@
+"""List the objects that no row names and, when asked to, remove them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+from block_structure import regeneration
+from block_structure.following import FollowedAction
+
+
+class ActionModule(FollowedAction):
+    """`block_structure_prune`: manage_argv, release, run_dir, min_age_seconds, remove, events_path; returns `report`."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(("manage_argv", "release", "run_dir", "min_age_seconds", "remove", "events_path"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Look, and remove unless this is a check."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        remove = bool(given["remove"]) and not self._task.check_mode
+        operation = {"op": "prune", "min_age_seconds": given["min_age_seconds"], "remove": remove}
+        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        done = self.follow({**arguments, "operations": [operation]}, task_vars or {}, events_path=given.get("events_path"))
+        told = regeneration.prune_report(done)
+        would = bool(given["remove"]) and bool(told["objects"])
+        return {**result, "report": told, "changed": would if self._task.check_mode else bool(told["removed"])}

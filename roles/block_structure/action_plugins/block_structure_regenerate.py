@@ -1,0 +1,43 @@
+"""Generate what an operator chose, follow it, and report; in check mode say what would run and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
+from block_structure import regeneration
+from block_structure.following import FollowedAction
+
+
+class ActionModule(FollowedAction):
+    """`block_structure_regenerate`.
+
+    Arguments: manage_argv, release, run_dir; select and generation (probe/selection.py, probe/generate.py), read, resume,
+    events_path. Returns `report` (regeneration.report), `changed` and `boots`. A course that fails never fails the task.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(
+        ("manage_argv", "release", "run_dir", "select", "generation", "read", "resume", "dry_run", "events_path")
+    )
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run in the background and follow; a dry run is only a look."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        dry = bool(self._task.check_mode or given.get("dry_run"))
+        operation = {"op": "generate", "select": given["select"], "read": given["read"], "dry_run": dry, **given["generation"]}
+        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        arguments.update(operations=[operation], resume=given.get("resume") or None)
+        done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))
+        told = regeneration.report(done)
+        return {
+            **result,
+            "report": told,
+            "changed": bool(told["planned"]) if dry else any(course["status"] == "ok" for course in told["courses"]),
+            "boots": done.get("boots", 0),
+        }

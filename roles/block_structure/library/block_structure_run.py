@@ -1,0 +1,174 @@
+"""Run operations in the LMS, in one boot, and keep every event in a run directory on the host."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.block_structure import probe_client, runs
+from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure.releases import from_named_row
+
+DOCUMENTATION = r"""
+module: block_structure_run
+short_description: Run operations in the LMS with a run directory
+description:
+  - Boots the LMS once, runs the operations of the probe in their order, and writes each event as a JSON line to
+    C(run_dir)/C(run)/events.jsonl. The action plugins block_structure_state and block_structure_regenerate start it in the
+    background and follow that file.
+  - SIGTERM and SIGINT are handed to the LMS process, which finishes or abandons the courses in hand and reports.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name.
+    type: dict
+    required: true
+  operations:
+    description: Operations of the probe.
+    type: list
+    elements: dict
+    required: true
+  run_dir:
+    description: Directory of all run directories.
+    type: path
+    required: true
+  run:
+    description: Name of this run.
+    type: str
+    required: true
+  resume:
+    description: Name of a run to go on with, or C(latest). Its remaining courses replace what the generate operations choose.
+    type: str
+attributes:
+  check_mode:
+    support: none
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Generate what is missing
+  block_structure_run:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    release: "{{ __block_structure_desired['release'] }}"
+    operations: [{op: generate, select: {only: [missing]}}]
+    run_dir: /edx/etc/block_structure/runs
+    run: 20260101T000000Z-0000
+"""
+
+RETURN = r"""
+results:
+  description: One result an operation.
+  type: list
+  returned: success
+courses:
+  description: The last report of each course of the run.
+  type: list
+  returned: success
+resumed:
+  description: Name of the run that was gone on with, or null.
+  type: str
+  returned: success
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def resumed(operations: list[dict[str, Any]], former: runs.Run) -> list[dict[str, Any]]:
+    """Return the operations with the remaining courses of a former run, chosen as that run chose."""
+    select = {**former.select, "courses": former.remaining, "patterns": None, "limit": None, "absent_is_gone": True}
+    return [{**operation, "select": select} if operation["op"] == "generate" else operation for operation in operations]
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "manage_argv": {"type": "list", "elements": "str", "required": True},
+            "release": {"type": "dict", "required": True},
+            "operations": {"type": "list", "elements": "dict", "required": True},
+            "run_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "resume": {"type": "str"},
+        }
+    )
+    given = module.params
+    operations = [{**operation, "run": given["run"]} for operation in given["operations"]]
+    former = None
+    root = Path(given["run_dir"])
+    try:
+        if given["resume"]:
+            former = runs.to_resume(root, given["resume"])
+            operations = resumed(operations, former)
+        log = runs.Log(root, given["run"])
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict(), boots=0)
+    if former:
+        log.write({"event": "resume", "of": former.name})
+        # The file of a run tells all of it, so that a resumed run can be resumed.
+        log.write({"event": "plan", "run": [{"key": key} for key in former.planned], "select": former.select, "skipped": {}})
+        for report in former.reports.values():
+            if report["status"] in runs.SETTLED:
+                log.write(report)
+    stop = Stop()
+    ended = "failed"
+    try:
+        answer = probe_client.run(
+            given["manage_argv"],
+            from_named_row(given["release"]),
+            operations,
+            on_event=log.write,
+            on_start=stop.watch,
+        )
+        ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
+    except BlockStructureError as error:
+        # A signal that comes before the workers are there ends the LMS where it stands; nothing is half done then either.
+        answer, ended = probe_client.Answer([], [], 0.0), "stopped"
+        if not stop.asked:
+            ended = "failed"
+            log.write({"event": "failure", "error": error.as_dict()})
+            module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
+    finally:
+        log.write({"event": "end", "ended": ended})
+        log.close()
+    told = runs.read(log.folder)
+    module.exit_json(
+        changed=any(event["event"] == "course" and event["status"] == "ok" for event in answer.events),
+        results=answer.results,
+        courses=list(told.reports.values()),
+        resumed=former and former.name,
+        ended=ended,
+        boots=1,
+    )
+
+
+class Stop:
+    """Hands SIGTERM and SIGINT to the LMS process, however early they come."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.asked = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hand_on)
+
+    def _hand_on(self, _number: int, _frame: Any) -> None:
+        self.asked += 1
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def watch(self, process: subprocess.Popen[str]) -> None:
+        """Take the process to hand signals to."""
+        self.process = process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What a run comes to: the report that role and tools show, and the exit code that it deserves. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import BlockStructureError
+
+OK, FAILED, USAGE, ENVIRONMENT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+# Identifiers of errors -> exit code; what is not here is the environment.
+_CODES = {
+    "course-unknown": USAGE,
+    "pattern-matches-nothing": USAGE,
+    "run-unknown": USAGE,
+    "nothing-to-resume": USAGE,
+    "run-held": REFUSED,
+    "would-delete-all": REFUSED,
+}
+_LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone")
+
+
+def _broken(done: dict[str, Any]) -> dict[str, Any]:
+    """Return the error of a task that failed, as BlockStructureError.as_dict gives it; Ansible's own failures have none."""
+    known = done.get("error")
+    if known:
+        return dict(known)
+    words = " ".join(str(done.get("msg") or "the run ended without a word").split())[:500]
+    return BlockStructureError(
+        "run-broke-off", f"The run broke off: {words}", "run it again with --resume; finished courses are not repeated."
+    ).as_dict()
+
+
+def _stopped(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Return why a run ended early as an error, None when it came to its end."""
+    left = len(result.get("left", []))
+    if result["ended"] == "stopped":
+        return BlockStructureError(
+            "run-stopped", f"The run was stopped; {left} courses are left.", "go on with --resume."
+        ).as_dict()
+    if result["ended"] == "outage":
+        return BlockStructureError(
+            "service-away",
+            f"The {result['outage']} stayed away for too long; {left} courses are left.",
+            "mend it, then go on with --resume.",
+        ).as_dict()
+    return None
+
+
+def report(done: dict[str, Any]) -> dict[str, Any]:
+    """Return the report of a generation run from what the module block_structure_run returned.
+
+    run, resumed; planned [{"key", "why", "words"}] of a dry run, else the number of courses; skipped {reason: number}; courses:
+    last report of each course, failed ones last; failures, left, published_meanwhile [key]; seconds, workers, worker_mb,
+    worker_peak_mb; ended; error: as data, or None; exit_code.
+    """
+    told: dict[str, Any] = {name: [] for name in _LISTS}
+    told.update(run=done.get("run"), resumed=done.get("resumed"), skipped={}, error=None, seconds=None, ended="failed")
+    told.update(workers=None, worker_mb=None, worker_peak_mb=None)
+    if done.get("failed") or "results" not in done:
+        told["error"] = _broken(done)
+        told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
+        return told
+    # A deploy surveys the site after it has generated; a run that was stopped while it booted has no result at all.
+    results = [result for result in done["results"] if "ended" in result]
+    result = results[-1] if results else {"ended": done["ended"]}
+    told.update((name, result[name]) for name in (*told, "seconds") if name in result)
+    told["planned"] = result.get("run", []) if result["ended"] == "dry-run" else result.get("planned", 0)
+    order = {"ok": 0, "gone": 1, "failed": 2}
+    told["courses"] = sorted(done["courses"], key=lambda course: (order[course["status"]], course["key"]))
+    told["failures"] = [course for course in told["courses"] if course["status"] == "failed"]
+    told["error"] = _stopped(result)
+    told["exit_code"] = _exit_code(told)
+    return told
+
+
+def _exit_code(told: dict[str, Any]) -> int:
+    if told["ended"] == "stopped":
+        return INTERRUPTED
+    if told["ended"] == "outage":
+        return ENVIRONMENT
+    return FAILED if told["failures"] else OK
+
+
+def prune_report(done: dict[str, Any]) -> dict[str, Any]:
+    """Return the report of a prune: objects, bytes, listed, removed, failures, error, exit_code."""
+    told: dict[str, Any] = {"objects": [], "bytes": 0, "listed": 0, "removed": [], "failures": [], "error": None}
+    if done.get("failed") or not done.get("results"):
+        told["error"] = _broken(done)
+        told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
+        return told
+    told.update((name, value) for name, value in done["results"][-1].items() if name in told)
+    told["exit_code"] = FAILED if told["failures"] else OK
+    return told
+
+
+def _skipped_words(skipped: dict[str, int]) -> str:
+    return "".join(f", {number} {reason}" for reason, number in sorted(skipped.items()))
+
+
+def summary(told: dict[str, Any]) -> list[str]:
+    """Return the lines that sum a report up."""
+    if "listed" in told:
+        mib = told["bytes"] / 1024 / 1024
+        unnamed = f"{told['listed']} objects, {len(told['objects'])} of them ({mib:.1f} MiB) are named by no row"
+        return [f"{unnamed}; {len(told['removed'])} removed, {len(told['failures'])} could not be"]
+    if told["ended"] == "dry-run":
+        lines = [f"{course['key']}: {course['why']} ({course['words']})" for course in told["planned"]]
+        return [*lines, f"{len(lines)} courses would be generated{_skipped_words(told['skipped'])}"]
+    counts = {status: sum(course["status"] == status for course in told["courses"]) for status in ("ok", "gone", "failed")}
+    done = f"{counts['ok']} generated, {counts['failed']} failed, {counts['gone']} gone, {len(told['left'])} left"
+    lines = [f"{done}{_skipped_words(told['skipped'])}; run {told['run']}"]
+    if told["published_meanwhile"]:
+        lines.append(f"{len(told['published_meanwhile'])} were published meanwhile; the platform's own task follows")
+    return lines
+
+
+def words(told: dict[str, Any]) -> str:
+    """Return why the play of a run must fail, failed courses by name; empty when all is well."""
+    lines = [told["error"]["message"]] if told["error"] else []
+    lines += [f"{course['key']} failed: {course.get('type')}: {course.get('message')}" for course in told["failures"]]
+    if told["failures"]:
+        lines.append("Remedy: mend the courses or what the messages name, then run playbooks/regenerate.yml again.")
+    return "\n".join(lines)

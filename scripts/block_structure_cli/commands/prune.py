@@ -1,0 +1,53 @@
+"""`prune`: objects that no row names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from block_structure import regeneration
+
+from .. import output
+from ..options import Site, format_option, site_options
+from .regenerate import run
+
+_COLUMNS = ("object", "bytes", "days old", "why")
+
+
+def _show(told: dict[str, Any]) -> None:
+    rows = [[entry["name"], entry["bytes"], round(entry["age_seconds"] / 86400, 1), entry["why"]] for entry in told["objects"]]
+    output.print_table("objects that no row names", _COLUMNS, rows, right=("bytes", "days old"))
+    for line in regeneration.summary(told):
+        output.talk.print(line, markup=False)
+    for failure in told["failures"]:
+        output.talk.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
+
+
+@click.command()
+@site_options
+@click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+@click.option(
+    "--min-age-hours",
+    type=click.FloatRange(0),
+    metavar="HOURS",
+    help="Leave younger objects alone (24 unless the inventory says otherwise): a worker writes the object before its row.",
+)
+@format_option
+def command(site: Site, yes: bool, min_age_hours: float | None, form: str) -> None:
+    """List the objects that no row names: of deleted courses, and versions beyond the kept ones. Remove them with --yes.
+
+    An object that a row names is never removed, nor one of the newest versions that the site keeps. A versioned bucket keeps
+    what is removed recoverable.
+
+    \b
+    Examples:
+      scripts/block-structure prune -i inventory/production
+      scripts/block-structure prune -i inventory/production --yes
+    """
+    variables: dict[str, Any] = {"block_structure_prune_remove": yes}
+    if min_age_hours is not None:
+        variables["block_structure_prune_min_age_seconds"] = int(min_age_hours * 3600)
+    told = run("prune", site, form, **variables)
+    if form == "table":
+        _show(told)
+    raise SystemExit(told["exit_code"])

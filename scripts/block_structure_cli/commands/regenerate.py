@@ -1,0 +1,151 @@
+"""`regenerate`: generate what is missing, stale or broken, or what is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from block_structure import regeneration
+
+from .. import exits, output
+from ..follow import Follower
+from ..options import Site, site_options
+from ..runner import play
+
+_FORMATS = click.Choice(["table", "json", "jsonl"])
+_COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "tier", "attempt", "message")
+_NUMBERS = ("blocks", "bytes", "seconds", "attempt")
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Refuse choices that contradict each other."""
+    pairs = (
+        ("force", "only", "--force generates everything in scope, so --only has no meaning."),
+        ("courses", "patterns", "Give courses or patterns, not both."),
+        ("resume", "courses", "A resumed run has its courses already."),
+        ("resume", "patterns", "A resumed run has its courses already."),
+        ("resume", "force", "A resumed run chooses as it was begun."),
+        ("resume", "only", "A resumed run chooses as it was begun."),
+        ("resume", "dry_run", "A resumed run has its plan already."),
+    )
+    for first, second, words in pairs:
+        if given.get(first) and given.get(second):
+            raise click.UsageError(f"{words}\nRemedy: leave one of them out.")
+    if given["routing_key"] and given["engine"] != "celery":
+        raise click.UsageError("Only the celery engine has a routing key.\nRemedy: add --engine celery.")
+
+
+def _variables(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the role's variables for the options that were given; the inventory decides the rest."""
+    chosen = {
+        "regenerate_courses": list(given["courses"]),
+        "regenerate_patterns": list(given["patterns"]),
+        "regenerate_only": list(given["only"]),
+        "regenerate_read": given["read"] or None,
+        "regenerate_limit": given["at_most"],
+        "regenerate_order": given["order"],
+        "regenerate_resume": given["resume"],
+        "regenerate_dry_run": given["dry_run"],
+        "generation_force": given["force"],
+        "generation_engine": given["engine"],
+        "generation_workers": given["workers"],
+        "generation_memory_mb": given["memory_mb"],
+        "generation_course_timeout_seconds": given["course_timeout"],
+        "generation_routing_key": given["routing_key"],
+        "generation_batch": given["batch"],
+    }
+    return {f"block_structure_{name}": value for name, value in chosen.items() if value is not None}
+
+
+def _show(told: dict[str, Any]) -> None:
+    if told["ended"] == "dry-run":
+        rows = [[course["key"], course["why"], course["words"]] for course in told["planned"]]
+        output.print_table("would be generated", ("course", "why", "in words"), rows)
+    elif told["courses"]:
+        rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in told["courses"]]
+        output.print_table(f"run {told['run']}", _COLUMNS, rows, right=_NUMBERS)
+    for line in regeneration.summary(told)[-2 if told["ended"] != "dry-run" else -1 :]:
+        output.talk.print(line, markup=False)
+
+
+def _shortened(course: dict[str, Any], name: str) -> Any:
+    if name == "message" and course.get("type"):
+        return f"{course['type']}: {course.get('message')}"[:300]
+    return course.get(name)
+
+
+@click.command()
+@site_options
+@click.option("--course", "courses", multiple=True, metavar="KEY", help="Look at this course only; may be repeated.")
+@click.option(
+    "--pattern", "patterns", multiple=True, metavar="GLOB", help="Look at courses whose key matches; may be repeated."
+)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["missing", "stale", "broken"]),
+    help="Generate these alone; broken reads every object. May be repeated.",
+)
+@click.option("--force", is_flag=True, help="Generate every course in scope, whatever its state.")
+@click.option("--read", is_flag=True, help="Read every object back, before and after.")
+@click.option("--at-most", type=click.IntRange(1), metavar="N", help="Generate no more than N courses.")
+@click.option("--order", type=click.Choice(["key", "enrolled", "largest"]), help="What goes first.")
+@click.option("--dry-run", is_flag=True, help="Only show what would run and why.")
+@click.option(
+    "--resume", is_flag=False, flag_value="latest", metavar="[RUN]", help="Go on with a run, the latest unless named."
+)
+@click.option("--engine", type=click.Choice(["local", "celery"]), help="Workers forked on the LMS host, or the platform's own.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Forked workers.")
+@click.option("--memory-mb", type=click.IntRange(1), metavar="MIB", help="What all forked workers together may use.")
+@click.option("--course-timeout", type=click.IntRange(1), metavar="SECONDS", help="What one course may take, per attempt.")
+@click.option("--routing-key", metavar="KEY", help="Routing key of the tasks, with --engine celery.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Tasks out at a time, with --engine celery.")
+@click.option(
+    "--format",
+    "form",
+    type=_FORMATS,
+    default="table",
+    show_default=True,
+    help="How to show the answer; jsonl shows events as they come and the report as the last line.",
+)
+def command(site: Site, form: str, **given: Any) -> None:
+    """Generate block structures: what is missing, stale or gone, unless told otherwise.
+
+    Courses that are as they should be are left alone, so a run with nothing to do costs one start of the LMS. What is not
+    given here comes from the inventory.
+
+    \b
+    Examples:
+      scripts/block-structure regenerate -i inventory/production --dry-run
+      scripts/block-structure regenerate -i inventory/production --only stale --order enrolled --workers 4
+      scripts/block-structure regenerate -i inventory/production --course course-v1:ExampleX+Demo+2026 --force
+      scripts/block-structure regenerate -i inventory/production --resume
+    """
+    _check(given)
+    told = run("regenerate", site, form, **_variables(given))
+    if form == "table":
+        _show(told)
+    raise SystemExit(told["exit_code"])
+
+
+def run(playbook: str, site: Site, form: str, **variables: Any) -> dict[str, Any]:
+    """Run a playbook that follows a run, show its progress, and return its report, printed already unless as a table.
+
+    Raises exits.Failure with the code of the report's error.
+    """
+    with Follower(playbook, events=form == "jsonl") as follower:
+        variables["block_structure_events_path"] = str(follower.path)
+        played = play(playbook, site, on_task=follower.task, ask_to_stop=follower.ask_to_stop, **variables)
+    told: dict[str, Any] | None = played.report
+    if told is None:
+        cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")
+        raise exits.Failure(cause, remedy or "run it again with -v to see every task.")
+    if form == "json":
+        output.print_json(told)
+    elif form == "jsonl":
+        output.print_line({"event": "report", **told})
+    if told["error"]:
+        if form == "table" and told.get("courses"):
+            _show(told)
+        raise exits.Failure(told["error"]["cause"], told["error"]["remedy"], told["exit_code"])
+    return told

@@ -1,0 +1,100 @@
+"""Show a run while it goes on: a bar in a terminal, lines in a log, events for other programs.
+
+The action on the controller appends each event of the run to a file; a thread reads what is added.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from block_structure.progress import Progress as Lines
+from rich import progress
+
+from .output import talk
+
+Event = dict[str, Any]
+
+
+class Follower:
+    """As a context: follows the events that arrive at `path` until it is left. events: also write each to standard output."""
+
+    def __init__(self, title: str, *, events: bool = False) -> None:
+        self._title, self._events = title, events
+        self._folder = tempfile.TemporaryDirectory(prefix="block-structure-events-")
+        self.path = Path(self._folder.name) / "events.jsonl"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._lines = Lines()
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[failed]} failed"),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+            console=talk,
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=None, failed=0, rate="")
+
+    def __enter__(self) -> Follower:
+        if talk.is_terminal:
+            self._bar.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._bar.stop()
+        self._folder.cleanup()
+
+    def task(self, name: str) -> None:
+        """Show the name of the playbook's task, until the run itself has something to tell."""
+        self._bar.update(self._task, description=name)
+
+    def ask_to_stop(self) -> None:
+        """Have the run on the host finish or abandon what it has in hand."""
+        talk.print("stopping; once more ends the playbook and leaves the run on the host to itself")
+        self.path.with_suffix(".stop").touch()
+
+    def _follow(self) -> None:
+        position = 0
+        ended = False
+        while not ended:
+            ended = self._ended.wait(0.2)
+            if self.path.exists():
+                with self.path.open(encoding="utf-8") as file:
+                    file.seek(position)
+                    for line in iter(file.readline, ""):
+                        if not line.endswith("\n"):
+                            break
+                        position += len(line.encode("utf-8"))
+                        self._show(line)
+
+    def _show(self, line: str) -> None:
+        event: Event = json.loads(line)
+        if self._events:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+        self._update(event)
+        for words in self._lines.lines(event):
+            if not (talk.is_terminal and event["event"] == "progress"):
+                talk.print(words, markup=False)
+
+    def _update(self, event: Event) -> None:
+        if event["event"] != "progress":
+            return
+        words = f"waiting for the {event['waiting_for']}" if event.get("waiting_for") else str(event.get("operation"))
+        elapsed = self._bar.tasks[0].elapsed
+        rate = f"{event['done'] / elapsed:.1f}/s" if elapsed and event["done"] else ""
+        self._bar.update(
+            self._task, description=words, completed=event["done"], total=event["total"], failed=event["failed"], rate=rate
+        )

@@ -1,0 +1,448 @@
+"""Generation without a platform: what is chosen and why, run directories, reports, and a crew of real forked workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+from block_structure import progress, regeneration, runs
+from block_structure.errors import BlockStructureError
+from block_structure.probe import enqueue, events, generate, memory, objects, prune, selection, workers
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def facts(key: str, **known):
+    return {"key": key, "row": True, "fresh": True, "why_stale": "older", "exists": True, "bytes": 10, **known}
+
+
+# What a look may find of a course -> the gravest reason.
+STATES = {
+    "missing": {"row": False, "exists": None, "fresh": None},
+    "object-gone": {"exists": False, "fresh": False},
+    "unreadable": {"unreadable": "EOFError: no data"},
+    "stale": {"fresh": False},
+    "not-cached": {"not_cached": True},
+    "fresh": {},
+}
+SITE = [facts(f"course-v1:X+{name}+1", **known) for name, known in STATES.items()]
+
+
+def chosen(spec, courses=SITE, **named):
+    return {course["key"].split("+")[1]: course["why"] for course in selection.choose(courses, spec, **named)["run"]}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_is_chosen_for_its_gravest_reason_and_a_fresh_course_is_not(state):
+    assert chosen({}).get(state) == (None if state == "fresh" else state)
+
+
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [
+        (["missing"], {"missing": "missing"}),
+        # A course whose object is gone and that is stale as well is stale to who asks for stale ones.
+        (["stale"], {"object-gone": "stale", "stale": "stale"}),
+        (["broken"], {"object-gone": "object-gone", "unreadable": "unreadable", "not-cached": "not-cached"}),
+    ],
+)
+def test_a_choice_generates_these_alone(only, expected):
+    assert chosen({"only": only}) == expected
+
+
+def test_force_generates_everything_in_scope_and_says_what_is_wrong_with_it():
+    assert set(chosen({"force": True}).values()) == {"forced"}
+    assert len(chosen({"force": True})) == len(SITE)
+
+
+def test_scope_is_a_list_or_patterns():
+    assert set(chosen({"courses": ["course-v1:X+stale+1"], "force": True})) == {"stale"}
+    assert set(chosen({"patterns": ["*+un*", "*+fr*"], "force": True})) == {"unreadable", "fresh"}
+
+
+def test_a_course_that_does_not_exist_is_refused_or_reported_gone():
+    with pytest.raises(
+        selection.SelectionError, match=r"The site has no published course course-v1:X\+nowhere\+1\."
+    ) as refused:
+        chosen({"courses": ["course-v1:X+nowhere+1"]})
+    assert (refused.value.identifier, bool(refused.value.remedy)) == ("course-unknown", True)
+    plan = selection.choose(SITE, {"courses": ["course-v1:X+nowhere+1"], "absent_is_gone": True})
+    assert (plan["run"], plan["gone"]) == ([], ["course-v1:X+nowhere+1"])
+
+
+def test_a_pattern_that_matches_nothing_is_refused():
+    with pytest.raises(selection.SelectionError, match="No published course matches the pattern 'x'") as refused:
+        chosen({"patterns": ["x"]})
+    assert refused.value.identifier == "pattern-matches-nothing"
+
+
+def test_orders():
+    courses = [facts("a", bytes=1), facts("b", bytes=3), facts("c", bytes=None), facts("d", bytes=3)]
+    force = {"force": True}
+
+    def keys(**spec):
+        return [course["key"] for course in selection.choose(courses, {**force, **spec}, {"d": 7, "b": 2})["run"]]
+
+    assert keys() == ["a", "b", "c", "d"]
+    assert keys(order="largest") == ["c", "b", "d", "a"]
+    assert keys(order="enrolled") == ["d", "b", "a", "c"]
+    assert keys(order="enrolled", limit=1) == ["d"]
+
+
+KNOWN = st.fixed_dictionaries(
+    {
+        "row": st.booleans(),
+        "fresh": st.sampled_from([True, False, None]),
+        "exists": st.sampled_from([True, False, None]),
+        "bytes": st.none() | st.integers(0, 10**7),
+        "not_cached": st.booleans(),
+    }
+)
+SPEC = st.fixed_dictionaries(
+    {
+        "only": st.lists(st.sampled_from(["missing", "stale", "broken"]), unique=True),
+        "force": st.booleans(),
+        "limit": st.none() | st.integers(1, 5),
+        "order": st.sampled_from(selection.ORDERS),
+    }
+)
+
+
+@given(st.lists(KNOWN, max_size=12), SPEC)
+def test_every_course_is_either_run_once_or_skipped_for_a_counted_reason(known, spec):
+    courses = [facts(f"course-v1:X+{number}+1", **item) for number, item in enumerate(known)]
+    plan = selection.choose(courses, spec)
+    assert len(plan["run"]) + sum(plan["skipped"].values()) == len(courses)
+    assert len({course["key"] for course in plan["run"]}) == len(plan["run"])
+    assert spec["limit"] is None or len(plan["run"]) <= spec["limit"]
+    whole = {facts["key"] for facts in courses if not selection.reasons(facts)}
+    if not spec["force"]:
+        assert not whole & {course["key"] for course in plan["run"]}
+
+
+NOW = 1_000_000
+FOLDERS = ["block-v1:X+A+1+type@course+block@course", "block-v1:X+B+1+type@course+block@course"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(FOLDERS), st.integers(0, 30), st.integers(0, 10**6)), max_size=30, unique_by=lambda t: t[:2]
+    ),
+    st.integers(1, 5),
+    st.integers(0, 10**6),
+    st.data(),
+)
+def test_prune_never_lists_what_a_row_names_nor_the_newest_nor_the_young(written, keep, min_age, data):
+    listing = objects.Listing()
+    for folder, number, age in written:
+        listing.add(f"{folder}/{number:04d}", 5, NOW - age)
+    of_a = sorted(name for name in listing.names if name.startswith(FOLDERS[0]))
+    named = {FOLDERS[0]: data.draw(st.sampled_from(of_a))} if of_a else {}
+    listed = {entry["name"] for entry in prune.unnamed(listing, named, keep, "canaries", NOW, min_age)}
+    assert not listed & set(named.values())
+    assert not listed & set(of_a[-keep:])
+    assert all(NOW - listing.modified[name] >= min_age for name in listed)
+    old = {name for name in listing.names if name.startswith(FOLDERS[1]) and NOW - listing.modified[name] >= min_age}
+    assert old <= listed
+
+
+def test_prune_keeps_everything_of_a_course_when_no_number_is_set():
+    listing = objects.Listing()
+    for number in range(9):
+        listing.add(f"{FOLDERS[0]}/{number}", 5, 0)
+    assert prune.unnamed(listing, {FOLDERS[0]: f"{FOLDERS[0]}/8"}, None, "canaries", NOW, 0) == []
+
+
+# Run directories
+
+
+def line(**event) -> str:
+    return json.dumps(event) + "\n"
+
+
+PLAN = line(event="plan", run=[{"key": "a"}, {"key": "b"}, {"key": "c"}], select={"only": ["stale"]}, skipped={})
+
+
+def test_a_run_that_lost_power_resumes_with_what_has_no_report_and_with_what_failed():
+    torn = '{"event": "course", "key": "c", "sta'
+    lines = [PLAN, line(event="course", key="a", status="ok"), line(event="course", key="b", status="failed"), torn]
+    run = runs.parse("x", lines)
+    assert run.remaining == ["b", "c"]
+    assert run.ended is None
+    assert run.select == {"only": ["stale"]}
+
+
+def test_the_latest_run_that_had_work_is_resumed(tmp_path):
+    for name, lines in (("20260101T000000Z-0000", [PLAN]), ("20260102T000000Z-0000", [])):
+        log = runs.Log(tmp_path, name)
+        for text in lines:
+            log.write(json.loads(text))
+        log.close()
+    assert runs.to_resume(tmp_path, "latest").name == "20260101T000000Z-0000"
+    with pytest.raises(BlockStructureError, match="There is no run 20250101T000000Z-0000 in"):
+        runs.to_resume(tmp_path, "20250101T000000Z-0000")
+
+
+def test_nothing_to_resume_is_told(tmp_path):
+    with pytest.raises(BlockStructureError, match="There is no run to resume in"):
+        runs.to_resume(tmp_path / "nowhere", "latest")
+    log = runs.Log(tmp_path, "20260101T000000Z-0000")
+    log.write(json.loads(PLAN))
+    for key in "abc":
+        log.write({"event": "course", "key": key, "status": "ok"})
+    log.close()
+    with pytest.raises(BlockStructureError, match="The run 20260101T000000Z-0000 left nothing to do"):
+        runs.to_resume(tmp_path, "latest")
+
+
+def test_the_oldest_runs_are_removed_and_the_folders_are_private(tmp_path):
+    for number in range(runs.KEEP + 3):
+        runs.Log(tmp_path, f"202601{number + 1:02d}T000000Z-0000").close()
+    kept = runs.find(tmp_path)
+    assert len(kept) == runs.KEEP
+    assert kept[0].name == "20260123T000000Z-0000"
+    assert kept[0].stat().st_mode & 0o777 == 0o700
+
+
+# Reports and exit codes
+
+COURSE = {"key": "a", "status": "ok", "blocks": 1}
+RESULT = {"planned": 1, "skipped": {}, "failures": [], "left": [], "ended": "done", "outage": None, "published_meanwhile": []}
+
+
+def done(courses=(COURSE,), **result):
+    return {"run": "r", "results": [{**RESULT, **result}], "courses": list(courses), "resumed": None, "ended": "done"}
+
+
+@pytest.mark.parametrize(
+    ("given_back", "code", "words"),
+    [
+        (done(), regeneration.OK, ""),
+        (
+            done([COURSE, {"key": "b", "status": "failed", "type": "XMLSyntaxError", "message": "no"}]),
+            regeneration.FAILED,
+            "b failed: XMLSyntaxError: no\nRemedy: mend",
+        ),
+        (
+            done(ended="stopped", left=["b"]),
+            regeneration.INTERRUPTED,
+            "The run was stopped; 1 courses are left.\nRemedy: go on",
+        ),
+        (
+            done(ended="outage", outage="storage", left=["b"]),
+            regeneration.ENVIRONMENT,
+            "The storage stayed away for too long; 1 courses are left.\nRemedy: mend it",
+        ),
+        (
+            {"failed": True, "error": BlockStructureError("run-held", "Held.", "wait.").as_dict()},
+            regeneration.REFUSED,
+            "Held.\nRemedy: wait.",
+        ),
+        (
+            {"failed": True, "error": BlockStructureError("course-unknown", "No.", "correct.").as_dict()},
+            regeneration.USAGE,
+            "No.\nRemedy: correct.",
+        ),
+        (
+            {"failed": True, "msg": "Timeout exceeded"},
+            regeneration.ENVIRONMENT,
+            "The run broke off: Timeout exceeded\nRemedy: run it",
+        ),
+    ],
+)
+def test_each_outcome_has_its_exit_code_and_words(given_back, code, words):
+    told = regeneration.report(given_back)
+    assert told["exit_code"] == code
+    assert regeneration.words(told).startswith(words)
+    assert bool(regeneration.words(told)) == bool(code)
+
+
+def test_failed_courses_come_last():
+    told = regeneration.report(done([{**COURSE, "status": "failed"}, {**COURSE, "key": "b"}]))
+    assert [course["key"] for course in told["courses"]] == ["b", "a"]
+
+
+def test_a_dry_run_lists_reasons():
+    told = regeneration.report(
+        done([], ended="dry-run", run=[{"key": "a", "why": "stale", "words": "older"}], skipped={"fresh": 3})
+    )
+    assert regeneration.summary(told) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
+
+
+def test_progress_tells_failures_at_once_and_counts_now_and_then():
+    lines = progress.Progress()
+    count = {"event": "progress", "operation": "generate", "done": 2, "total": 4, "failed": 1}
+    assert lines.lines({"event": "course", "key": "a", "status": "failed", "type": "T", "message": "m"}) == ["a failed: T: m"]
+    assert lines.lines(count)[0].startswith("generate: 2/4 courses, 1 failed, ")
+    assert lines.lines(count) == []
+
+
+# A crew of forked workers
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Events that a crew emits; there is no platform whose connections could be closed."""
+    seen = []
+
+    def emit(event, **data):
+        seen.append({"event": event, **data})
+
+    for module in (workers, generate, enqueue):
+        monkeypatch.setattr(module, "emit", emit)
+    monkeypatch.setattr(workers.edxapp, "let_go", lambda: None)
+    return seen
+
+
+def crew(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
+    reports = []
+    made = workers.Crew(job, keys, reports.append, size, timeout, budget_mb, patience)
+    made.reports = reports
+    return made
+
+
+KEYS = [f"course-{number}" for number in range(12)]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
+    monkeypatch.setattr(workers, "COURSES_PER_WORKER", 3)
+    made = crew(lambda _key: {"status": "ok", "pid": os.getpid()}, KEYS)
+    made.work()
+    assert sorted(report["key"] for report in made.reports) == sorted(KEYS)
+    pids = [report["pid"] for report in made.reports]
+    assert os.getpid() not in pids
+    assert max(pids.count(pid) for pid in pids) == 3
+
+
+def test_a_worker_that_is_killed_costs_its_course_one_retry(told, tmp_path):
+    def job(key):
+        mark = tmp_path / key
+        if key == "course-3" and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"status": "ok"}
+
+    made = crew(job, KEYS)
+    made.work()
+    attempts = {report["key"]: report["attempt"] for report in made.reports}
+    assert attempts.pop("course-3") == 2
+    assert set(attempts.values()) == {1}
+    assert [event["message"] for event in told if event["event"] == "retry"] == ["the worker was lost: killed by signal 9"]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_worker_that_dies_twice_is_reported_failed():
+    made = crew(lambda key: os._exit(7) if key == "course-3" else {"status": "ok"}, KEYS)
+    made.work()
+    failed = [report for report in made.reports if report["status"] == "failed"]
+    assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "WorkerDied", 2)]
+    assert failed[0]["message"] == "the worker was lost: exited with 7"
+    assert len(made.reports) == len(KEYS)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_worker_that_hangs_is_killed_after_the_course_timeout():
+    made = crew(lambda key: time.sleep(60) or {} if key == "course-3" else {"status": "ok"}, KEYS[:5], timeout=1)
+    made.work()
+    failed = [report for report in made.reports if report["status"] == "failed"]
+    assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "Timeout", 2)]
+
+
+def test_an_outage_is_waited_out_and_costs_no_attempt(told):
+    start = time.time()
+
+    def job(_key):
+        away = time.time() - start < 3
+        return {"status": "failed", "outage": "storage", "type": "T", "message": "m"} if away else {"status": "ok"}
+
+    made = crew(job, KEYS)
+    made.work()
+    assert [report["status"] for report in made.reports] == ["ok"] * len(KEYS)
+    assert {report["attempt"] for report in made.reports} == {1}
+    assert [event["over"] for event in told if event["event"] == "outage"] == [False, True]
+    assert made.left == []
+
+
+@pytest.mark.usefixtures("told")
+def test_an_outage_beyond_patience_leaves_the_rest_for_a_resumed_run():
+    made = crew(lambda _key: {"status": "failed", "outage": "database", "type": "T", "message": "m"}, KEYS, patience=2)
+    made.work()
+    assert made.outage == "database"
+    assert made.reports == []
+    assert sorted(made.left) == sorted(KEYS)
+
+
+def test_a_signal_lets_the_courses_in_hand_be_finished(told):
+    made = crew(lambda _key: time.sleep(1) or {"status": "ok"}, KEYS)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    made.work()
+    assert made.stopped
+    assert len(made.reports) == 2
+    assert sorted([report["key"] for report in made.reports] + made.left) == sorted(KEYS)
+    assert [event["event"] for event in told if event["event"] == "stopping"] == ["stopping"]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_second_signal_abandons_them():
+    made = crew(lambda _key: time.sleep(30) or {"status": "ok"}, KEYS)
+    for seconds in (0.3, 1.2):
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.time()
+    made.work()
+    assert time.time() - start < 15
+    assert made.reports == []
+    assert sorted(made.left) == sorted(KEYS)
+
+
+@pytest.mark.usefixtures("told")
+def test_memory_bounds_the_workers():
+    made = crew(lambda _key: {"status": "ok"}, KEYS, size=4, budget_mb=1)
+    made.work()
+    assert made.figures()["workers"] == 1
+    assert len(made.reports) == len(KEYS)
+
+
+def test_the_budget_counts_what_a_worker_was_measured_to_have():
+    budget = memory.Budget(1000)
+    budget.measured(300, 500)
+    assert (budget.allowed(8), budget.worker_mb, budget.peak_mb) == (3, 300, 500)
+    budget.measured(450, 460)
+    assert (budget.allowed(8), budget.peak_mb) == (2, 500)
+    budget.measured(5000, 5000)
+    assert budget.allowed(8) == 1
+
+
+def away(module: str, name: str, **attributes):
+    """Return an exception as a library of that name would raise it."""
+    return type(name, (Exception,), {"__module__": module, **attributes})("m")
+
+
+@pytest.mark.parametrize(
+    ("error", "service"),
+    [
+        (away("botocore.exceptions", "EndpointConnectionError"), "storage"),
+        (away("botocore.exceptions", "ReadTimeoutError"), "storage"),
+        (away("botocore.exceptions", "ClientError", response={"Error": {"Code": "SlowDown"}}), "storage"),
+        (away("botocore.exceptions", "ClientError", response={"ResponseMetadata": {"HTTPStatusCode": 503}}), "storage"),
+        (away("botocore.exceptions", "ClientError", response={"Error": {"Code": "AccessDenied"}}), None),
+        (away("django.db.utils", "OperationalError"), "database"),
+        (away("django.db.utils", "IntegrityError"), None),
+        (away("pymongo.errors", "ServerSelectionTimeoutError"), "modulestore"),
+        (away("lxml.etree", "XMLSyntaxError"), None),
+    ],
+)
+def test_an_outage_is_told_from_a_course_that_is_broken(error, service):
+    assert generate.outage_of(error) == service
+    wrapper = Exception("wrapped")
+    wrapper.__cause__ = error
+    assert generate.outage_of(wrapper) == service
+
+
+def test_events_are_lines_that_are_found_in_other_talk(capsys):
+    events.emit("progress", done=1)
+    assert json.loads(capsys.readouterr().out.partition(events.MARK)[2]) == {"event": "progress", "done": 1}
