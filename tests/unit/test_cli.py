@@ -96,3 +96,27 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
     )
     assert ended.returncode == 3
     assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/setup python`."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--force", "--only", "stale"], "--force generates everything in scope, so --only has no meaning."),
+        (["--course", "a", "--pattern", "b"], "Give courses or patterns, not both."),
+        (["--resume", "latest", "--force"], "A resumed run chooses as it was begun."),
+        (["--resume", "latest", "--dry-run"], "A resumed run has its plan already."),
+        (["--routing-key", "a"], "Only the celery engine has a routing key."),
+        (["--at-most", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_regenerate_refuses_choices_that_contradict_each_other(arguments, words):
+    refused = CliRunner().invoke(main, ["regenerate", *arguments])
+    assert refused.exit_code == 2
+    assert words in refused.output
+
+
+def test_regenerate_of_an_inventory_without_an_lms_is_an_error_of_the_environment(empty):
+    ended = run("regenerate", "-i", empty)
+    assert ended.returncode == 3
+    assert "Remedy: name an inventory with -i" in ended.stderr
+    assert ended.stdout == ""
