@@ -204,7 +204,7 @@ class Learner:
             "password": "edx",
             "courses": list(courses),
         }
-        program = (ROOT / "molecule/shared/measure.py").read_text()
+        program = (ROOT / "scripts/loadtest/learner.py").read_text()
         answer: dict[str, dict[str, float]] = json.loads(
             self.host.check_output(f"printf %s {shlex.quote(json.dumps(request))} | python3 -c {shlex.quote(program)}")
         )

@@ -17,7 +17,7 @@ find_python() {
 }
 
 setup_python() {
-  local python wanted
+  local python version wanted
   if ! python=$(find_python); then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
       say "python: no Python 3.11+ with venv found, installing python3-venv"
@@ -25,13 +25,17 @@ setup_python() {
     fi
     python=$(find_python) || die "No Python 3.11 or later with the modules venv and ensurepip was found." "$PYTHON_REMEDY"
   fi
-  wanted=$("$python" --version | digest requirements-dev.txt)
+  version=$("$python" --version)
+  wanted=$(printf '%s\n' "$version" | digest requirements-dev.txt)
   if [ "$(cat "$venv/.digest" 2>/dev/null)" != "$wanted" ]; then
-    say "python: installing requirements-dev.txt into .venv ($("$python" --version), about a minute)"
-    quietly python-venv "$PYTHON_REMEDY" "$python" -m venv --clear "$venv"
+    say "python: installing requirements-dev.txt into .venv ($version, about a minute)"
+    # A changed pin installs the difference; only another Python needs everything anew.
+    if [ "$("$venv/bin/python" --version 2>/dev/null)" != "$version" ]; then
+      quietly python-venv "$PYTHON_REMEDY" "$python" -m venv --clear "$venv"
+      activate_hook
+    fi
     quietly python-packages "look at the log; pip must reach a package index (its usual configuration is honoured)." \
       "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$root/requirements-dev.txt"
-    activate_hook
     printf '%s\n' "$wanted" >"$venv/.digest"
   fi
   say "python: .venv is ready"

@@ -8,7 +8,7 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import regeneration, verdict
+from block_structure import measurement, regeneration, verdict
 from block_structure.findings import Finding
 from block_structure.memcached_sizing import item_size_flag
 from block_structure.redact import is_secret_name
@@ -136,4 +136,5 @@ class FilterModule:
             "block_structure_errors": errors,
             "block_structure_run_summary": regeneration.summary,
             "block_structure_run_errors": regeneration.words,
+            "block_structure_benchmark": measurement.benchmark,
         }

@@ -21,6 +21,7 @@ from typing import IO, Any, Callable, Dict
 from . import probe
 from .errors import BlockStructureError
 from .probe import (
+    benchmark,
     candidate,
     database,
     edxapp,
@@ -48,7 +49,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, entry),
+    *(candidate, database, generate, prune, benchmark, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from . import candidate, database, generate, prune, survey
+from . import benchmark, candidate, database, generate, prune, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -15,6 +15,8 @@ OPERATIONS = {
     "switches": database.switches,
     "generate": generate.run,
     "prune": prune.run,
+    "benchmark": benchmark.run,
+    "forget": benchmark.forget,
 }
 
 

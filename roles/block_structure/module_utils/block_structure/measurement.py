@@ -1,0 +1,82 @@
+"""What the measuring playbooks hand over, put together from what the probe and the servers said."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from .releases import from_named_row
+
+# Of `stats`: what tells whether structures stay in a server. store_too_large is memcached 1.6's.
+_COUNTERS = (
+    "evictions",
+    "curr_items",
+    "bytes",
+    "limit_maxbytes",
+    "get_hits",
+    "get_misses",
+    "store_too_large",
+    "store_no_memory",
+    "uptime",
+)
+
+
+def servers(checked: list[Any]) -> list[dict[str, Any]]:
+    """Return address, flags in force and counters of each memcached that block_structure_memcached was asked about."""
+    return [
+        {
+            "address": str(entry["__block_structure_item"]),
+            "memory_mb": entry["live"]["memory_mb"],
+            "item_size_bytes": entry["live"]["item_size_bytes"],
+            "counters": {name: int(entry["stats"][name]) for name in _COUNTERS if name in entry["stats"]},
+        }
+        for entry in checked
+    ]
+
+
+def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[str, Any]]) -> dict[str, int | None]:
+    """Return every limit, in bytes, that can keep a structure out of the cache; None where there is no such limit.
+
+    release: named row of the release table. settings: as the probe's settings_facts. seen: as `servers` returns them.
+    """
+    row = from_named_row(release)
+    return {
+        "item_size": min((server["item_size_bytes"] for server in seen), default=None),
+        "release_cap": row.cache_cap_bytes,
+        "client": settings["cache"]["client_limit_bytes"] or row.client_item_limit_bytes,
+    }
+
+
+def base_url(addresses: list[str]) -> str | None:
+    """Return scheme://host:port of the LMS's own heartbeat address, the first one; None when there is none."""
+    if not addresses:
+        return None
+    parts = urlsplit(addresses[0])
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def benchmark(
+    measured: dict[str, Any],
+    desired: dict[str, Any],
+    checked: list[Any],
+    connection: str,
+    address: str,
+    heartbeats: list[str],
+) -> dict[str, Any]:
+    """Return block_structure_benchmark_result: tiers per course, servers, limits, configuration in force, and where the LMS is.
+
+    measured: what block_structure_measure returned. connection, address: how Ansible reaches the LMS host.
+    """
+    told = measured["results"][0]
+    seen = servers(checked)
+    return {
+        "release": desired["release"]["name"],
+        "platform": desired["platform"],
+        "courses": told["courses"],
+        "servers": seen,
+        "limits": limits(desired["release"], told["settings"], seen),
+        "configuration": {name: told[name] for name in ("settings", "switches", "row", "storage_in_use")},
+        "forgotten": [key for entry in measured["results"] for key in entry.get("forgotten", [])],
+        "boots": measured["boots"],
+        "lms": {"connection": connection, "address": address, "url": base_url(heartbeats)},
+    }

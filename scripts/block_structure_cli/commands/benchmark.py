@@ -1,0 +1,220 @@
+"""`benchmark`: milliseconds of each tier, and of the pages that a learner opens; before and after as ratios."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import Progress
+
+from .. import load, output, runs, tables, target
+from ..exits import ATTENTION, REFUSED, Failure
+from ..options import Site, format_option, site_options
+from ..runner import play_for_report
+
+PASSWORD = "BLOCK_STRUCTURE_LEARNER_PASSWORD"
+SANDBOX_LEARNER = load.Learner("learner@example.com", "learner", "edx")  # made by the miniature's sandbox_users
+
+
+def _numbers(_context: Any, _parameter: Any, text: str) -> list[int]:
+    try:
+        depths = [int(word) for word in text.split(",")]
+    except ValueError:
+        depths = [0]
+    if min(depths) < 1:
+        raise click.BadParameter(f"'{text}' is no list of depths, such as 2,3.")
+    return sorted(set(depths))
+
+
+def _account(where: target.Target, email: str | None, username: str | None) -> load.Learner:
+    """Return the learner: the sandbox's own there, else the operator's, whose password is asked for or in the environment."""
+    if where.sandbox and not email:
+        return SANDBOX_LEARNER
+    if not email or not username:
+        raise click.UsageError("Pages need a learner: name --learner EMAIL and --username NAME, or measure with --no-http.")
+    password = os.environ.get(PASSWORD)
+    if not password and sys.stdin.isatty():
+        password = click.prompt(f"Password of {email}", hide_input=True, err=True)
+    if not password:
+        raise Failure("There is no password for the learner.", f"put it into the environment variable {PASSWORD}.", REFUSED)
+    return load.Learner(email, username, password)
+
+
+def _load_with_bar(
+    words: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
+) -> list[dict[str, Any]]:
+    with Progress(console=output.talk, transient=True) as bar:
+        row = bar.add_task(words, total=None if amount is load.ONCE else amount.seconds)
+        return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
+
+
+@click.command()
+@site_options
+@format_option
+@click.option(
+    "--course", "courses", multiple=True, help="Course key to measure; repeat it for more. Default: a sample over all sizes."
+)
+@click.option("--sample", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many courses the sample has.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Reads of each tier.")
+@click.option(
+    "--rebuilds",
+    type=click.IntRange(0, 10),
+    default=0,
+    show_default=True,
+    help="Rebuilds of each course, thrown away; seconds each.",
+)
+@click.option("--http/--no-http", default=True, show_default=True, help="Open pages as a learner, too.")
+@click.option(
+    "--url", callback=target.checked_url, help="Address of the LMS as learners reach it. Default: on the LMS host itself."
+)
+@click.option(target.OWN, "own", is_flag=True, help="Send load to a site that is not on this machine without asking.")
+@click.option("--learner", help=f"Email of the account to log in with; its password comes from {PASSWORD} or is asked for.")
+@click.option("--username", help="Name of that account.")
+@click.option(
+    "--page", "pages", multiple=True, type=click.Choice(["outline", "blocks"]), help="Only these pages; default both."
+)
+@click.option(
+    "--nav-depth", "nav_depths", default="2,3", callback=_numbers, show_default=True, help="nav_depth of the blocks API."
+)
+@click.option(
+    "--users", type=click.IntRange(1, load.MOST_USERS), default=4, show_default=True, help="Learners at a time, warm."
+)
+@click.option(
+    "--spawn-rate", type=click.FloatRange(0.1, load.MOST_SPAWN_RATE), default=2, show_default=True, help="New ones a second."
+)
+@click.option(
+    "--duration", type=click.IntRange(1, load.MOST_SECONDS), default=30, show_default=True, help="Seconds of warm load."
+)
+@click.option(
+    "--think", "think", type=(float, float), default=(0.5, 1.5), show_default=True, help="Pause between requests, from and to."
+)
+@click.option(
+    "--cold-rounds", type=click.IntRange(0, 20), default=1, show_default=True,
+    help="Visits of each page with its structure removed from the cache; each round boots the LMS once per page.",
+)  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Run file to write. Default: benchmark-TIME.json.",
+)
+@click.option("--label", help="Words for the run in comparisons and reports, such as 'before the cure'.")
+@click.option(
+    "--compare", nargs=2, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Compare two run files instead."
+)
+def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path | None, **given: Any) -> None:
+    """Measure what learners wait for: each tier inside the LMS, and pages over HTTP.
+
+    Nothing on the site is changed, except that a cold round removes the cached structures of the measured courses: the next
+    read of each puts it back. Load is bounded by --users and --duration, and goes to loopback or the sandbox only, until you
+    say that the site is yours.
+
+    \b
+    Examples:
+      scripts/block-structure benchmark --rebuilds 1 -o before.json
+      scripts/block-structure benchmark -i inventory/production --no-http --sample 20
+      scripts/block-structure benchmark -i inventory/production --url https://learn.example.com \\
+          --learner tester@example.com --username tester --users 10 --duration 60 -o after.json
+      scripts/block-structure benchmark --compare before.json after.json
+    """
+    if compare:
+        told = runs.compare(runs.load(compare[0]), runs.load(compare[1]))
+        if form == "json":
+            output.print_json(told)
+        else:
+            tables.compared_tiers(told).show()
+            tables.compared_pages(told).show()
+        return
+    if given["http"] and given["url"]:
+        target.require_consent(
+            given["url"], f"{given['users']} learners will open pages for {given['duration']} s", given["own"]
+        )
+    run = measure(site, given)
+    path = path or Path(f"benchmark-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
+    runs.save(run, path)
+    if form == "json":
+        output.print_json(run)
+    else:
+        tables.tiers(run).show()
+        tables.pages(run).show()
+    output.talk.print(f"written to {path}", markup=False)
+    if any(course["error"] for course in run["courses"]) or any(row["errors"] for row in runs.pages(run)):
+        raise SystemExit(ATTENTION)
+
+
+def measure(site: Site, given: dict[str, Any]) -> runs.Run:
+    """Run the measurements of a command line and return the run. given: the options by their names."""
+    told = play_for_report(
+        "benchmark",
+        site,
+        block_structure_benchmark_courses=list(given["courses"]) or None,
+        block_structure_benchmark_sample=given["sample"],
+        block_structure_benchmark_repeats=given["repeats"],
+        block_structure_benchmark_rebuilds=given["rebuilds"],
+    )
+    run: runs.Run = {
+        "schema": runs.SCHEMA,
+        "version": runs.VERSION,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "label": given["label"],
+        **{name: told[name] for name in ("release", "platform", "courses", "servers", "limits", "configuration")},
+        "servers_after": [],
+        "http": None,
+    }
+    if given["http"]:
+        run["http"], run["servers_after"] = _over_http(site, given, told)
+    return run
+
+
+def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    where = target.find(told["lms"], given["url"])
+    learner = _account(where, given["learner"], given["username"])
+    keys = [course["key"] for course in told["courses"] if not course["error"]]
+    wanted = load.visits(keys, given["pages"] or ["outline", "blocks"], given["nav_depths"], learner.username)
+    by_page: dict[str, list[dict[str, Any]]] = {}
+    for visit in wanted:
+        by_page.setdefault(runs.page_name(visit["page"], visit["nav_depth"]), []).append(visit)
+    samples = []
+    for number in range(1, given["cold_rounds"] + 1):
+        for name, chosen in by_page.items():
+            _forget(site, keys)
+            samples += load.group(_load_with_bar(f"cold, round {number}: {name}", where, learner, chosen, load.ONCE), "cold")
+    # Every page once, so that the warm figures begin warm.
+    _load_with_bar("warming up", where, learner, wanted, load.ONCE)
+    amount = load.Load(given["users"], given["spawn_rate"], given["duration"], given["think"])
+    samples += load.group(_load_with_bar("warm", where, learner, wanted, amount), "warm")
+    http = {
+        "url": where.url,
+        "users": given["users"],
+        "spawn_rate": given["spawn_rate"],
+        "duration_seconds": given["duration"],
+        "think_seconds": list(given["think"]),
+        "cold_rounds": given["cold_rounds"],
+        "samples": _merged(samples),
+    }
+    return http, _forget(site, [])["servers"]
+
+
+def _forget(site: Site, keys: list[str]) -> dict[str, Any]:
+    """Remove the cached structures of courses, time nothing, and return the report with the servers' counters."""
+    told: dict[str, Any] = play_for_report(
+        "benchmark", site, block_structure_benchmark_courses=[], block_structure_benchmark_forget=keys
+    )
+    return told
+
+
+def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one entry per state, page and course, the rounds joined."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for sample in samples:
+        key = tuple(sample[name] for name in ("state", "page", "nav_depth", "course"))
+        entry = merged.setdefault(key, {**sample, "ms": [], "errors": 0, "first_error": None})
+        entry["ms"] = entry["ms"] + sample["ms"]
+        entry["errors"] += sample["errors"]
+        entry["first_error"] = entry["first_error"] or sample["first_error"]
+    return list(merged.values())

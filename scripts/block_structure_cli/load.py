@@ -1,0 +1,210 @@
+"""Run locust on a site, bounded, and return what each page took.
+
+Locust replaces parts of Python's standard library in its process (gevent), so it always has a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from . import ROOT
+from .exits import ENVIRONMENT, Failure
+from .runs import page_name
+from .target import Target
+
+LOCUSTFILE = ROOT / "scripts" / "loadtest" / "locustfile.py"
+MOST_USERS = 200
+MOST_SECONDS = 600
+MOST_SPAWN_RATE = 50
+_GRACE_SECONDS = 330  # for requests that are under way when the time is up
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The account that requests are made with."""
+
+    email: str
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much load: users at a time, new ones a second, seconds of load, and least and most seconds between requests."""
+
+    users: int
+    spawn_rate: float
+    seconds: int
+    think_seconds: tuple[float, float]
+
+
+# One user visits each page once, in order, and the run ends by itself; the time ends one that hangs.
+ONCE = Load(1, 1, 3600, (0, 0))
+
+
+def visits(courses: list[str], pages: list[str], nav_depths: list[int], username: str) -> list[dict[str, Any]]:
+    """Return every page to visit.
+
+    Addresses: edx-platform lms/djangoapps/course_home_api/urls.py and lms/djangoapps/course_api/blocks/urls.py.
+    """
+    found: list[dict[str, Any]] = []
+    for course in courses:
+        if "outline" in pages:
+            path = "/api/course_home/outline/" + quote(course, safe=":+")
+            found.append({"page": "outline", "nav_depth": None, "course": course, "path": path})
+        for depth in nav_depths if "blocks" in pages else []:
+            query = {
+                "course_id": course,
+                "username": username,
+                "depth": "all",
+                "nav_depth": depth,
+                "requested_fields": "children,display_name,type,due,graded,format",
+            }
+            path = "/api/courses/v2/blocks/?" + urlencode(query)
+            found.append({"page": "blocks", "nav_depth": depth, "course": course, "path": path})
+    return found
+
+
+def _command(target: Target, load: Load) -> list[str]:
+    return [
+        *target.prefix,
+        sys.executable,
+        "-m",
+        "locust",
+        "--headless",
+        "--only-summary",
+        "--loglevel=ERROR",
+        "--exit-code-on-error=0",
+        f"--locustfile={LOCUSTFILE}",
+        f"--host={target.url}",
+        f"--users={load.users}",
+        f"--spawn-rate={load.spawn_rate}",
+        f"--run-time={load.seconds}s",
+        "--stop-timeout=300s",
+    ]
+
+
+def _wait(process: subprocess.Popen[str], seconds: int, on_second: Callable[[float], None]) -> None:
+    start = time.monotonic()
+    try:
+        while process.poll() is None:
+            elapsed = time.monotonic() - start
+            if elapsed > seconds + _GRACE_SECONDS:
+                raise Failure(
+                    f"The load generator did not end within {_GRACE_SECONDS} seconds of its time.",
+                    "look at the site: requests hang there.",
+                    ENVIRONMENT,
+                )
+            on_second(elapsed)
+            time.sleep(0.2)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _explain(code: int, words: str) -> Failure:
+    lines = [line for line in words.splitlines() if line.strip()]
+    refused = [line for line in lines if line.startswith("LOGIN ")]
+    if refused:
+        return Failure(
+            f"The learner cannot log in: {refused[-1][len('LOGIN ') :]}.",
+            "correct --learner and BLOCK_STRUCTURE_LEARNER_PASSWORD; the site must answer /login and "
+            "/api/user/v1/account/login_session/.",
+            ENVIRONMENT,
+        )
+    return Failure(
+        f"The load generator ended with code {code}: {lines[-1][:300] if lines else 'it said nothing'}.",
+        "run `scripts/setup python`, and look at the address of the site.",
+        ENVIRONMENT,
+    )
+
+
+def run(
+    target: Target,
+    learner: Learner,
+    wanted: list[dict[str, Any]],
+    load: Load,
+    *,
+    on_second: Callable[[float], None] = lambda _elapsed: None,
+) -> list[dict[str, Any]]:
+    """Visit pages and return one sample per visit, as scripts/loadtest/locustfile.py writes them.
+
+    on_second: called with the seconds elapsed while locust works.
+    Raises Failure: the learner cannot log in, or locust does not run.
+    """
+    with tempfile.TemporaryDirectory(prefix="block-structure-load-") as folder:
+        samples = Path(folder) / "samples.jsonl"
+        request = Path(folder) / "request.json"  # in a folder of mode 0700: a password must not stand in arguments
+        request.write_text(
+            json.dumps(
+                {
+                    "email": learner.email,
+                    "password": learner.password,
+                    "visits": wanted,
+                    "order": "once" if load is ONCE else "random",
+                    "think_seconds": load.think_seconds,
+                    "samples": str(samples),
+                }
+            )
+        )
+        with (Path(folder) / "talk").open("w+") as talk:
+            try:
+                process = subprocess.Popen(
+                    _command(target, load),
+                    stdin=subprocess.DEVNULL,
+                    stdout=talk,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    env={**os.environ, "BLOCK_STRUCTURE_LOADTEST": str(request)},
+                )
+            except OSError as error:
+                raise Failure(
+                    f"The load generator cannot be started: {error}.", "run `scripts/setup python`.", ENVIRONMENT
+                ) from error
+            _wait(process, load.seconds, on_second)
+            talk.seek(0)
+            words = talk.read()
+        if process.returncode:
+            raise _explain(process.returncode, words)
+        found = [json.loads(line) for line in samples.read_text().splitlines()] if samples.exists() else []
+    if not found:
+        raise Failure("The load generator made no request.", "give it a longer --duration.", ENVIRONMENT)
+    return found
+
+
+def group(samples: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:
+    """Return samples by page and course, as a run file keeps them. state: cold or warm."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for sample in samples:
+        key = (page_name(sample["page"], sample["nav_depth"]), sample["course"])
+        entry = groups.setdefault(
+            key,
+            {
+                "state": state,
+                **{name: sample[name] for name in ("page", "nav_depth", "course")},
+                "ms": [],
+                "errors": 0,
+                "first_error": None,
+            },
+        )
+        if sample["error"]:
+            entry["errors"] += 1
+            entry["first_error"] = entry["first_error"] or sample["error"]
+        else:
+            entry["ms"].append(sample["ms"])
+    return list(groups.values())

@@ -1,0 +1,171 @@
+"""Run files of `benchmark`: what was measured, kept whole, and what follows from it by arithmetic.
+
+A run file keeps every single time, so that a comparison can say how sure it is. Its form is schemas/run-1.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy
+
+from .exits import USAGE, Failure
+
+SCHEMA = "block-structure-run"
+VERSION = 1
+Run = dict[str, Any]
+
+_RESAMPLES = 1000
+_MOST_RESAMPLED = 2000  # times of a group; more of them would not narrow the interval visibly
+_KEYS = ("state", "page", "nav_depth")
+
+
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((Path(__file__).parent / "schemas" / f"run-{VERSION}.json").read_text())
+    return schema
+
+
+def load(path: Path) -> Run:
+    """Return a run file's content. Raises Failure with code USAGE for what is none, or one of another version."""
+    remedy = "name a file that `scripts/block-structure benchmark --output` wrote."
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} is not a run file: {error}.", remedy, USAGE) from error
+    if not isinstance(run, dict) or run.get("schema") != SCHEMA:
+        raise Failure(f'{path} is not a run file: it has no "schema": "{SCHEMA}".', remedy, USAGE)
+    if run.get("version") != VERSION:
+        raise Failure(
+            f"{path} is a run file of version {run.get('version')}, and this tool reads version {VERSION}.",
+            "measure again, or use the tool that wrote it.",
+            USAGE,
+        )
+    wrong = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(_schema()).iter_errors(run))
+    if wrong is not None:
+        raise Failure(f"{path} is damaged: {wrong.json_path}: {wrong.message[:200]}.", remedy, USAGE)
+    return run
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a run file, never one that `load` would refuse. Raises Failure with code USAGE when it cannot be written."""
+    jsonschema.validate(run, _schema(), cls=jsonschema.Draft202012Validator)
+    try:
+        path.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --output.", USAGE) from error
+
+
+def median(times: list[float]) -> float | None:
+    """Return the median, None of nothing."""
+    return float(numpy.median(times)) if times else None
+
+
+def percentile(times: list[float], which: float) -> float | None:
+    """Return a percentile, None of nothing."""
+    return float(numpy.percentile(times, which)) if times else None
+
+
+def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
+    """Return what one course costs: medians of each step, and what a read takes with a warm and with a cold cache.
+
+    Keys: cache, storage, unpickle, rebuild, warm, cold (milliseconds or None), and warm_from, cold_from (tier or None). A read
+    from cache or storage includes the unpickling.
+    """
+    told: dict[str, Any] = {name: median(course[f"{name}_ms"]) for name in ("cache", "storage", "unpickle", "rebuild")}
+    unpickle = told["unpickle"] or 0.0
+    if storage_in_use and told["storage"] is not None:
+        told.update(cold=told["storage"] + unpickle, cold_from="storage")
+    else:
+        told.update(cold=told["rebuild"], cold_from="modulestore")
+    if told["cache"] is not None:
+        told.update(warm=told["cache"] + unpickle, warm_from="cache")
+    else:
+        told.update(warm=told["cold"], warm_from=told["cold_from"])
+    return told
+
+
+def page_name(page: str, nav_depth: int | None) -> str:
+    """Return how a page is shown."""
+    return page if nav_depth is None else f"{page}, nav_depth {nav_depth}"
+
+
+def pages(run: Run, courses: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """Return one row per state, page and nav_depth over the named courses (or all): n, errors, p50, p95, p99 and the times."""
+    wanted = None if courses is None else set(courses)
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for sample in (run["http"] or {"samples": []})["samples"]:
+        if wanted is not None and sample["course"] not in wanted:
+            continue
+        key = tuple(sample[name] for name in _KEYS)
+        group = groups.setdefault(key, {**dict(zip(_KEYS, key, strict=True)), "times": [], "errors": 0, "first_error": None})
+        group["times"] += sample["ms"]
+        group["errors"] += sample["errors"]
+        group["first_error"] = group["first_error"] or sample["first_error"]
+    rows = []
+    for key in sorted(groups, key=lambda names: (names[0], names[1] != "outline", names[2] or 0)):
+        group = groups[key]
+        group.update(n=len(group["times"]), **{f"p{which}": percentile(group["times"], which) for which in (50, 95, 99)})
+        rows.append(group)
+    return rows
+
+
+def ratio(before: list[float], after: list[float]) -> dict[str, float] | None:
+    """Return how many times faster `after` is by its median, with the 95 % interval of a bootstrap; None without times.
+
+    The same times give the same interval: the resampling is seeded.
+    """
+    if not before or not after or not numpy.median(after):
+        return None
+    generator = numpy.random.default_rng(0)
+
+    def medians(times: list[float]) -> Any:
+        kept = numpy.asarray(times, dtype=float)
+        if len(kept) > _MOST_RESAMPLED:
+            kept = generator.choice(kept, _MOST_RESAMPLED, replace=False)
+        return numpy.median(generator.choice(kept, (_RESAMPLES, len(kept))), axis=1)
+
+    spread = medians(before) / numpy.maximum(medians(after), 1e-9)
+    low, high = numpy.percentile(spread, [2.5, 97.5])
+    return {"times_faster": float(numpy.median(before) / numpy.median(after)), "low": float(low), "high": float(high)}
+
+
+def compare(before: Run, after: Run) -> dict[str, Any]:
+    """Return {"courses": rows, "pages": rows} of what both runs measured.
+
+    A course's row has before and after as `tiers` returns them, and `cold`, `warm`: times faster or None. A page's row has both
+    as `pages` returns them and the ratio with its interval; it counts only courses that both runs visited.
+    """
+    then, now = ({course["key"]: course for course in run["courses"]} for run in (before, after))
+    courses = []
+    for key in (key for key in then if key in now):
+        was, is_now = (
+            tiers(found[key], run["configuration"]["storage_in_use"]) for found, run in ((then, before), (now, after))
+        )
+        row = {
+            "key": key,
+            "blocks": now[key]["blocks"] or then[key]["blocks"],
+            "bytes": now[key]["bytes"] or then[key]["bytes"],
+        }
+        row.update(before=was, after=is_now)
+        row.update((state, was[state] / is_now[state] if was[state] and is_now[state] else None) for state in ("cold", "warm"))
+        courses.append(row)
+    visited = [{sample["course"] for sample in (run["http"] or {"samples": []})["samples"]} for run in (before, after)]
+    shared = visited[0] & visited[1]
+    later = {tuple(row[name] for name in _KEYS): row for row in pages(after, shared)}
+    rows = []
+    for row in pages(before, shared):
+        other = later.get(tuple(row[name] for name in _KEYS))
+        if other:
+            rows.append(
+                {
+                    **{name: row[name] for name in _KEYS},
+                    "before": row,
+                    "after": other,
+                    "ratio": ratio(row["times"], other["times"]),
+                }
+            )
+    return {"courses": sorted(courses, key=lambda row: (row["blocks"] or 0, row["key"])), "pages": rows}

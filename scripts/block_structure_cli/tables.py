@@ -1,0 +1,126 @@
+"""The tables of measurements, as data: the terminal and the report show the same columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import output, runs
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, how a row's cell is made, and whether it holds numbers."""
+
+    heading: str
+    cell: Callable[[Row], Any]
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: what it shows, its columns, and one dictionary per row."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: list[Row]
+
+    def cells(self) -> list[list[str]]:
+        """Return the text of each cell; a value that is not there shows as `-`."""
+        values = ([column.cell(row) for column in self.columns] for row in self.rows)
+        return [["-" if value is None else str(value) for value in row] for row in values]
+
+    def show(self) -> None:
+        """Write the table to standard output; nothing when it has no rows."""
+        if self.rows:
+            headings = [column.heading for column in self.columns]
+            right = [column.heading for column in self.columns if column.number]
+            output.print_table(self.title, headings, self.cells(), right=right)
+
+
+def milliseconds(value: float | None) -> str | None:
+    """Return milliseconds with as many digits as mean something."""
+    if value is None:
+        return None
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def times(value: float | None) -> str | None:
+    """Return a ratio."""
+    return None if value is None else f"{value:.1f}x"
+
+
+def _count(name: str) -> Callable[[Row], str | None]:
+    return lambda row: None if row[name] is None else f"{row[name]:,}"
+
+
+_COURSE = Column("course", lambda row: row["key"], number=False)
+_BLOCKS = Column("blocks", _count("blocks"))
+_BYTES = Column("bytes", _count("bytes"))
+_STATE = Column("cache", lambda row: row["state"], number=False)
+_PAGE = Column("page", lambda row: runs.page_name(row["page"], row["nav_depth"]), number=False)
+
+
+def tiers(run: runs.Run) -> Table:
+    """Return what each tier of each course costs inside the LMS."""
+    in_use = run["configuration"]["storage_in_use"]
+    rows = [{**course, **runs.tiers(course, in_use)} for course in run["courses"]]
+    steps = ("cache", "storage", "unpickle", "rebuild")
+    columns = (
+        *(_COURSE, _BLOCKS, _BYTES),
+        *(Column(f"{name} ms", lambda row, name=name: milliseconds(row[name])) for name in steps),
+        Column("warm from", lambda row: row["warm_from"], number=False),
+        Column("warm ms", lambda row: milliseconds(row["warm"])),
+        Column("cold from", lambda row: row["cold_from"], number=False),
+        Column("cold ms", lambda row: milliseconds(row["cold"])),
+    )
+    title = f"Tiers inside the LMS ({run['release']}), medians; warm and cold include unpickling"
+    return Table(title, columns, sorted(rows, key=lambda row: (row["blocks"] or 0, row["key"])))
+
+
+def pages(run: runs.Run) -> Table:
+    """Return what learners waited for."""
+    columns = (
+        _STATE,
+        _PAGE,
+        Column("requests", lambda row: row["n"]),
+        *(Column(f"p{which} ms", lambda row, which=which: milliseconds(row[f"p{which}"])) for which in (50, 95, 99)),
+        Column("errors", lambda row: row["errors"]),
+        Column("first error", lambda row: row["first_error"], number=False),
+    )
+    users = run["http"]["users"] if run["http"] else 0
+    return Table(f"Pages over HTTP: cold one at a time, warm by {users} learners", columns, runs.pages(run))
+
+
+def compared_tiers(told: dict[str, Any]) -> Table:
+    """Return a comparison's courses: cold and warm, before and after."""
+    columns: tuple[Column, ...] = (_COURSE, _BLOCKS)
+    for state in ("cold", "warm"):
+        for when in ("before", "after"):
+            columns += (
+                Column(f"{state} {when} from", lambda row, s=state, w=when: row[w][f"{s}_from"], number=False),
+                Column(f"{state} {when} ms", lambda row, s=state, w=when: milliseconds(row[w][s])),
+            )
+        columns += (Column(f"{state} faster", lambda row, s=state: times(row[s])),)
+    return Table("Reading a structure inside the LMS, before and after", columns, told["courses"])
+
+
+def compared_pages(told: dict[str, Any]) -> Table:
+    """Return a comparison's pages: percentiles before and after, and the ratio of medians with its spread."""
+
+    def spread(row: Row) -> str | None:
+        return f"{row['ratio']['low']:.1f} to {row['ratio']['high']:.1f}" if row["ratio"] else None
+
+    percentiles = [(which, when) for which in ("p50", "p95", "p99") for when in ("before", "after")]
+    columns = (
+        *(_STATE, _PAGE),
+        *(Column(f"{which} {when} ms", lambda row, k=which, w=when: milliseconds(row[w][k])) for which, when in percentiles),
+        Column("p50 faster", lambda row: times(row["ratio"]["times_faster"]) if row["ratio"] else None),
+        Column("95 % interval", spread),
+        Column("errors before", lambda row: row["before"]["errors"]),
+        Column("errors after", lambda row: row["after"]["errors"]),
+    )
+    return Table("Pages over HTTP, before and after", columns, told["pages"])

@@ -1,0 +1,110 @@
+"""Where load goes, and whether it may: loopback and the sandbox at once, anything else only on the operator's word."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from .exits import ENVIRONMENT, REFUSED, USAGE, Failure
+
+SANDBOX_LABEL = "block-structure-sandbox"
+OWN = "--yes-i-own-this-site"
+
+
+@dataclass(frozen=True)
+class Target:
+    """An LMS to send requests to.
+
+    url: scheme, host and port. prefix: command in front of the load generator, to enter a container's network. sandbox: the
+    embedded site of this repository.
+    """
+
+    url: str
+    prefix: tuple[str, ...] = ()
+    sandbox: bool = False
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether every address of a URL's host is a loopback address; a name that does not resolve is none."""
+    host = urlsplit(url).hostname or ""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(address).split("%")[0]).is_loopback for address in found)
+
+
+def checked_url(_context: Any, _parameter: Any, url: str | None) -> str | None:
+    """Return a URL without its path (a click callback); raises click.BadParameter for what is none."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.BadParameter(f"'{url}' is no address of a site, such as https://learn.example.com.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def require_consent(url: str, what: str, given: bool) -> None:
+    """Ask before load on a site that is not loopback. Raises Failure with code REFUSED: a no, or nobody can be asked."""
+    if given or is_loopback(url):
+        return
+    if sys.stdin.isatty() and click.confirm(f"{what} on {url}. Is this site yours?", default=False, err=True):
+        return
+    raise Failure(f"{url} is not on this machine: no load was sent.", f"repeat with {OWN}, if the site is yours.", REFUSED)
+
+
+def _inspect(engine: str, container: str, template: str) -> str:
+    done = subprocess.run([engine, "inspect", "--format", template, container], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(
+            f"{engine} does not know the container {container}.", "start it, or name the site with --url.", ENVIRONMENT
+        )
+    return done.stdout.strip()
+
+
+def _enter(engine: str, container: str) -> tuple[str, ...]:
+    """Return the command that runs a program of this machine in a container's network, where its LMS is at 127.0.0.1.
+
+    No port is published, and the load stays on that loopback.
+    """
+    process = _inspect(engine, container, "{{.State.Pid}}")
+    enter = ("nsenter", f"--target={process}", "--net")
+    if not shutil.which("nsenter"):
+        raise Failure("nsenter is not installed.", "install util-linux, or name the site with --url.", ENVIRONMENT)
+    if os.geteuid() == 0:
+        return enter
+    if engine == "podman":
+        return ("podman", "unshare", *enter)
+    raise Failure(
+        "Only root may enter the network of a docker container.", "run this as root, or name the site with --url.", ENVIRONMENT
+    )
+
+
+def find(lms: dict[str, Any], url: str | None) -> Target:
+    """Return where load for a site goes.
+
+    lms: {"connection", "address", "url"} as playbooks/benchmark.yml reports it. url: the operator's own, which is then taken.
+    Raises Failure: the LMS listens on another machine's loopback and no URL was given.
+    """
+    if url:
+        return Target(url)
+    engine = {"podman": "podman", "docker": "docker"}.get(lms["connection"].rsplit(".", 1)[-1])
+    if lms["url"] and engine:
+        label = _inspect(engine, lms["address"], f'{{{{index .Config.Labels "{SANDBOX_LABEL}"}}}}')
+        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=bool(label))
+    if lms["url"] and lms["connection"].rsplit(".", 1)[-1] == "local":
+        return Target(lms["url"])
+    raise Failure(
+        "The LMS is on another machine, and load needs its address.",
+        "name the site with --url https://…, as learners reach it; or measure the tiers alone with --no-http.",
+        USAGE,
+    )

@@ -1,0 +1,148 @@
+"""Load: where it may go, and locust itself against a small server on loopback."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from block_structure_cli import exits, load, target
+from block_structure_cli.main import main
+from click.testing import CliRunner
+
+COURSES = ["course-v1:SandboxX+A+2026", "course-v1:SandboxX+B+2026"]
+LEARNER = load.Learner("learner@example.com", "learner", "edx")
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers as an LMS does to a learner: a session by a CSRF token, and pages for those who have one; course B is broken."""
+
+    def log_message(self, *_arguments):
+        """Say nothing."""
+
+    def answer(self, status, cookie=None):
+        self.send_response(status)
+        if cookie:
+            self.send_header("Set-Cookie", f"{cookie}; Path=/")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if self.path == "/login":
+            self.answer(200, "csrftoken=token")
+        elif "sessionid=session" not in self.headers.get("Cookie", ""):
+            self.answer(401)
+        else:
+            self.answer(500 if "SandboxX%2BB" in self.path or "SandboxX+B" in self.path else 200)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.logins += 1
+        good = b"password=edx" in body and self.headers["X-CSRFToken"] == "token"
+        self.answer(200 if good else 403, "sessionid=session" if good else None)
+
+
+@pytest.fixture
+def site():
+    """A running site."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    server.asked, server.logins = [], 0
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def address(site) -> target.Target:
+    return target.Target(f"http://127.0.0.1:{site.server_port}")
+
+
+def test_every_page_of_every_course_is_visited_once_in_one_session(site):
+    wanted = load.visits(COURSES, ["outline", "blocks"], [2, 3], "learner")
+    samples = load.run(address(site), LEARNER, wanted, load.ONCE)
+    assert [(entry["page"], entry["nav_depth"], entry["course"]) for entry in samples] == [
+        (page, depth, key) for key in COURSES for page, depth in (("outline", None), ("blocks", 2), ("blocks", 3))
+    ]
+    assert {entry["status"] for entry in samples if entry["course"] == COURSES[0]} == {200}
+    assert site.logins == 1
+    told = load.group(samples, "cold")
+    assert [entry["errors"] for entry in told] == [0, 0, 0, 1, 1, 1]
+    assert all("500" in entry["first_error"] for entry in told if entry["errors"])
+    assert all(len(entry["ms"]) == 1 for entry in told if not entry["errors"])
+
+
+def test_users_share_the_session_and_the_run_ends_in_time(site):
+    wanted = load.visits(COURSES[:1], ["outline"], [], "learner")
+    seconds = []
+    samples = load.run(address(site), LEARNER, wanted, load.Load(3, 3, 2, (0.05, 0.1)), on_second=seconds.append)
+    assert len(samples) > 6
+    assert site.logins == 1
+    assert seconds[-1] < 30
+    assert {entry["error"] for entry in samples} == {None}
+
+
+def test_a_refused_login_is_told_without_the_password(site):
+    wanted = load.visits(COURSES, ["outline"], [], "learner")
+    with pytest.raises(exits.Failure) as refused:
+        load.run(address(site), load.Learner("learner@example.com", "learner", "not-the-password"), wanted, load.ONCE)
+    assert refused.value.message.startswith("The learner cannot log in: HTTPError: HTTP Error 403")
+    assert "Remedy: correct --learner and BLOCK_STRUCTURE_LEARNER_PASSWORD" in refused.value.message
+    assert "not-the-password" not in refused.value.message
+
+
+def test_a_site_that_is_not_there_is_told():
+    with pytest.raises(exits.Failure, match="The learner cannot log in: URLError"):
+        load.run(target.Target("http://127.0.0.1:9"), LEARNER, load.visits(COURSES, ["outline"], [], "learner"), load.ONCE)
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [("http://127.0.0.1:8000", True), ("http://localhost", True), ("http://[::1]:80", True), ("http://192.0.2.7", False)],
+)
+def test_loopback_is_what_the_address_says(url, loopback):
+    assert target.is_loopback(url) is loopback
+
+
+def invoke(*words: str, **environment: str):
+    return CliRunner().invoke(main, ["benchmark", *words], env=environment)
+
+
+def test_load_on_another_machine_is_refused_before_anything_runs():
+    ended = invoke("--url", "https://192.0.2.7/courses")
+    assert ended.exit_code == exits.REFUSED
+    assert ended.stderr.splitlines() == [
+        "https://192.0.2.7 is not on this machine: no load was sent.",
+        "Remedy: repeat with --yes-i-own-this-site, if the site is yours.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--users", "201"], "201 is not in the range 1<=x<=200"),
+        (["--duration", "601"], "601 is not in the range 1<=x<=600"),
+        (["--nav-depth", "two"], "'two' is no list of depths, such as 2,3."),
+        (["--nav-depth", "0"], "'0' is no list of depths, such as 2,3."),
+        (["--url", "learn.example.com"], "'learn.example.com' is no address of a site, such as https://learn.example.com."),
+    ],
+)
+def test_load_is_bounded_and_wrong_words_are_a_usage_error(words, said):
+    ended = invoke(*words)
+    assert ended.exit_code == exits.USAGE
+    assert said in ended.stderr
+
+
+def test_an_lms_on_another_machine_needs_its_address():
+    with pytest.raises(
+        exits.Failure, match=r"The LMS is on another machine, and load needs its address\.\nRemedy: name the site with --url"
+    ):
+        target.find({"connection": "ssh", "address": "lms1.example.com", "url": "http://127.0.0.1:8000"}, None)
+
+
+def test_a_local_lms_is_asked_at_its_own_address():
+    found = target.find({"connection": "ansible.builtin.local", "address": "localhost", "url": "http://127.0.0.1:8000"}, None)
+    assert found == target.Target("http://127.0.0.1:8000")

@@ -1,0 +1,105 @@
+"""Run files: what is refused, and the arithmetic of a run and of two."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from block_structure_cli import exits, runs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .runs import course, run, sample
+
+TIMES = st.lists(st.floats(min_value=0.1, max_value=1e5), min_size=1, max_size=30)
+
+
+def test_a_run_comes_back_as_it_was_written(tmp_path):
+    written = run([course("A", cache=[1.0], storage=[20.0, 30.0], unpickle=[5.0])], [sample("cold", [120.5])])
+    runs.save(written, tmp_path / "run.json")
+    assert runs.load(tmp_path / "run.json") == written
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("not json", "is not a run file: Expecting value"),
+        ("[]", 'is not a run file: it has no "schema": "block-structure-run".'),
+        ('{"schema": "block-structure-run", "version": 9}', "is a run file of version 9, and this tool reads version 1."),
+        ('{"schema": "block-structure-run", "version": 1}', "is damaged: $: 'started' is a required property."),
+    ],
+)
+def test_what_is_no_run_file_is_refused_with_a_remedy(tmp_path, text, cause):
+    path = tmp_path / "run.json"
+    path.write_text(text)
+    with pytest.raises(exits.Failure) as refused:
+        runs.load(path)
+    assert cause in refused.value.message
+    assert "\nRemedy: " in refused.value.message
+    assert refused.value.exit_code == exits.USAGE
+
+
+def test_a_negative_time_is_damage(tmp_path):
+    damaged = run([course("A", cache=[-1.0])])
+    (tmp_path / "run.json").write_text(json.dumps(damaged))
+    with pytest.raises(exits.Failure, match=r"is damaged: \$\.courses\[0\]\.cache_ms\[0\]: -1\.0 is less than the minimum"):
+        runs.load(tmp_path / "run.json")
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(exits.Failure, match="cannot be written: No such file or directory"):
+        runs.save(run([]), tmp_path / "nowhere" / "run.json")
+
+
+@pytest.mark.parametrize(
+    ("storage", "times", "warm", "cold"),
+    [
+        (True, {"cache": [1], "storage": [20], "unpickle": [5]}, (6, "cache"), (25, "storage")),
+        (True, {"storage": [20], "unpickle": [5]}, (25, "storage"), (25, "storage")),
+        (False, {"cache": [1], "storage": [20], "unpickle": [5], "rebuild": [900]}, (6, "cache"), (900, "modulestore")),
+        (True, {"rebuild": [900]}, (900, "modulestore"), (900, "modulestore")),
+        (True, {}, (None, "modulestore"), (None, "modulestore")),
+    ],
+)
+def test_a_read_costs_what_the_answering_tier_costs(storage, times, warm, cold):
+    told = runs.tiers(course("A", **times), storage)
+    assert (told["warm"], told["warm_from"]) == warm
+    assert (told["cold"], told["cold_from"]) == cold
+
+
+def test_pages_are_told_over_all_courses_with_their_errors():
+    samples = [sample("warm", [10, 20], key="A"), sample("warm", [30], key="B", errors=2), sample("cold", [500], key="A")]
+    cold, warm = runs.pages(run([], samples))
+    assert (cold["state"], cold["n"], cold["p50"]) == ("cold", 1, 500)
+    assert (warm["n"], warm["p50"], warm["errors"], warm["first_error"]) == (3, 20, 2, "HTTP 500")
+
+
+def test_a_comparison_counts_only_what_both_runs_visited():
+    before = run(
+        [course("A", rebuild=[1000])], [sample("cold", [1000], key="A"), sample("cold", [9000], key="B")], storage=False
+    )
+    after = run([course("A", storage=[90], unpickle=[10]), course("C")], [sample("cold", [100], key="A")])
+    told = runs.compare(before, after)
+    assert [(row["key"], row["cold"], row["warm"]) for row in told["courses"]] == [("A", 10, 10)]
+    assert [(row["before"]["n"], row["ratio"]["times_faster"]) for row in told["pages"]] == [(1, 10)]
+
+
+@given(TIMES, TIMES)
+def test_the_interval_holds_the_ratio_and_turns_round_with_it(before, after):
+    there, back = runs.ratio(before, after), runs.ratio(after, before)
+    assert there["times_faster"] == pytest.approx(1 / back["times_faster"])
+    assert there["low"] <= there["high"]
+    assert min(before) / max(after) <= there["low"] * (1 + 1e-9)
+    assert there["high"] <= max(before) / min(after) * (1 + 1e-9)
+
+
+@given(TIMES)
+def test_the_same_times_are_neither_faster_nor_slower(times):
+    told = runs.ratio(times, times)
+    assert told["times_faster"] == 1
+    assert told["low"] <= 1 <= told["high"]
+
+
+def test_nothing_compares_with_nothing():
+    assert runs.ratio([], [1.0]) is None
+    assert runs.median([]) is None
