@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
+
+from block_structure.measurement import outline_path
 
 from . import ROOT
 from .exits import ENVIRONMENT, Failure
@@ -55,13 +57,12 @@ ONCE = Load(1, 1, 3600, (0, 0))
 def visits(courses: list[str], pages: list[str], nav_depths: list[int], username: str) -> list[dict[str, Any]]:
     """Return every page to visit.
 
-    Addresses: edx-platform lms/djangoapps/course_home_api/urls.py and lms/djangoapps/course_api/blocks/urls.py.
+    Address of the blocks API: edx-platform lms/djangoapps/course_api/blocks/urls.py.
     """
     found: list[dict[str, Any]] = []
     for course in courses:
         if "outline" in pages:
-            path = "/api/course_home/outline/" + quote(course, safe=":+")
-            found.append({"page": "outline", "nav_depth": None, "course": course, "path": path})
+            found.append({"page": "outline", "nav_depth": None, "course": course, "path": outline_path(course)})
         for depth in nav_depths if "blocks" in pages else []:
             query = {
                 "course_id": course,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from block_structure import profiling
+
 from . import output, runs
 
 Row = dict[str, Any]
@@ -124,3 +126,28 @@ def compared_pages(told: dict[str, Any]) -> Table:
         Column("errors after", lambda row: row["after"]["errors"]),
     )
     return Table("Pages over HTTP, before and after", columns, told["pages"])
+
+
+def profile_parts(profile: dict[str, Any]) -> Table:
+    """Return which part of the work takes how much of a request."""
+    columns = (
+        Column("part", lambda row: row["part"], number=False),
+        Column("what it does", lambda row: row["words"], number=False),
+        Column("ms", lambda row: milliseconds(row["ms"])),
+        Column("share", lambda row: f"{row['share']:.1%}"),
+    )
+    request, state = profile["request"], "cold" if profile["cold"] else "warm"
+    title = f"Outline of {profile['course']}, {state}: {request['ms']:,.0f} ms, {request['queries']} SQL queries"
+    return Table(title, columns, profiling.parts(profile))
+
+
+def profile_modules(profile: dict[str, Any], top: int) -> Table:
+    """Return the modules with the most cumulative time."""
+    columns = (
+        Column("module", lambda row: row["module"], number=False),
+        Column("part", lambda row: ", ".join(row["parts"]) or None, number=False),
+        Column("calls", lambda row: f"{row['calls']:,}"),
+        Column("own ms", lambda row: milliseconds(row["own_ms"])),
+        Column("cumulative ms", lambda row: milliseconds(row["cumulative_ms"])),
+    )
+    return Table(f"The {top} modules with the most time, under cProfile", columns, profiling.modules(profile)[:top])

@@ -137,4 +137,5 @@ class FilterModule:
             "block_structure_run_summary": regeneration.summary,
             "block_structure_run_errors": regeneration.words,
             "block_structure_benchmark": measurement.benchmark,
+            "block_structure_outline_path": measurement.outline_path,
         }

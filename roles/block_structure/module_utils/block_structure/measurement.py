@@ -1,9 +1,9 @@
-"""What the measuring playbooks hand over, put together from what the probe and the servers said."""
+"""What the measuring playbooks ask for and hand over, put together from what the probe and the servers said."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .releases import from_named_row
 
@@ -45,6 +45,11 @@ def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[st
         "release_cap": row.cache_cap_bytes,
         "client": settings["cache"]["client_limit_bytes"] or row.client_item_limit_bytes,
     }
+
+
+def outline_path(course: str) -> str:
+    """Return the address of a course's outline on a site. Source: edx-platform lms/djangoapps/course_home_api/urls.py."""
+    return "/api/course_home/outline/" + quote(course, safe=":+")
 
 
 def base_url(addresses: list[str]) -> str | None:

@@ -32,6 +32,7 @@ from .probe import (
     lock,
     memory,
     objects,
+    profile,
     prune,
     selection,
     site,
@@ -49,7 +50,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, benchmark, entry),
+    *(candidate, database, generate, prune, benchmark, profile, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from . import benchmark, candidate, database, generate, prune, survey
+from . import benchmark, candidate, database, generate, profile, prune, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -17,6 +17,7 @@ OPERATIONS = {
     "prune": prune.run,
     "benchmark": benchmark.run,
     "forget": benchmark.forget,
+    "profile": profile.run,
 }
 
 

@@ -1,0 +1,90 @@
+"""`profile`: where the time of one outline request goes, inside the LMS."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from block_structure import profiling
+
+from .. import output, pictures, tables
+from ..exits import ENVIRONMENT, USAGE, Failure
+from ..options import Site, format_option, site_options
+from ..runner import play_for_report
+
+
+def summary(profile: dict[str, Any]) -> dict[str, Any]:
+    """Return what a profile says: the request, the parts of the work, and the modules."""
+    return {
+        **{name: profile[name] for name in ("course", "cold", "username", "request")},
+        "parts": profiling.parts(profile),
+        "modules": profiling.modules(profile),
+    }
+
+
+def write(profile: dict[str, Any], folder: Path) -> list[Path]:
+    """Write profile.json, flamegraph.svg and callgraph.svg (callgraph.dot where Graphviz is missing); return their paths."""
+    drawn = pictures.callgraph(profile)
+    files = {"profile.json": json.dumps(profile), "flamegraph.svg": pictures.flamegraph(profile)}
+    files.update({"callgraph.svg": drawn} if drawn else {"callgraph.dot": pictures.dot(profile)})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{folder} cannot be written: {error.strerror}.", "name another folder with --output.", USAGE) from error
+    if not drawn:
+        output.talk.print("Graphviz is not installed: the call graph is callgraph.dot.\nRemedy: apt-get install graphviz.")
+    return [folder / name for name in files]
+
+
+@click.command()
+@site_options
+@format_option
+@click.option("--course", required=True, help="Key of the course whose outline is opened.")
+@click.option("--username", help="Who opens it. Default: the first active superuser or staff member.")
+@click.option(
+    "--cold/--warm", default=False, show_default=True, help="Remove the course's cached structure before each request."
+)
+@click.option(
+    "--top", type=click.IntRange(1, 1000), default=15, show_default=True, help="How many modules the table shows; JSON has all."
+)
+@click.option(
+    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder. Default: profile-TIME."
+)
+def command(site: Site, form: str, course: str, username: str | None, cold: bool, top: int, folder: Path | None) -> None:
+    """Open one outline inside the LMS under a profiler, and show where the time goes.
+
+    The request goes through the LMS's own middleware and view, in a process of its own: learners notice nothing, and the site
+    is not changed (with --cold the course's cached structure is removed; the request puts it back). Writes profile.json, a
+    flame graph and a call graph.
+
+    \b
+    Examples:
+      scripts/block-structure profile -i inventory/production --course course-v1:Example+Demo+2026
+      scripts/block-structure profile -i inventory/production --course course-v1:Example+Demo+2026 --cold -o cold
+    """
+    profile = play_for_report(
+        "profile",
+        site,
+        block_structure_profile_course=course,
+        block_structure_profile_username=username,
+        block_structure_profile_cold=cold,
+    )
+    request = profile["request"]
+    if request["status"] != 200:
+        raise Failure(
+            f"The outline answered HTTP {request['status']}: {' '.join(str(request['body']).split())}",
+            "name a course that exists with --course, and a user who may see it with --username.",
+            ENVIRONMENT,
+        )
+    written = write(profile, folder or Path(f"profile-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"))
+    if form == "json":
+        output.print_json(summary(profile))
+    else:
+        tables.profile_parts(profile).show()
+        tables.profile_modules(profile, top).show()
+    output.talk.print("written: " + ", ".join(str(path) for path in written), markup=False)

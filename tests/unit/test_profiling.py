@@ -1,0 +1,108 @@
+"""What a profile says: parts of the work, modules, pictures; and the probe's sampler on this very process."""
+
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from block_structure import profiling
+from block_structure.probe import profile as probe
+from block_structure_cli import pictures
+
+FOLDER = "openedx/core/djangoapps/content/block_structure/"
+VIEW = ("lms/djangoapps/course_home_api/outline/views.py", "get")
+COLLECT = (FOLDER + "manager.py", "_update_collected")
+WRITE = (FOLDER + "models.py", "update_or_create")
+UNPICKLE = (FOLDER + "store.py", "_deserialize")
+SOCKET = ("botocore/httpsession.py", "send")
+
+
+@pytest.mark.parametrize(
+    ("stack", "part"),
+    [
+        ([VIEW], "rest"),
+        ([VIEW, COLLECT, ("xmodule/x_module.py", "parse")], "collection"),
+        ([VIEW, COLLECT, WRITE, SOCKET], "storage"),
+        ([VIEW, UNPICKLE], "unpickle"),
+        ([VIEW, (FOLDER + "transformers.py", "transform"), ("milestones/api.py", "get")], "transformers"),
+        ([VIEW, (FOLDER + "store.py", "_get_from_cache"), ("pymemcache/client/base.py", "get")], "cache"),
+        ([("django/core/cache/backends/memcached.py", "get")], "rest"),
+    ],
+)
+def test_a_stack_belongs_to_what_its_innermost_telling_function_says(stack, part):
+    assert profiling.part_of_stack(stack) == part
+
+
+@pytest.fixture
+def seen():
+    """A profile: half of the samples collect, a quarter writes the object, a quarter is the view."""
+    frames = [list(VIEW), list(COLLECT), list(WRITE)]
+    functions = [
+        ["lms/djangoapps/course_home_api/outline/views.py", 10, "get", 1, 0.1, 1.0],
+        [FOLDER + "manager.py", 20, "_update_collected", 1, 0.5, 0.9],
+        ["~", 0, "<built-in method exec>", 7, 0.4, 0.4],
+    ]
+    return {
+        "course": "course-v1:SandboxX+A+2026",
+        "cold": True,
+        "username": "staff",
+        "request": {"status": 200, "ms": 1000.0, "queries": 3, "sql_ms": 1.0, "body": None},
+        "frames": frames,
+        "stacks": [[[0], 1], [[0, 1], 2], [[0, 1, 2], 1]],
+        "sampled_requests": 2,
+        "sampled_ms": 2000.0,
+        "functions": functions,
+        "edges": [[0, 1, 1, 0.9], [1, 2, 7, 0.4]],
+    }
+
+
+def test_parts_are_milliseconds_of_one_request(seen):
+    told = {entry["part"]: (entry["share"], entry["ms"]) for entry in profiling.parts(seen)}
+    assert told["collection"] == (0.5, 500)
+    assert told["storage"] == told["rest"] == (0.25, 250)
+    assert sum(share for share, _ in told.values()) == 1
+
+
+def test_modules_count_the_time_of_calls_into_them(seen):
+    told = [(entry["module"].rsplit(".", 1)[-1], entry["parts"], entry["cumulative_ms"]) for entry in profiling.modules(seen)]
+    assert told == [("views", [], 1000), ("manager", ["collection"], 900)]
+
+
+def test_the_flame_graph_is_an_image_with_words_and_marked_parts(seen):
+    drawn = ElementTree.fromstring(pictures.flamegraph(seen))
+    space = "{http://www.w3.org/2000/svg}"
+    assert drawn.find(f"{space}desc").text == "1000 ms a request: collection 50%, storage 25%, rest 25%."
+    boxes = {group.find(f"{space}title").text: group.find(f"{space}rect") for group in drawn.iter(f"{space}g")}
+    assert [(title.split(": ")[1], float(box.get("width"))) for title, box in boxes.items()] == [
+        ("1000.0 ms, 100.0%, rest", 1200),
+        ("750.0 ms, 75.0%, collection", 900),
+        ("250.0 ms, 25.0%, storage", 300),
+    ]
+    assert len({box.get("fill") for box in boxes.values()}) == 3
+
+
+def test_the_call_graph_marks_parts(seen):
+    drawn = pictures.dot(seen)
+    assert "_update_collected [collection]" in drawn
+    assert "views:10:get" in drawn
+
+
+def test_without_graphviz_there_is_no_picture_and_no_crash(seen, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert pictures.callgraph(seen) is None
+
+
+def test_the_sampler_sees_what_the_thread_is_in():
+    def slow():
+        time.sleep(0.2)
+
+    def ask():
+        slow()
+
+    with probe.Sampler() as sampler:
+        ask()
+        time.sleep(0.1)  # no request is under way: not counted
+    frames, stacks = probe._stacks(sampler.counts, [])
+    assert {frames[indices[0]][1] for indices, _ in stacks} == {"slow"}
+    assert sum(count for _, count in stacks) > 10
