@@ -8,14 +8,20 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import measurement, regeneration, verdict
+from block_structure import measurement, regeneration, runtime, verdict
 from block_structure.findings import Finding
 from block_structure.memcached_sizing import item_size_flag
 from block_structure.redact import is_secret_name
 from block_structure.releases import from_named_row
 
 # What the steps register, in the order of their work; those that boot the LMS.
-_STEPS = ("__block_structure_bucket", "__block_structure_memcached", "__block_structure_replaced", "__block_structure_database")
+_STEPS = (
+    "__block_structure_bucket",
+    "__block_structure_memcached",
+    "__block_structure_replaced",
+    "__block_structure_hooked",
+    "__block_structure_database",
+)
 _BOOTING = (
     "__block_structure_inspected",
     "__block_structure_proven",
@@ -74,6 +80,7 @@ def result(
     """Return block_structure_result of an LMS host from what the steps registered on every host of the run."""
     seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
     database = hostvars[host].get("__block_structure_database") or {}
+    workers = hostvars[host].get("__block_structure_workers") or {}
     item_sizes = [server["live"]["item_size_bytes"] for server in servers]
     told = verdict.site(
         survey,
@@ -87,7 +94,8 @@ def result(
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": [*desired["findings"], *_server_findings(servers, seen), *told["findings"]],
+        "findings": [*desired["findings"], *_server_findings(servers, seen), *_worker_findings(workers), *told["findings"]],
+        "workers": workers.get("workers", []),
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
         "boots": sum(int(hostvars[host].get(step, {}).get("boots", 0)) for step in _BOOTING),
@@ -112,6 +120,20 @@ def _server_findings(servers: list[Any], steps: list[Any]) -> list[dict[str, Any
                 ).as_dict()
             )
     return found
+
+
+def _worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an error for each worker whose collector is not set as asked."""
+    return [
+        Finding(
+            "runtime-differs",
+            "error",
+            f"{problem[0].upper()}{problem[1:]}.",
+            "run playbooks/deploy.yml.",
+            runtime.THRESHOLDS_VARIABLE,
+        ).as_dict()
+        for problem in workers.get("problems", [])
+    ]
 
 
 def errors(told: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import difflib
 from dataclasses import fields
 from typing import Any, Callable
 
-from . import bucket, memcached_sizing, storage_settings
+from . import bucket, memcached_sizing, runtime, storage_settings
 from .errors import BlockStructureError
 from .findings import Finding
 from .releases import Release, pick
@@ -233,12 +233,13 @@ def validate(
     variables: every block_structure_ variable of a host by its full name. table: the release table.
     known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
     Result keys: errors (list), findings (list), and, when there is no error, release (row with name), platform, settings, row,
-    switches, switches_if_clean, lms_iam_policy.
+    switches, switches_if_clean, runtime, lms_iam_policy.
     """
     errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
     findings = _plain_secret_findings(plain_secrets or [])
     errors += _check_required(variables)
     errors += _check_numbers(variables) + _check_least(variables) + _check_keys(variables)
+    runtime_wanted = _collect(errors, lambda: runtime.wanted(variables))
     name = variables.get("block_structure_storage_bucket")
     if name:
         _collect(errors, lambda: bucket.check_name(name))
@@ -265,6 +266,11 @@ def validate(
         },
         "switches": switches[0],
         "switches_if_clean": switches[1],
+        "runtime": {
+            **runtime_wanted.as_dict(),
+            "managed": variables["block_structure_manage_runtime"]
+            and variables["block_structure_platform"] in runtime.PLATFORMS,
+        },
         "lms_iam_policy": bucket.lms_policy(str(name), variables["block_structure_storage_prefix"]),
     }
 

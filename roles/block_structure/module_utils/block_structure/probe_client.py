@@ -34,6 +34,7 @@ from .probe import (
     objects,
     profile,
     prune,
+    runtime,
     selection,
     site,
     survey,
@@ -50,7 +51,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, benchmark, profile, entry),
+    *(candidate, database, generate, prune, benchmark, profile, runtime, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

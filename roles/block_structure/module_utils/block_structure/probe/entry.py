@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from . import benchmark, candidate, database, generate, profile, prune, survey
+from . import benchmark, candidate, database, generate, profile, prune, runtime, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -18,11 +18,12 @@ OPERATIONS = {
     "benchmark": benchmark.run,
     "forget": benchmark.forget,
     "profile": profile.run,
+    "runtime": runtime.run,
 }
 
 
 def _settled(operation, results):
-    """Fill in what an operation takes from earlier ones: switches that may only go on after a clean generation."""
+    """Fill in what an operation takes from earlier ones: switches that wait for a clean generation, courses to measure."""
     failures = [report for result in results if isinstance(result, dict) for report in result.get("failures", [])]
     if operation.get("op") == "switches" and operation.get("set_if_clean"):
         wanted = dict(operation["set"])
@@ -32,6 +33,9 @@ def _settled(operation, results):
     if operation.get("op") == "generate" and operation.get("except_failed"):
         select = dict(operation["select"], **{"except": [report["key"] for report in failures]})
         operation = dict(operation, select=select)
+    if operation.get("op") == "runtime" and operation.get("courses") is None:
+        surveyed = [course for result in results if "row" in result for course in result.get("courses", [])]
+        operation = dict(operation, courses=runtime.pick(surveyed))
     return operation
 
 

@@ -1,0 +1,141 @@
+"""Ask the live worker processes of a host how their garbage collector is set. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.block_structure import processes, runtime
+
+DOCUMENTATION = r"""
+module: block_structure_workers
+short_description: The collector of running LMS workers
+description:
+  - Finds the workers of each service among the processes of the host, and returns what each says of itself.
+  - A gunicorn worker that has the role's hook is asked anew, by SIGUSR1, at which gunicorn reopens its log files; a process
+    of Celery's pool says it when it starts and after each task. A report counts only for the process that wrote it, known by
+    pid and start time. No configuration file is read.
+options:
+  services:
+    description: What to look for, each with C(name), C(kind) (gunicorn or celery) and C(match), a word of the command line.
+    type: list
+    elements: dict
+    required: true
+  reports:
+    description: Directory of the reports.
+    type: path
+    required: true
+  thresholds:
+    description: Thresholds that workers should have; unset when none are asked for.
+    type: list
+    elements: int
+  freeze:
+    description: Whether workers should have frozen what they hold.
+    type: bool
+    default: false
+  answer_seconds:
+    description: How long a gunicorn worker may take to answer; one that works on a request answers between two steps of it.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Ask the workers
+  block_structure_workers:
+    services:
+      - {name: lms, kind: gunicorn, match: /edx/app/edxapp/lms_gunicorn.py}
+    reports: /edx/app/edxapp/block_structure/reports
+    thresholds: [50000, 20, 100]
+"""
+
+RETURN = r"""
+workers:
+  description: Each worker with pid, service, resident_kb (VmRSS), peak_kb (VmHWM) and report, null when it says nothing.
+  type: list
+  returned: success
+msg:
+  description: The problems on one line.
+  type: str
+  returned: always
+problems:
+  description: One line for each worker that does not run as asked.
+  type: list
+  returned: success
+differs:
+  description: Whether there is a problem, which a restart may cure.
+  type: bool
+  returned: success
+"""
+
+
+def report_of(folder: Path, process: processes.Process) -> dict[str, Any] | None:
+    """Return what this very process wrote, None for nothing or what another of the same pid left behind."""
+    try:
+        descriptor = os.open(folder / f"{process.pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, encoding="utf-8") as stream:
+            report: dict[str, Any] = json.load(stream)
+        return report if report["started"] == process.started else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
+    """Let every gunicorn worker that has the hook report anew, and wait for it."""
+    asked = {}
+    for worker in workers:
+        former = report_of(folder, worker)
+        # Only a process that reported has the handler; nothing else is ever signalled.
+        if former and former["kind"] == "gunicorn":
+            try:
+                os.kill(worker.pid, signal.SIGUSR1)
+            except ProcessLookupError:
+                continue
+            asked[worker] = former["time"]
+    end = time.monotonic() + seconds
+    while asked and time.monotonic() < end:
+        time.sleep(0.05)
+        asked = {
+            worker: since
+            for worker, since in asked.items()
+            if worker.alive() and (report_of(folder, worker) or {"time": since})["time"] <= since
+        }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "services": {"type": "list", "elements": "dict", "required": True},
+            "reports": {"type": "path", "required": True},
+            "thresholds": {"type": "list", "elements": "int"},
+            "freeze": {"type": "bool", "default": False},
+            "answer_seconds": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    folder = Path(module.params["reports"])
+    found = processes.workers(processes.running(), module.params["services"])
+    ask(folder, [process for _, process in found], module.params["answer_seconds"])
+    workers = [
+        {"pid": process.pid, "service": service, **process.memory(), "report": report_of(folder, process)}
+        for service, process in found
+        if process.alive()
+    ]
+    want = runtime.Wanted(module.params["thresholds"], module.params["freeze"])
+    problems = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
+    told = f"{'; '.join(problems)}." if problems else "every worker runs as asked"
+    module.exit_json(changed=False, msg=told, workers=workers, problems=problems, differs=bool(problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Processes of this host, from /proc alone (proc(5)): which are workers of gunicorn and of Celery, and what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process by pid and start time (clock ticks since the boot), which together name it for good."""
+
+    pid: int
+    started: int
+    parent: int
+    words: tuple[str, ...]
+
+    def alive(self) -> bool:
+        """Return whether it still runs, and not another one under its pid."""
+        found = _read(PROC / str(self.pid))
+        return found is not None and found.started == self.started
+
+    def memory(self) -> dict[str, int]:
+        """Return {"resident_kb", "peak_kb"}, 0 for a process that is gone."""
+        names = {"VmRSS:": "resident_kb", "VmHWM:": "peak_kb"}
+        told = dict.fromkeys(names.values(), 0)
+        try:
+            for line in (PROC / str(self.pid) / "status").read_text().splitlines():
+                name, _, rest = line.partition("\t")
+                if name in names:
+                    told[names[name]] = int(rest.split()[0])
+        except OSError:
+            pass
+        return told
+
+
+def _read(folder: Path) -> Process | None:
+    try:
+        words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+        fields = (folder / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return Process(int(folder.name), int(fields[19]), int(fields[1]), tuple(word for word in words if word))
+
+
+def running() -> list[Process]:
+    """Return every process that can be seen."""
+    found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit()]
+    return [process for process in found if process is not None]
+
+
+def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tuple[str, Process]]:
+    """Return (service name, process) of each worker: a child of a service's own process that carries its command line.
+
+    services: {"name", "kind", "match"}. A process belongs to it when a word of its command line ends with `match` and one holds
+    `kind`, or when it carries the title that setproctitle gives it, such as `gunicorn: worker [lms.wsgi]`.
+    """
+    found = []
+    for service in services:
+        own = {process.pid: process for process in processes if _belongs(process, service)}
+        found += [(service["name"], process) for process in own.values() if process.parent in own]
+    return sorted(found, key=lambda pair: (pair[0], pair[1].pid))
+
+
+def _belongs(process: Process, service: dict[str, Any]) -> bool:
+    kind, match, titled = service["kind"], service["match"], service.get("title")
+    if titled and any(titled in word for word in process.words[:1]):
+        return True
+    return any(word.endswith(match) for word in process.words) and any(kind in word for word in process.words)

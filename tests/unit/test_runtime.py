@@ -1,0 +1,305 @@
+"""The collector of the LMS's workers: what is proposed, refused, recommended, written, and asked of live processes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from block_structure import desired, managed_block, processes, runtime
+from block_structure.errors import BlockStructureError
+from block_structure.probe import runtime as probe
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from .conftest import ROLE
+
+TUNED = runtime.Wanted([50000, 20, 100], freeze=False)
+
+
+@pytest.mark.parametrize(
+    ("objects", "young"), [(490_000, 50_000), (100_000, 10_000), (0, 10_000), (760_000, 80_000), (5_000_000, 100_000)]
+)
+def test_thresholds_are_proposed_by_the_sites_own_heap(objects, young):
+    assert probe.propose(objects) == [young, 20, 100]
+
+
+@given(st.integers(min_value=0, max_value=10**8))
+def test_whatever_is_proposed_is_accepted(objects):
+    runtime.check_thresholds(probe.propose(objects))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([50000, 20], "gc.set_threshold takes three numbers"),
+        ("50000,20,100", "gc.set_threshold takes three numbers"),
+        ([50000, 20, "100"], "each must be an integer"),
+        ([50000, True, 100], "each must be an integer"),
+        ([0, 20, 100], "zero switches the collector off, and a worker would never give its garbage back"),
+        ([699, 20, 100], "699 is not from 700 to 1000000"),
+        ([50000, 0, 100], "0 is not from 1 to 1000"),
+        ([50000, 20, 1001], "1001 is not from 1 to 1000"),
+    ],
+)
+def test_thresholds_that_hurt_are_refused(variables, table, value, why):
+    told = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
+    assert [error["message"] for error in told["errors"]] == [
+        (
+            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: give three integers, such as [50000, 20, 100]: "
+            "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
+        )
+    ]
+
+
+def test_nothing_is_wanted_unless_asked_for(variables, table):
+    assert desired.validate(variables, table)["runtime"] == {
+        "thresholds": None,
+        "freeze": False,
+        "wanted": False,
+        "managed": True,
+        "python": "None",
+        "environment": "",
+    }
+    asked = {**variables, runtime.THRESHOLDS_VARIABLE: [50000, 20, 100], runtime.FREEZE_VARIABLE: True}
+    told = desired.validate(asked, table)["runtime"]
+    assert (told["wanted"], told["python"], told["environment"]) == (True, "[50000, 20, 100]", "50000,20,100,freeze")
+
+
+def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(variables):
+    elsewhere = {**variables, "block_structure_platform": "elsewhere"}
+    assert not runtime.wanted(elsewhere)
+    with pytest.raises(BlockStructureError, match="does not tune workers of the platform elsewhere yet") as refused:
+        runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
+    assert refused.value.remedy.endswith("the role does it on native.")
+
+
+def test_courses_to_measure_are_few_and_of_all_sizes():
+    sizes = [50, 599, 700, 1900, 2100, 4900, 9000, 10_000, 12_000, 16_000]
+    courses = [{"key": f"c{blocks}", "blocks": blocks} for blocks in sizes] + [{"key": "unknown", "blocks": None}]
+    assert probe.pick(courses) == ["c1900", "c4900", "c10000", "c16000"]
+    assert probe.pick([{"key": "small", "blocks": 100}]) == []
+
+
+class Store:
+    """Deserializes into many containers, as a structure is."""
+
+    def _deserialize(self, data, _usage_key):
+        return [{"block": [number]} for number in range(data)]
+
+
+def test_a_fork_measures_and_leaves_this_process_alone():
+    before = (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count())
+    compared = probe.variants([700, 10, 10], [50000, 20, 100])
+    told = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
+    assert (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count()) == before
+    assert {name: answer["thresholds"] for name, answer in told.items()} == {
+        name: variant["thresholds"] for name, variant in compared.items()
+    }
+    assert sum(told["off"]["collections"]) == 0
+    assert sum(told["stock"]["collections"]) > 10 * sum(told["thresholds"]["collections"]) > 0
+    assert told["stock"]["worst_pause_ms"] > 0
+    assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in told.values())
+
+
+def test_what_fails_in_a_fork_is_told():
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
+        probe._in_fork(lambda: 1 / 0)
+    with pytest.raises(RuntimeError, match="the measuring process died"):
+        probe._in_fork(lambda: os.kill(os.getpid(), 9))
+
+
+def measured(stock=1640.0, tuned=830.0, **more):
+    kinds = {"stock": stock, "thresholds": tuned, "freeze": stock * 0.75, "both": tuned * 0.95, "off": tuned * 0.9}
+    return {
+        "python": "3.11.2",
+        "objects": 490_000,
+        "candidate": [50000, 20, 100],
+        "freeze_possible": True,
+        "courses": [{"key": "course-v1:X+10K+1", "bytes": 857_000, "ms": kinds}],
+        "variants": {
+            name: {"thresholds": [50000, 20, 100], "worst_pause_ms": 180.0 if name == "stock" else 210.0, "peak_kb": 512_000}
+            for name in kinds
+        },
+        **more,
+    }
+
+
+def test_a_site_that_gains_is_told_gain_cost_and_variable():
+    [finding] = runtime.advise(measured(), runtime.Wanted(None, False))
+    assert (finding.identifier, finding.severity, finding.variable) == (
+        "runtime-collector",
+        "warning",
+        "block_structure_runtime_gc_thresholds",
+    )
+    assert finding.cause == (
+        "Python's garbage collector slows large courses: reading course-v1:X+10K+1 takes 1640 ms, 830 ms with the thresholds "
+        "[50000, 20, 100] (490000 tracked objects; 747 ms with no collector at all). Cost: a worker's peak memory "
+        "500 -> 500 MiB, worst pause 180 -> 210 ms."
+    )
+    assert finding.remedy == "read docs/runtime.md, then set block_structure_runtime_gc_thresholds: [50000, 20, 100]."
+
+
+@pytest.mark.parametrize(("stock", "tuned"), [(60.0, 20.0), (1000.0, 930.0), (100.0, 120.0)])
+def test_a_knob_that_brings_nothing_is_said_to(stock, tuned):
+    [finding] = runtime.advise(measured(stock, tuned), runtime.Wanted(None, False))
+    assert (finding.identifier, finding.severity) == ("runtime-no-gain", "info")
+
+
+def test_no_advice_where_it_is_done_or_nothing_was_measured():
+    assert runtime.advise(measured(), TUNED) == []
+    assert runtime.advise(measured(courses=[]), runtime.Wanted(None, False)) == []
+
+
+def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
+    old = measured(python="3.5.2", freeze_possible=False)
+    with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
+        runtime.check_possible(runtime.Wanted(None, True), old)
+    runtime.check_possible(TUNED, old)
+    with pytest.raises(BlockStructureError, match=r"makes \[50000, 20, 100\] of the thresholds \[60000, 20, 100\]"):
+        runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
+
+
+def test_the_third_threshold_is_gone_from_python_3_14():
+    assert runtime.takes([50000, 20, 100], [50000, 20, 0], "3.14.0")
+    assert not runtime.takes([50000, 20, 100], [50000, 20, 0], "3.12.1")
+
+
+def worker(**report):
+    told = {"thresholds": [50000, 20, 100], "python": "3.11.2", "enabled": True, "frozen": 0, **report}
+    return {"pid": 7, "service": "lms", "report": told}
+
+
+@pytest.mark.parametrize(
+    ("found", "want", "problems"),
+    [
+        (worker(), TUNED, []),
+        (worker(thresholds=[700, 10, 10]), TUNED, ["worker 7 of lms runs with [700, 10, 10], wanted is [50000, 20, 100]"]),
+        ({**worker(), "report": None}, TUNED, ["worker 7 of lms does not report its thresholds"]),
+        (worker(), runtime.Wanted(None, True), ["worker 7 of lms has frozen nothing"]),
+        (worker(frozen=1000), runtime.Wanted(None, True), []),
+        (worker(enabled=False), TUNED, ["worker 7 of lms has its collector switched off"]),
+        (worker(), runtime.Wanted(None, False), ["worker 7 of lms still runs with [50000, 20, 100]"]),
+        ({**worker(), "report": None}, runtime.Wanted(None, False), []),
+        ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),
+    ],
+)
+def test_workers_are_judged_by_what_they_say(found, want, problems):
+    assert runtime.judge_workers([found], ["lms"], want) == problems
+
+
+def test_workers_are_children_with_the_command_line_of_their_service():
+    def process(pid, parent, *words):
+        return processes.Process(pid, pid * 10, parent, words)
+
+    conf, app = "/edx/app/edxapp/lms_gunicorn.py", "--app=lms.celery:APP"
+    seen = [
+        process(1, 0, "/sbin/init"),
+        process(10, 1, "python", "/venv/bin/gunicorn", "-c", conf, "lms.wsgi"),
+        process(11, 10, "python", "/venv/bin/gunicorn", "-c", conf, "lms.wsgi"),
+        process(12, 10, "python", "/venv/bin/gunicorn", "-c", conf, "lms.wsgi"),
+        process(20, 1, "python", "/venv/bin/gunicorn", "-c", "/edx/app/edxapp/cms_gunicorn.py", "cms.wsgi"),
+        process(21, 20, "python", "/venv/bin/gunicorn", "-c", "/edx/app/edxapp/cms_gunicorn.py", "cms.wsgi"),
+        process(30, 1, "python", "/venv/bin/celery", app, "worker"),
+        process(31, 30, "python", "/venv/bin/celery", app, "worker"),
+        process(40, 1, "vi", conf),
+        process(50, 1, "gunicorn: master [lms.wsgi]"),
+        process(51, 50, "gunicorn: worker [lms.wsgi]"),
+    ]
+    services = [
+        {"name": "lms", "kind": "gunicorn", "match": conf, "title": "[lms.wsgi"},
+        {"name": "worker", "kind": "celery", "match": "lms.celery:APP"},
+    ]
+    assert [(name, process.pid) for name, process in processes.workers(seen, services)] == [
+        ("lms", 11),
+        ("lms", 12),
+        ("lms", 51),
+        ("worker", 31),
+    ]
+
+
+def test_a_process_is_known_by_pid_and_start():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        [found] = [process for process in processes.running() if process.pid == child.pid]
+        assert found.parent == os.getpid()
+        assert found.alive()
+        assert found.memory()["peak_kb"] >= found.memory()["resident_kb"] > 0
+        assert not processes.Process(found.pid, found.started + 1, found.parent, found.words).alive()
+    finally:
+        child.kill()
+        child.wait()
+    assert not found.alive()
+    assert found.memory() == {"resident_kb": 0, "peak_kb": 0}
+
+
+AGENT = """
+import gc, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+import block_structure_runtime
+from block_structure_runtime import gunicorn_hooks
+block_structure_runtime.REPORTS = sys.argv[2]
+signal.signal(signal.SIGUSR1, lambda *_: print("logs reopened", flush=True))
+class Worker:
+    class cfg: preload_app = False
+gunicorn_hooks.post_worker_init([50000, 20, 100], freeze=True, former=lambda worker: print("former", flush=True))(Worker)
+gc.set_threshold(1234, 5, 6)
+print("ready", flush=True)
+while True: time.sleep(0.1)
+"""
+
+
+def test_a_worker_answers_with_what_it_runs_with_now_and_its_own_handler_stays(tmp_path):
+    (tmp_path / "4194305.json").write_text("{}")  # no pid is that large: its process is gone
+    argv = [sys.executable, "-B", "-c", AGENT, str(ROLE / "files"), str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert [child.stdout.readline().strip() for _ in range(2)] == ["former", "ready"]
+            path = tmp_path / f"{child.pid}.json"
+            assert list(tmp_path.iterdir()) == [path]
+            first = json.loads(path.read_text())
+            assert (first["thresholds"], first["kind"], first["enabled"]) == ([50000, 20, 100], "gunicorn", True)
+            assert first["frozen"] > 1000
+            assert first["started"] == next(entry for entry in processes.running() if entry.pid == child.pid).started
+            child.send_signal(signal.SIGUSR1)
+            assert child.stdout.readline().strip() == "logs reopened"
+            deadline = time.monotonic() + 10
+            while (now := json.loads(path.read_text()))["time"] <= first["time"] and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert now["thresholds"] == [1234, 5, 6]
+        finally:
+            child.kill()
+
+
+@given(st.text(), st.text(alphabet="abc =\n"), st.text(alphabet="xyz\n"))
+@example("", "a", "b")
+@example("unended", "a", "b")
+@example("unix\r", "a", "b")
+@example("a\r\nb\r\n", "a\nb", "b")
+@example("a\r\nunended", "a\nb", "b")
+def test_a_block_comes_goes_and_leaves_every_byte(text, block, other):
+    once = managed_block.put(text, block)
+    assert managed_block.put(once, block) == once
+    assert managed_block.get(text) is None
+    assert (managed_block.get(once) or "").splitlines() == block.splitlines()
+    assert managed_block.put(once, None) == text
+    assert managed_block.put(managed_block.put(once, other), None) == text
+    assert managed_block.put(text, None) == text
+
+
+@given(st.text(alphabet="ab\n"), st.text(alphabet="cd\n"))
+def test_a_block_stays_where_it_stands(before, after):
+    text = managed_block.put(before, "one") + after
+    changed = managed_block.put(text, "two")
+    assert managed_block.put(changed, None) == before + after
+    assert changed.endswith(after)
+
+
+def test_a_block_without_its_end_is_refused():
+    with pytest.raises(ValueError, match="line 2 begins a block that no line '# END block_structure' ends"):
+        managed_block.put(f"a\n{managed_block.BEGIN}\nb\n", "c")
