@@ -165,3 +165,49 @@ def test_healed_course_is_all_that_the_next_deploy_generates(playbooks, courses,
     ended = playbooks.run("deploy", "-e", f"block_structure_report_path={report}")
     assert ended.exit_code == 0, ended.output[-3000:]
     assert [entry["key"] for entry in json.loads(report.read_text())["generated"]] == [courses[2]]
+
+
+# What is wrong with gunicorn's configuration -> (lines at its end, variables, the words that tell it)
+RUNTIME_FAULTS = {
+    "configuration that gunicorn refuses": (
+        "workers = 'many'",
+        {},
+        "/edx/app/edxapp/lms_gunicorn.py with the role's block in it would not work: ValueError: invalid literal for int()",
+    ),
+    "configuration that is not there": (
+        "",
+        {"block_structure_native_lms_gunicorn_config": "/edx/app/edxapp/missing.py"},
+        (
+            "/edx/app/edxapp/missing.py cannot be edited: No such file or directory. "
+            "Remedy: correct block_structure_native_lms_gunicorn_config, or the file; nothing was changed."
+        ),
+    ),
+    "hook that takes the thresholds back": (
+        (
+            "def post_worker_init(worker):\n    import gc\n    import threading\n"
+            "    threading.Timer(0.1, gc.set_threshold, [700, 10, 10]).start()"
+        ),
+        {"block_structure_native_restart_timeout_seconds": 40},
+        "runs with [700, 10, 10], wanted is [50000, 20, 100]",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", RUNTIME_FAULTS)
+@pytest.mark.usefixtures("untouched")
+def test_fault_of_the_runtime_is_told_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
+    lines, variables, words = RUNTIME_FAULTS[fault]
+    files = "/edx/app/edxapp/lms_gunicorn.py /edx/app/edxapp/edxapp_env"
+    lms.check_output("cp --archive /edx/app/edxapp/lms_gunicorn.py /tmp/kept")
+    try:
+        lms.check_output("printf '%%s\\n' %s >> /edx/app/edxapp/lms_gunicorn.py", lines)
+        before = lms.check_output(f"sha256sum {files}; stat --format '%U %G %a' {files}")
+        wanted = {"block_structure_runtime_gc_thresholds": [50000, 20, 100], **variables}
+        ended = playbooks.run("deploy", "--tags", "block_structure_runtime", "-e", json.dumps(wanted))
+        assert ended.exit_code == 2
+        assert words in unwrapped(ended.output), ended.output[-3000:]
+        assert lms.check_output(f"sha256sum {files}; stat --format '%U %G %a' {files}") == before
+        for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
+            assert not lms.file(f"/edx/app/edxapp/block_structure/reports/{pid}.json").exists
+    finally:
+        lms.check_output("cp --archive /tmp/kept /edx/app/edxapp/lms_gunicorn.py")

@@ -34,6 +34,20 @@ def test_settings_are_what_the_first_deploy_found(lms: Host, name: str) -> None:
 
 
 @pytest.mark.usefixtures("rollback")
+@pytest.mark.skipif(
+    "BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS" not in os.environ, reason="this scenario leaves the collector alone"
+)
+def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
+    for name in ("lms_gunicorn.py", "edxapp_env"):
+        oldest = lms.check_output("ls -tr /edx/app/edxapp/%s.*~ | head -n 1", name).strip()
+        assert lms.run("cmp %s /edx/app/edxapp/%s", oldest, name).rc == 0
+    assert not lms.file("/edx/app/edxapp/block_structure").exists
+    # What a live worker was started with.
+    for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
+        assert "block_structure" not in lms.check_output("tr '\\0' '\\n' < /proc/%s/environ", pid)
+
+
+@pytest.mark.usefixtures("rollback")
 def test_memcached_runs_with_its_former_flags(memcached) -> None:
     settings = memcached.stats("settings")
     assert (settings["maxbytes"], settings["item_size_max"]) == (str(64 * 1024 * 1024), str(1024 * 1024))

@@ -1,0 +1,91 @@
+"""The collector of the LMS's workers, as each live process tells it: tuned where the scenario asks for it, else left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
+REPORTS = "/edx/app/edxapp/block_structure/reports"
+tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the collector alone")
+untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the collector")
+
+
+def gunicorn_workers(lms: Host) -> list[int]:
+    """The pids of the LMS's gunicorn workers: children of the process that supervisor started."""
+    master = lms.check_output("/edx/bin/supervisorctl pid lms")
+    return [int(pid) for pid in lms.check_output("pgrep --parent %s", master).split()]
+
+
+def answer(lms: Host, pid: int) -> dict[str, Any]:
+    """Ask a live worker, and return what it says then."""
+    asked = float(lms.check_output("date +%%s.%%N"))
+    lms.check_output("kill -USR1 %s", str(pid))
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
+        if told["time"] >= asked:
+            return told
+        time.sleep(0.2)
+    raise AssertionError(f"worker {pid} did not answer")
+
+
+@tuned
+def test_each_gunicorn_worker_says_that_it_runs_with_the_thresholds(lms: Host) -> None:
+    workers = gunicorn_workers(lms)
+    assert len(workers) == 2
+    for told in [answer(lms, pid) for pid in workers]:
+        assert (told["thresholds"], told["enabled"]) == (THRESHOLDS, True)
+        assert told["frozen"] > 50_000
+        stat = lms.check_output("cat /proc/%s/stat", str(told["pid"]))
+        assert told["started"] == int(stat.rsplit(")", 1)[1].split()[19])
+
+
+@tuned
+def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(lms: Host) -> None:
+    pools = {
+        system: lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid edxapp_worker:%s)", f"{system}_default_1").split()
+        for system in ("lms", "cms")
+    }
+    told = json.loads(lms.check_output(f"cat {REPORTS}/{pools['lms'][0]}.json"))
+    assert (told["kind"], told["thresholds"]) == ("celery", THRESHOLDS)
+    assert not lms.file(f"{REPORTS}/{pools['cms'][0]}.json").exists
+
+
+@tuned
+def test_verify_returns_every_worker_with_its_memory(playbooks, tmp_path) -> None:
+    path = tmp_path / "result.json"
+    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
+    assert ended.exit_code == 0, ended.output
+    workers = json.loads(path.read_text())["workers"]
+    assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
+    assert all(worker["report"]["thresholds"] == THRESHOLDS and worker["resident_kb"] > 10_000 for worker in workers)
+
+
+@tuned
+def test_a_worker_that_was_started_on_other_hooks_is_found_and_restarted(lms: Host, playbooks, boots) -> None:
+    """As after a run that was stopped between the file and the restart."""
+    configuration = "/edx/app/edxapp/lms_gunicorn.py"
+    lms.check_output("cp --archive %s /tmp/kept && sed -i s/50000/60000/ %s", configuration, configuration)
+    lms.check_output("/edx/bin/supervisorctl restart lms && cp --archive /tmp/kept %s", configuration)
+    deadline = time.monotonic() + 60
+    while lms.run("curl --silent --fail http://127.0.0.1:8000/heartbeat").rc and time.monotonic() < deadline:
+        time.sleep(1)
+    verified = playbooks.run("verify")
+    assert verified.exit_code != 0
+    assert "runs with [60000, 20, 100], wanted is [50000, 20, 100]." in " ".join(verified.output.split())
+    before = boots.count()
+    assert playbooks.run("deploy", "--tags", "block_structure_runtime").exit_code == 0
+    assert boots.count() - before == 1
+    assert {tuple(answer(lms, pid)["thresholds"]) for pid in gunicorn_workers(lms)} == {tuple(THRESHOLDS)}
+
+
+@untouched
+def test_nothing_is_left_in_the_way_of_who_did_not_ask(lms: Host) -> None:
+    assert not lms.file(REPORTS).exists
+    assert lms.run("ls /edx/app/edxapp/lms_gunicorn.py.*~ /edx/app/edxapp/edxapp_env.*~").stdout == ""
