@@ -93,6 +93,12 @@ def test_orders():
     assert keys(order="enrolled", limit=1) == ["d"]
 
 
+def test_numbers_may_come_as_text_as_ansible_gives_them_from_its_command_line():
+    assert len(chosen({"force": True, "limit": "2"})) == 2
+    options = generate.Options({"workers": "3", "patience_seconds": "0", "memory_mb": None})
+    assert (options.workers, options.patience, options.memory_mb) == (3, 0, None)
+
+
 KNOWN = st.fixed_dictionaries(
     {
         "row": st.booleans(),
@@ -273,12 +279,16 @@ def test_a_dry_run_lists_reasons():
     assert regeneration.summary(told) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
 
 
-def test_progress_tells_failures_at_once_and_counts_now_and_then():
+def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
     lines = progress.Progress()
     count = {"event": "progress", "operation": "generate", "done": 2, "total": 4, "failed": 1}
     assert lines.lines({"event": "course", "key": "a", "status": "failed", "type": "T", "message": "m"}) == ["a failed: T: m"]
-    assert lines.lines(count)[0].startswith("generate: 2/4 courses, 1 failed, ")
-    assert lines.lines(count) == []
+    assert lines.lines(count) == ["generate: 2/4 courses, 1 failed"]
+    assert lines.lines({**count, "done": 3}) == []
+    monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0)
+    assert lines.lines({**count, "done": 3})[0].startswith("generate: 3/4 courses, 1 failed, ")
+    # A deploy surveys afterwards: another operation, counted from its own beginning.
+    assert lines.lines({**count, "operation": "survey", "done": 0}) == ["survey: 0/4 courses, 1 failed"]
 
 
 # A crew of forked workers

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import regeneration
@@ -23,10 +25,12 @@ class ActionModule(FollowedAction):
         """Look, and remove unless this is a check."""
         result = super().run(tmp, task_vars)
         given = self._task.args
-        remove = bool(given["remove"]) and not self._task.check_mode
-        operation = {"op": "prune", "min_age_seconds": given["min_age_seconds"], "remove": remove}
+        # Text where a variable came as `-e name=value`.
+        wanted = boolean(given["remove"])
+        remove = wanted and not self._task.check_mode
+        operation = {"op": "prune", "min_age_seconds": int(given["min_age_seconds"]), "remove": remove}
         arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
         done = self.follow({**arguments, "operations": [operation]}, task_vars or {}, events_path=given.get("events_path"))
         told = regeneration.prune_report(done)
-        would = bool(given["remove"]) and bool(told["objects"])
+        would = wanted and bool(told["objects"])
         return {**result, "report": told, "changed": would if self._task.check_mode else bool(told["removed"])}

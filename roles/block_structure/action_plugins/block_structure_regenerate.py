@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import regeneration
@@ -29,8 +31,10 @@ class ActionModule(FollowedAction):
         """Run in the background and follow; a dry run is only a look."""
         result = super().run(tmp, task_vars)
         given = self._task.args
-        dry = bool(self._task.check_mode or given.get("dry_run"))
-        operation = {"op": "generate", "select": given["select"], "read": given["read"], "dry_run": dry, **given["generation"]}
+        # Text where the variable came as `-e name=value`.
+        dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
+        select = {**given["select"], "force": boolean(given["select"]["force"])}
+        operation = {"op": "generate", "select": select, "read": boolean(given["read"]), "dry_run": dry, **given["generation"]}
         arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
         arguments.update(operations=[operation], resume=given.get("resume") or None)
         done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import plan, regeneration
@@ -43,7 +45,7 @@ class ActionModule(FollowedAction):
                 given["row"],
                 given["switches"],
                 given.get("switches_if_clean") or {},
-                bool(given.get("force")),
+                boolean(given.get("force", False)),
             )
             wanted = plan.make(survey, desired, given.get("generation"))
         result.update(

@@ -135,7 +135,7 @@ def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
     return [
         BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
         for name, least in _LEAST.items()
-        if variables.get(name) is not None and variables[name] < least
+        if variables.get(name) is not None and int(variables[name]) < least
     ]
 
 

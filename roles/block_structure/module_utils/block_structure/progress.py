@@ -13,15 +13,14 @@ class Progress:
     """Turns events into the lines that an operator reads while a run goes on."""
 
     def __init__(self) -> None:
-        self.since = time.monotonic()
         self.told = 0.0
-        self.now: Event = {}
+        self.operation: Any = None
+        self.base = (0.0, 0)
 
     def lines(self, event: Event) -> list[str]:
         """Return what an event is worth telling; counts come every LINE_EVERY_SECONDS at most."""
         kind = event.get("event")
         if kind == "plan" and event.get("run"):
-            self.since = time.monotonic()
             return [f"{len(event['run'])} courses to generate"]
         if kind == "course" and event["status"] == "failed":
             return [f"{event['key']} failed: {event.get('type')}: {event.get('message')}"]
@@ -39,9 +38,8 @@ class Progress:
             ]
         if kind == "stopping":
             return [f"stopping; {len(event['running'])} courses in hand are finished or abandoned"]
-        if kind == "progress" and time.monotonic() - self.told >= LINE_EVERY_SECONDS:
-            self.told = time.monotonic()
-            return [self._counts(event)]
+        if kind == "progress":
+            return self._progress(event)
         return []
 
     def _outage(self, event: Event) -> str:
@@ -49,10 +47,16 @@ class Progress:
             return f"the {event['service']} answers again after {event['seconds']} s"
         return f"the {event['service']} is away ({event['type']}: {event['message'][:200]}); waiting for it"
 
-    def _counts(self, event: Event) -> str:
-        words = f"{event.get('operation')}: {event['done']}/{event['total']} courses, {event['failed']} failed"
-        elapsed = time.monotonic() - self.since
-        if event["done"] and elapsed > 0:
-            rate = event["done"] / elapsed
-            words += f", {rate:.1f} a second, {round((event['total'] - event['done']) / rate)} s left"
-        return words
+    def _progress(self, event: Event) -> list[str]:
+        now = time.monotonic()
+        if event.get("operation") != self.operation:
+            # The first sign of an operation is where its rate is counted from.
+            self.operation, self.base, self.told = event.get("operation"), (now, event["done"]), 0.0
+        if now - self.told < LINE_EVERY_SECONDS:
+            return []
+        self.told = now
+        words = f"{self.operation}: {event['done']}/{event['total']} courses, {event['failed']} failed"
+        elapsed, done = now - self.base[0], event["done"] - self.base[1]
+        if done and elapsed > 0:
+            words += f", {done / elapsed:.1f} a second, {round((event['total'] - event['done']) * elapsed / done)} s left"
+        return [words]

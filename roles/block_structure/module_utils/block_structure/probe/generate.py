@@ -178,6 +178,12 @@ class ReadJob(object):
         return all(limit is None or size + edxapp.ITEM_OVERHEAD_BYTES < limit for limit in limits)
 
 
+def _number(operation, name, default):
+    """Return an option as a number: Ansible's `-e name=value` gives text."""
+    given = operation.get(name)
+    return default if given is None else int(given)
+
+
 class Options(object):
     """The knobs of a run, from its operation.
 
@@ -187,13 +193,12 @@ class Options(object):
 
     def __init__(self, operation):
         self.engine = operation.get("engine") or "local"
-        self.workers = operation.get("workers") or max(1, multiprocessing.cpu_count() - 1)
-        self.timeout = operation.get("course_timeout_seconds") or DEFAULT_TIMEOUT_SECONDS
-        self.memory_mb = operation.get("memory_mb")
-        given = operation.get("patience_seconds")
-        self.patience = DEFAULT_PATIENCE_SECONDS if given is None else given
+        self.workers = _number(operation, "workers", max(1, multiprocessing.cpu_count() - 1))
+        self.timeout = _number(operation, "course_timeout_seconds", DEFAULT_TIMEOUT_SECONDS)
+        self.memory_mb = _number(operation, "memory_mb", None)
+        self.patience = _number(operation, "patience_seconds", DEFAULT_PATIENCE_SECONDS)
         self.routing_key = operation.get("routing_key")
-        self.batch = operation.get("batch") or enqueue.DEFAULT_BATCH
+        self.batch = _number(operation, "batch", enqueue.DEFAULT_BATCH)
 
 
 def _refuse_what_loses_data(release):

@@ -106,8 +106,8 @@ def choose(courses, spec, enrolled=None):
         else:
             why = found[0][0] if found else FRESH
         skipped[why] = skipped.get(why, 0) + 1
-    limit = spec.get("limit")
-    if limit is not None and len(run) > limit:
+    limit = len(run) if spec.get("limit") is None else int(spec["limit"])
+    if len(run) > limit:
         skipped["over-limit"] = len(run) - limit
         run = run[:limit]
     known = {facts["key"] for facts in courses}
