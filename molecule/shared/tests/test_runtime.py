@@ -24,7 +24,7 @@ def gunicorn_workers(lms: Host) -> list[int]:
 
 def answer(lms: Host, pid: int) -> dict[str, Any]:
     """Ask a live worker, and return what it says then."""
-    asked = float(lms.check_output("date +%%s.%%N"))
+    asked = float(lms.check_output("date +%s.%N"))
     lms.check_output("kill -USR1 %s", str(pid))
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
