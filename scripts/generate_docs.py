@@ -1,9 +1,10 @@
-"""Write the generated parts of README.md from their sources; `--check` says whether they are current.
+"""Write the generated parts of the documents from their sources; `--check` says whether they are current.
 
-The variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix from
-roles/block_structure/vars/releases.yml. Each stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
+README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
+from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
+Each part stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
 
-Exit codes: 0 written or current, 1 not current (with --check), 2 the README lacks a marker.
+Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+# Ansible ships module_utils to hosts; here the package needs a place on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_structure" / "module_utils"))
+from block_structure.diagnosis import catalogue
+
 ROOT = Path(__file__).resolve().parents[1]
 ROLE = ROOT / "roles" / "block_structure"
-README = ROOT / "README.md"
 
 
 def _cell(text: object) -> str:
@@ -63,31 +68,55 @@ def release_matrix() -> str:
     return "\n".join(lines)
 
 
-def render(text: str) -> str:
-    """Return the README with each generated part replaced."""
-    for name, content in (("variables", variable_table()), ("releases", release_matrix())):
+def finding_table() -> str:
+    """One row per finding that a look at a site can bring up."""
+    lines = ["| finding | subject | severity | what it says | asked of |", "|---|---|---|---|---|"]
+    for name, entry in catalogue.CATALOGUE.items():
+        severities = " or ".join(entry.severities)
+        lines.append(f"| `{name}` | {entry.subject} | {severities} | {_cell(entry.meaning)} | {_cell(entry.asked)} |")
+    return "\n".join(lines)
+
+
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"variables": variable_table, "releases": release_matrix},
+    "docs/diagnose.md": {"findings": finding_table},
+}
+
+
+def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
+    """Return a document with each generated part replaced. Raises LookupError with the name of one that has no markers."""
+    for name, make in parts.items():
         pattern = re.compile(rf"(<!-- generated:{name} -->\n).*?(<!-- /generated:{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise LookupError(name)
+        content = make()
         text = pattern.sub(lambda match, body=content: f"{match[1]}{body}\n{match[2]}", text)
     return text
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when README.md is not current")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a document is not current")
     arguments = parser.parse_args()
-    current = README.read_text()
-    try:
-        wanted = render(current)
-    except LookupError as missing:
-        print(f"README.md has no generated part named {missing}.\nRemedy: put its two markers back.", file=sys.stderr)
-        return 2
-    if arguments.check and wanted != current:
-        print("README.md is not what its sources say.\nRemedy: run `make docs` and commit the result.", file=sys.stderr)
+    outdated = []
+    for name, parts in PAGES.items():
+        page = ROOT / name
+        current = page.read_text()
+        try:
+            wanted = render(current, parts)
+        except LookupError as missing:
+            print(f"{name} has no generated part named {missing}.\nRemedy: put its two markers back.", file=sys.stderr)
+            return 2
+        if wanted != current:
+            outdated.append(name)
+            if not arguments.check:
+                page.write_text(wanted)
+    if arguments.check and outdated:
+        print(
+            f"Not what their sources say: {', '.join(outdated)}.\nRemedy: run `make docs` and commit the result.",
+            file=sys.stderr,
+        )
         return 1
-    if not arguments.check:
-        README.write_text(wanted)
     return 0
 
 

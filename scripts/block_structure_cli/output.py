@@ -45,4 +45,5 @@ def print_findings(findings: Iterable[dict[str, Any]]) -> None:
     """Write each finding in the lines that the role uses too: severity and id, cause, remedy."""
     console = data()
     for finding in findings:
-        console.print(f"{finding['severity']}: {finding['id']}\n{finding['message']}\n", markup=False)
+        cost = f"\nCosts: {finding['cost']}." if finding.get("cost") else ""
+        console.print(f"{finding['severity']}: {finding['id']}\n{finding['message']}{cost}\n", markup=False)

@@ -6,11 +6,12 @@ import itertools
 
 import pytest
 from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, releases, storage_settings
-from block_structure import verdict as verdicts
 from block_structure.changes import Change, as_diff
 from block_structure.errors import BlockStructureError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from .surveys import KEY, ROW, SETTINGS, survey
 
 NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "palm", "quince"]
 NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
@@ -89,6 +90,12 @@ def test_an_accepted_prefix_joins_well(prefix):
     except BlockStructureError:
         return
     assert prefix == "" or (prefix.endswith("/") and not prefix.startswith("/") and "//" not in prefix)
+    assert storage_settings.clean_prefix(prefix) == prefix
+
+
+@given(st.text(alphabet="abc/.", max_size=8))
+def test_any_prefix_can_be_made_one_that_is_accepted(prefix):
+    storage_settings.check_prefix(storage_settings.clean_prefix(prefix))
 
 
 @pytest.mark.parametrize(
@@ -162,39 +169,6 @@ def test_lms_policy_is_the_least_and_lists():
     assert "s3:ListBucket" in statements[1]["Action"]
 
 
-KEY = "course-v1:ExampleX+1+2026"
-CLASS = "storages.backends.s3boto3.S3Boto3Storage"
-SETTINGS = {"STORAGE_CLASS": CLASS, "DIRECTORY_PREFIX": "courses/", "STORAGE_KWARGS": {"bucket_name": "b-c", "location": ""}}
-
-
-def survey(**course):
-    entry = {
-        "key": KEY,
-        "row": True,
-        "object": "x",
-        "object_exists": True,
-        "bytes": 1000,
-        "fresh": True,
-        "cached": True,
-        "cache_ms": 1.0,
-        "storage_ms": 9.0,
-        "blocks": 10,
-        "tier": "cache",
-        "tier_when_cold": "storage",
-        "error": None,
-        "object_error": None,
-        **course,
-    }
-    return {
-        "platform": {"command_options": [], "release_line": "master"},
-        "settings": {"block_structures": SETTINGS, "cache": {"client_limit_bytes": None, "locations": []}},
-        "switches": {},
-        "row": {"exists": True, "num_versions_to_keep": 5, "cache_timeout_in_seconds": None},
-        "courses": [entry],
-    }
-
-
-ROW = {"num_versions_to_keep": 5, "cache_timeout_in_seconds": None}
 DESIRED = plan.Desired(SETTINGS, ROW, {})
 
 
@@ -235,59 +209,6 @@ def test_undo_restores_row_and_switches_and_deletes_what_was_absent():
     assert [operation["op"] for operation in made.operations] == ["configure", "switches", "survey"]
     assert made.operations[1]["set"] == {"block_structure.x": None}
     assert plan.undo({**now, "row": recorded["row"], "switches": recorded["switches"]}, recorded).operations == []
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "item_size", "words"),
-    [
-        ("teak", 2 * 1024 * 1024, 8 * 1024 * 1024, "teak never caches 2m or more"),
-        ("palm", 1048576, None, "python-memcached refuses values over 1048576 bytes before asking the server"),
-        ("sumac", 1048576, 1048576, "memcached refuses items over 1m (-I)"),
-        ("sumac", 1000, 1048576, "evicted or not yet read"),
-    ],
-)
-def test_why_a_structure_is_not_cached(release, name, size, item_size, words):
-    assert verdicts.why_not_cached(size, release(name), survey(), item_size) == words
-
-
-def desired_of(**switches):
-    return {"settings": SETTINGS, "row": ROW, "switches": switches}
-
-
-def test_a_cured_site_has_no_finding(release):
-    assert verdicts.site(survey(), release("teak"), desired_of())["findings"] == []
-
-
-@pytest.mark.parametrize(
-    ("course", "identifier"),
-    [
-        ({"row": False, "tier_when_cold": "modulestore", "tier": "modulestore"}, "course-not-stored"),
-        ({"fresh": False}, "course-stale"),
-    ],
-)
-def test_a_course_that_is_not_well_served_is_found(release, course, identifier):
-    told = verdicts.site(survey(**course), release("teak"), desired_of())
-    assert [finding["id"] for finding in told["findings"]] == [identifier]
-
-
-def test_settings_row_and_switch_that_differ_are_found(release):
-    now = survey()
-    now["row"]["num_versions_to_keep"] = 1
-    now["settings"]["block_structures"] = {**SETTINGS, "DIRECTORY_PREFIX": ""}
-    now["switches"] = {"block_structure.storage_backing_for_cache": True}
-    told = verdicts.site(now, release("teak"), desired_of(**{"block_structure.invalidate_cache_on_publish": True}))
-    assert [finding["id"] for finding in told["findings"]] == [
-        "settings-differ",
-        "row-differs",
-        "switch-differs",
-        "switch-inert",
-    ]
-
-
-def test_a_failed_course_is_told_once(release):
-    failure = {"key": KEY, "type": "ValueError", "message": "broken"}
-    told = verdicts.site(survey(row=False, tier_when_cold="modulestore"), release("teak"), desired_of(), failures=[failure])
-    assert [finding["cause"] for finding in told["findings"]] == [f"{KEY} could not be generated: ValueError: broken"]
 
 
 def test_desired_state_of_a_good_site(variables, table):

@@ -14,7 +14,11 @@ from block_structure import controller, desired
 
 
 class ActionModule(ActionBase):
-    """`block_structure_desired`: argument `releases`, the release table; returns `desired` and `findings`."""
+    """`block_structure_desired`: arguments `releases`, the release table, and `look`; returns `desired`.
+
+    look: nothing is going to be changed, so only the release and the platform have to be right; what else the role would refuse
+    is told among `findings`, and `settings`, `row` and `switches` are missing then.
+    """
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -33,6 +37,8 @@ class ActionModule(ActionBase):
             known=controller.known_names(),
             plain_secrets=controller.plain_secrets(task_vars or {}),
         )
+        if self._task.args.get("look"):
+            wanted = desired.for_a_look(variables, self._task.args["releases"], wanted)
         if wanted["errors"]:
             result.update(failed=True, msg="\n".join(error["message"] for error in wanted["errors"]), errors=wanted["errors"])
             return result

@@ -9,8 +9,9 @@ from typing import Any
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import measurement, regeneration, runtime, verdict
+from block_structure.diagnosis import report
+from block_structure.diagnosis.look import Look, Server, in_force
 from block_structure.findings import Finding
-from block_structure.memcached_sizing import item_size_flag
 from block_structure.redact import is_secret_name
 from block_structure.releases import from_named_row
 
@@ -74,6 +75,36 @@ def unmeasured(survey: dict[str, Any]) -> int:
     return len([course for course in survey["courses"] if not course["bytes"]])
 
 
+def cache_servers(survey: dict[str, Any], every_alias: bool = False) -> list[str]:
+    """Return the memcached servers that the LMS keeps structures in, or those of every alias that the survey names."""
+    own = survey["settings"]["cache"]
+    caches = list((survey["settings"].get("caches") or {}).values()) if every_alias else [own]
+    # Redis has other limits, and none that the role sizes.
+    servers = [name for cache in caches for name in cache["locations"] if "redis" not in str(cache.get("backend")).lower()]
+    return list(dict.fromkeys(servers))
+
+
+def release_in_force(release: dict[str, Any], survey: dict[str, Any]) -> dict[str, Any]:
+    """Return the release's row with the client's limit that this site has set."""
+    row = in_force(from_named_row(release), survey)
+    return {**release, "client_item_limit_bytes": row.client_item_limit_bytes}
+
+
+def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
+    """Return a memcached as the module registered it in a loop."""
+    name = str(answer["__block_structure_item"])
+    caches = survey["settings"].get("caches") or {"default": survey["settings"]["cache"]}
+    return Server(
+        name,
+        tuple(alias for alias, cache in caches.items() if name in cache["locations"]),
+        live=answer.get("live") or {},
+        stats=answer.get("stats") or {},
+        items=answer.get("items") or {},
+        plan=answer.get("plan"),
+        error=None if answer.get("live") else str(answer.get("msg") or "it was not asked"),
+    )
+
+
 def result(
     host: str, hostvars: Any, hosts: list[str], desired: dict[str, Any], survey: dict[str, Any], servers: list[Any]
 ) -> dict[str, Any]:
@@ -81,20 +112,21 @@ def result(
     seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
     database = hostvars[host].get("__block_structure_database") or {}
     workers = hostvars[host].get("__block_structure_workers") or {}
-    item_sizes = [server["live"]["item_size_bytes"] for server in servers]
-    told = verdict.site(
-        survey,
+    look = Look(
         from_named_row(desired["release"]),
+        survey,
+        tuple(_server(answer, survey) for answer in servers),
         desired,
-        item_size_bytes=min(item_sizes, default=None),
-        failures=database.get("failures", []),
+        failures=tuple(database.get("failures", [])),
     )
+    told = verdict.site(look)
+    sizing = [finding for step in seen if step.get("plan") for finding in step["plan"]["findings"]]
     return {
         "release": desired["release"]["name"],
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": [*desired["findings"], *_server_findings(servers, seen), *_worker_findings(workers), *told["findings"]],
+        "findings": [*desired["findings"], *sizing, *_worker_findings(workers), *told["findings"]],
         "workers": workers.get("workers", []),
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
@@ -103,23 +135,32 @@ def result(
     }
 
 
-def _server_findings(servers: list[Any], steps: list[Any]) -> list[dict[str, Any]]:
-    """Return what the sizing said, and a warning for each server that runs with less than its plan."""
-    found = [finding for step in steps if step.get("plan") for finding in step["plan"]["findings"]]
-    for server in servers:
-        live, wanted = server["live"], server["plan"]
-        if live["memory_mb"] < wanted["memory_mb"] or live["item_size_bytes"] < wanted["item_size_bytes"]:
-            found.append(
-                Finding(
-                    "memcached-small",
-                    "warning",
-                    f"memcached at {server['__block_structure_item']} runs with -m {live['memory_mb']} "
-                    f"-I {item_size_flag(live['item_size_bytes'])}; the structures need more.",
-                    f"run it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
-                    evidence=wanted["arithmetic"],
-                ).as_dict()
-            )
-    return found
+def diagnosis(host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the diagnosis of a site from what playbooks/diagnose.yml registered on its LMS hosts.
+
+    host: the LMS host that looked at the courses. hosts: all LMS hosts. wanted: what block_structure_desired returned.
+    """
+    own = hostvars[host]
+    inspected = own["__block_structure_inspected"]
+    survey = inspected["survey"]
+    bucket = own.get("__block_structure_bucket_look") or {}
+    look = Look(
+        from_named_row(wanted["release"]),
+        survey,
+        tuple(_server(answer, survey) for answer in own["__block_structure_servers"]["results"]),
+        wanted if wanted.get("settings") else None,
+        examination=inspected["examination"],
+        bucket=bucket.get("bucket"),
+        # A bucket that does not exist is an answer, null.
+        bucket_problem=None if "bucket" in bucket or bucket.get("skipped") else str(bucket.get("msg") or "it was not asked"),
+        others={
+            name: hostvars[name]["__block_structure_inspected"]["survey"]
+            for name in hosts
+            if name != host and hostvars[name].get("__block_structure_inspected")
+        },
+    )
+    boots = {name: int(hostvars[name].get("__block_structure_inspected", {}).get("boots", 0)) for name in hosts}
+    return report.of(look, platform=wanted["platform"], host=host, boots=boots, inventory=wanted["findings"])
 
 
 def _worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:
@@ -141,6 +182,11 @@ def errors(told: dict[str, Any]) -> str:
     return "\n".join(finding["message"] for finding in told["findings"] if finding["severity"] == "error")
 
 
+def attention(told: dict[str, Any]) -> str:
+    """Return the messages of every finding that is more than good to know, one under the other."""
+    return "\n".join(finding["message"] for finding in told["findings"] if finding["severity"] != "info")
+
+
 class FilterModule:
     """Names of the filters."""
 
@@ -154,8 +200,12 @@ class FilterModule:
             "block_structure_reason": reason,
             "block_structure_sizes": structure_sizes,
             "block_structure_unmeasured": unmeasured,
+            "block_structure_cache_servers": cache_servers,
+            "block_structure_release_in_force": release_in_force,
             "block_structure_result": result,
+            "block_structure_diagnosis": diagnosis,
             "block_structure_errors": errors,
+            "block_structure_attention": attention,
             "block_structure_run_summary": regeneration.summary,
             "block_structure_run_errors": regeneration.words,
             "block_structure_benchmark": measurement.benchmark,

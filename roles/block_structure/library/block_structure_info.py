@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import probe_client, runtime
 from ansible.module_utils.block_structure.errors import BlockStructureError
@@ -28,7 +30,7 @@ options:
     type: list
     elements: str
   read:
-    description: Read every course's object back and count its blocks; otherwise only ask whether the object exists.
+    description: Fetch and check every course's object, and time a sample; otherwise only ask whether the object exists.
     type: bool
     default: true
   runtime:
@@ -41,6 +43,18 @@ options:
     description: Measure what the collector costs reads of this site's structures, with those thresholds or proposed ones.
     type: bool
     default: false
+  examine:
+    description: Also ask what strangers may do, what the credentials may do, and what other processes run with.
+    type: bool
+    default: false
+  rebuild:
+    description: Also time the rebuild of up to three courses, which costs what a learner pays; nothing is stored.
+    type: bool
+    default: false
+  worker_timeout_seconds:
+    description: Seconds to wait for the answers of Celery workers when examining; 0 asks nobody.
+    type: float
+    default: 2
 attributes:
   check_mode:
     support: full
@@ -69,6 +83,14 @@ runtime_findings:
   description: What it means, as findings; empty unless it was measured.
   type: list
   returned: success
+examination:
+  description: What the probe's examine operation returns; null when it was not asked for.
+  type: dict
+  returned: success
+seconds:
+  description: How long the boot and the look took.
+  type: float
+  returned: success
 boots:
   description: How many times the LMS was booted.
   type: int
@@ -86,20 +108,28 @@ def main() -> None:
             "read": {"type": "bool", "default": True},
             "runtime": {"type": "dict", "default": {}},
             "measure_runtime": {"type": "bool", "default": False},
+            "examine": {"type": "bool", "default": False},
+            "rebuild": {"type": "bool", "default": False},
+            "worker_timeout_seconds": {"type": "float", "default": 2},
         },
         supports_check_mode=True,
     )
-    operations = [{"op": "survey", "courses": module.params["courses"], "read": module.params["read"]}]
-    asked = module.params["runtime"]
+    given = module.params
+    operations = [{"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}}]
+    if given["examine"]:
+        operations.append({"op": "examine", "workers": given["worker_timeout_seconds"]})
+    asked = given["runtime"]
     want = runtime.Wanted(asked.get("thresholds"), bool(asked.get("freeze")))
-    measure = module.params["measure_runtime"]
+    measure = given["measure_runtime"]
     if measure or want:
         operations.append(runtime.operation(want, measure=measure))
+    start = time.monotonic()
     try:
-        release = from_named_row(module.params["release"])
-        answer = probe_client.run(module.params["manage_argv"], release, operations)
-        probe_client.check_release(answer.results[0], release)
-        measured = answer.results[1] if len(operations) > 1 else None
+        release = from_named_row(given["release"])
+        answer = probe_client.run(given["manage_argv"], release, operations)
+        results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
+        probe_client.check_release(results["survey"], release)
+        measured = results.get("runtime")
         if measured:
             runtime.check_possible(want, measured)
     except BlockStructureError as error:
@@ -107,7 +137,9 @@ def main() -> None:
     findings = runtime.advise(measured, want) if measured and measure else []
     module.exit_json(
         changed=False,
-        survey=answer.results[0],
+        survey=results["survey"],
+        examination=results.get("examine"),
+        seconds=round(time.monotonic() - start, 3),
         runtime=measured,
         runtime_findings=[finding.as_dict() for finding in findings],
         boots=1,

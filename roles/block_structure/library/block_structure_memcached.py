@@ -111,6 +111,14 @@ live:
   description: memory_mb and item_size_bytes of the running process.
   type: dict
   returned: success
+stats:
+  description: C(stats) of the running process, as text values.
+  type: dict
+  returned: success
+items:
+  description: C(stats items) of the running process, as text values; empty when it holds nothing.
+  type: dict
+  returned: success
 target:
   description: memory_mb and item_size_bytes that the configuration file asks for.
   type: dict
@@ -284,7 +292,9 @@ def main() -> None:
             msg=f"{given['config_path']} cannot be written: {error.strerror}.\n"
             "Remedy: mend what the message names; the file in place is untouched."
         )
-    module.exit_json(live=live, stats=answer["stats"], plan=wanted.as_dict() if wanted else None, **result)
+    module.exit_json(
+        live=live, stats=answer["stats"], items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
+    )
 
 
 if __name__ == "__main__":

@@ -61,12 +61,17 @@ def judge(result: dict[str, Any], release: Release) -> None:
         )
 
 
+def meaning(problem: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return what an answer of the storage means and what to do, None for both when it is not known."""
+    return _MEANINGS.get(str(problem.get("code"))) or _MEANINGS.get(problem["type"]) or (None, None)
+
+
 def _storage_error(problem: dict[str, Any]) -> BlockStructureError:
-    meaning, remedy = _MEANINGS.get(str(problem.get("code"))) or _MEANINGS.get(problem["type"]) or (None, None)
+    meant, remedy = meaning(problem)
     step = {"missing": "look for the deleted"}.get(problem["step"], problem["step"])
     said = f"{problem['type']}: {problem['message']}"
     return BlockStructureError(
         "storage-unusable",
-        f"The LMS cannot {step} an object in its storage: {f'{meaning} ({said})' if meaning else said}",
+        f"The LMS cannot {step} an object in its storage: {f'{meant} ({said})' if meant else said}",
         remedy or "mend what the message names; the settings in place were not changed.",
     )

@@ -16,7 +16,12 @@ from .desired import PREFIX, SECRET_VARIABLES
 from .errors import BlockStructureError
 
 # Set by the role itself, under the public prefix because operators read it.
-EXPORTED = ("block_structure_result", "block_structure_benchmark_result", "block_structure_profile_result")
+EXPORTED = (
+    "block_structure_result",
+    "block_structure_benchmark_result",
+    "block_structure_profile_result",
+    "block_structure_diagnosis",
+)
 _SPECIFICATION = Path(__file__).resolve().parents[2] / "meta" / "argument_specs.yml"
 
 try:  # no public name exists yet for "this value came out of an encrypted file" (ansible-core 2.19)

@@ -275,6 +275,34 @@ def validate(
     }
 
 
+def as_notes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return warnings of the inventory as what is good to know: they are no fault of the site that is looked at."""
+    return [{**finding, "severity": "info", "cost": "nothing"} for finding in found]
+
+
+def for_a_look(variables: dict[str, Any], table: dict[str, dict[str, Any]], validated: dict[str, Any]) -> dict[str, Any]:
+    """Return what validate() returned, for a look that changes nothing: only a wrong release or platform stops it.
+
+    What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: a look comes first.
+    """
+    errors = validated["errors"]
+    if not errors:
+        return {**validated, "findings": as_notes(validated["findings"])}
+    own = ("block_structure_release", "block_structure_release_overrides", "block_structure_platform")
+    stopping = [error for error in errors if error["variable"] in own]
+    told = [
+        error
+        for error in errors
+        if error not in stopping and (error["id"], error["variable"]) != ("variable-missing", "block_structure_storage_bucket")
+    ]
+    result: dict[str, Any] = {"errors": stopping, "findings": [*as_notes(validated["findings"]), *told]}
+    if not stopping:
+        name = variables["block_structure_release"]
+        row = {**table[name], **(variables["block_structure_release_overrides"] or {}), "name": name}
+        result.update(release=row, platform=variables["block_structure_platform"])
+    return result
+
+
 def _result(errors: list[BlockStructureError], findings: list[Finding]) -> dict[str, Any]:
     return {
         "errors": [error.as_dict() for error in errors],

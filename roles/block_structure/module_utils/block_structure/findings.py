@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+SEVERITIES = ("error", "warning", "info")
+
 
 @dataclass(frozen=True)
 class Finding:
     """One observation: what it is, what to do, and the variable that does it.
 
     severity: `error` needs action before the site is cured, `warning` costs something, `info` is good to know.
-    evidence: the measured value behind it, never a secret.
+    evidence: the measured value behind it, never a secret. value: what to set the variable to.
+    cost_ms: milliseconds that a learner's request pays for it, as measured on this site, None when not measured.
+    cost: the same in words, with what was measured.
     """
 
     identifier: str
@@ -20,6 +24,9 @@ class Finding:
     remedy: str
     variable: str | None = None
     evidence: Any = None
+    value: Any = None
+    cost_ms: float | None = None
+    cost: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as data, with the two lines that an operator reads under `message`."""
@@ -28,3 +35,13 @@ class Finding:
         data["id"] = data.pop("identifier")
         data["message"] = f"{self.cause}\nRemedy: {self.remedy}"
         return data
+
+
+def order(found: list[Finding]) -> list[Finding]:
+    """Return findings with what needs action first, and what costs most first within a severity."""
+    return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -(finding.cost_ms or 0)))
+
+
+def needs_attention(found: list[dict[str, Any]]) -> bool:
+    """Return whether any finding, as data, is more than good to know."""
+    return any(finding["severity"] != "info" for finding in found)

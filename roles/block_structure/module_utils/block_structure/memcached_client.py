@@ -38,7 +38,7 @@ def address(server: str, default_port: int = 11211) -> tuple[str, int]:
 
 
 def stats(host: str, port: int, timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, str]]:
-    """Return {"settings": `stats settings`, "stats": `stats`} of a server as text values.
+    """Return {"settings": `stats settings`, "stats": `stats`, "items": `stats items`} of a server as text values.
 
     host: a name or address, or the absolute path of a unix socket (port is then ignored).
     Raises BlockStructureError `memcached-unreachable`.
@@ -51,7 +51,8 @@ def stats(host: str, port: int, timeout: float = TIMEOUT_SECONDS) -> dict[str, d
         else:
             connection = socket.create_connection((host, port), timeout)
         with connection:
-            return {"settings": _ask(connection, "stats settings"), "stats": _ask(connection, "stats")}
+            questions = {"settings": "stats settings", "stats": "stats", "items": "stats items"}
+            return {name: _ask(connection, question) for name, question in questions.items()}
     except OSError as error:
         raise BlockStructureError(
             "memcached-unreachable",

@@ -28,12 +28,16 @@ from .probe import (
     enqueue,
     entry,
     events,
+    examine,
+    fetching,
     generate,
+    hollow,
     lock,
     memory,
     objects,
     profile,
     prune,
+    running,
     runtime,
     selection,
     site,
@@ -50,8 +54,8 @@ PROTOCOL = 1
 BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
-    *(events, edxapp, memory, objects, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, benchmark, profile, runtime, entry),
+    *(events, edxapp, memory, objects, hollow, fetching, survey, site, selection, lock, workers, enqueue),
+    *(candidate, database, generate, prune, benchmark, profile, runtime, running, examine, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

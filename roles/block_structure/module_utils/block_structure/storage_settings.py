@@ -80,6 +80,12 @@ def check_prefix(prefix: str) -> None:
         )
 
 
+def clean_prefix(prefix: str) -> str:
+    """Return the prefix that check_prefix() accepts and that is nearest to this one."""
+    parts = [part for part in prefix.split("/") if part not in ("", "..")]
+    return "/".join(parts) + "/" if parts else ""
+
+
 def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
     """Return the STORAGE_KWARGS that the release understands, secrets included."""
     wanted: dict[str, Any] = {

@@ -61,14 +61,7 @@ class Course(object):
 
     def rebuild(self):
         """Collect the course from the modulestore as the platform's manager does, and throw it away."""
-        from openedx.core.djangoapps.content.block_structure.factory import BlockStructureFactory
-        from openedx.core.djangoapps.content.block_structure.transformers import BlockStructureTransformers
-
-        modulestore = edxapp.modulestore()
-        with modulestore.bulk_operations(self.usage_key.course_key):
-            structure = BlockStructureFactory.create_from_modulestore(self.usage_key, modulestore)
-            BlockStructureTransformers.collect(structure)
-        return structure
+        return edxapp.collect(self.usage_key)
 
     def forget(self):
         """Remove the cached structure, and nothing else; returns whether there was one."""

@@ -71,20 +71,9 @@ def canary():
     return {"name": name, "public": public}
 
 
-def key_hash():
-    """Return why a long cache key cannot be made, or None. With storage on, keys hold all version fields."""
-    from django.core.cache import cache
-
-    try:
-        cache.make_key("k" * 300)
-    except Exception as error:
-        return describe(error)
-    return None
-
-
 def run(operation, _release):
     """Return {"settings", "key_hash": problem or None, "canary": {"name", "public"} or {"problem"} or None}."""
-    result = {"settings": survey.settings_facts(), "key_hash": key_hash(), "canary": None}
+    result = {"settings": survey.settings_facts(), "key_hash": survey.key_hash(), "canary": None}
     if operation.get("canary"):
         try:
             result["canary"] = canary()

@@ -109,6 +109,18 @@ def course_keys(index=None):
     return sorted(str(summary.id) for summary in modulestore().get_course_summaries())
 
 
+def collect(usage_key):
+    """Return a course's structure from the modulestore, as the platform's manager collects it, and store it nowhere."""
+    from openedx.core.djangoapps.content.block_structure.factory import BlockStructureFactory
+    from openedx.core.djangoapps.content.block_structure.transformers import BlockStructureTransformers
+
+    store = modulestore()
+    with store.bulk_operations(usage_key.course_key):
+        structure = BlockStructureFactory.create_from_modulestore(usage_key, store)
+        BlockStructureTransformers.collect(structure)
+    return structure
+
+
 def schema_versions():
     """Return the two version fields that depend on the installed code alone."""
     from openedx.core.djangoapps.content.block_structure.block_structure import BlockStructureBlockData

@@ -4,12 +4,13 @@ from __future__ import absolute_import
 
 import time
 
-from . import benchmark, candidate, database, generate, profile, prune, runtime, survey
+from . import benchmark, candidate, database, examine, generate, profile, prune, runtime, survey
 from .events import describe, emit
 
 PROTOCOL = 1
 OPERATIONS = {
     "survey": survey.run,
+    "examine": examine.run,
     "candidate": candidate.run,
     "configure": database.configure,
     "switches": database.switches,

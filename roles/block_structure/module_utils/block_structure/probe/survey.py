@@ -6,9 +6,31 @@ import platform as python_platform
 import re
 import time
 
-from . import edxapp
+from . import edxapp, fetching, hollow
 from .events import describe, emit
 
+CACHE_ALIAS = "default"  # block_structure/api.py get_cache(), the same in every release
+OTHER_ALIAS = "course_structure_cache"  # the modulestore's documents; often taken for the cache of block structures
+# How many courses are read as a learner's request reads them, to time each tier; the rest is only checked.
+SAMPLE = 25
+SAMPLE_SECONDS = 10.0
+REBUILT = 3  # courses that are rebuilt when asked: a small one, the middle one, the largest
+# What is said of every course; None where it was not looked at, or there is nothing to tell.
+_FIELDS = (
+    "object",
+    "object_exists",
+    "object_error",
+    "modified",
+    "fresh",
+    "bytes",
+    "blocks",
+    "cache_ms",
+    "storage_ms",
+    "unpickle_ms",
+    "rebuild_ms",
+    "rebuild_error",
+    "error",
+)
 _SECRET_NAME = re.compile("(access_key|secret|password|passwd|token|credential|private_key)", re.I)
 
 
@@ -48,10 +70,10 @@ def _platform_facts():
     return facts
 
 
-def _cache_facts():
+def _cache_facts(name):
     from django.conf import settings
 
-    alias = settings.CACHES["default"]
+    alias = settings.CACHES[name]
     options = alias.get("OPTIONS") or {}
     locations = alias.get("LOCATION") or []
     return {
@@ -62,6 +84,24 @@ def _cache_facts():
         "options": redact(options),
         "client_limit_bytes": options.get("server_max_value_length"),
     }
+
+
+def _caches():
+    """Return the alias of block structures, and the one that is commonly taken for it, by name."""
+    from django.conf import settings
+
+    return dict((name, _cache_facts(name)) for name in (CACHE_ALIAS, OTHER_ALIAS) if name in settings.CACHES)
+
+
+def key_hash():
+    """Return why a long cache key cannot be made, or None. With storage on, keys hold all version fields."""
+    from django.core.cache import cache
+
+    try:
+        cache.make_key("k" * 300)
+    except Exception as error:
+        return describe(error)
+    return None
 
 
 def settings_facts():
@@ -75,7 +115,9 @@ def settings_facts():
         "block_structures": redact(dict(settings.BLOCK_STRUCTURES_SETTINGS)),
         "media_root": str(settings.MEDIA_ROOT),
         "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
-        "cache": _cache_facts(),
+        "storage_root": fetching.root_of(backend),
+        "cache": _cache_facts(CACHE_ALIAS),
+        "caches": _caches(),
     }
 
 
@@ -128,6 +170,29 @@ def _timed(function):
     return value, round((time.time() - start) * 1000, 1)
 
 
+def spread(entries, size):
+    """Return at most `size` entries that show the site: the largest, the smallest, and evenly what lies between."""
+    ordered = sorted(entries, key=lambda entry: entry["bytes"] or 0)
+    if len(ordered) <= size:
+        return ordered
+    steps = [number * (len(ordered) - 1) // max(1, size - 1) for number in range(size)]
+    return [ordered[step] for step in sorted(set(steps))]
+
+
+class Teller(object):
+    """Says once a second how far the survey is; each course counts once for its object and once for its cache entry."""
+
+    def __init__(self, total):
+        self.total = total
+        self.told = time.time()
+
+    def __call__(self, done):
+        """Tell, unless a second has not passed."""
+        if time.time() - self.told >= 1:
+            self.told = time.time()
+            emit("progress", operation="survey", done=done, total=self.total, failed=0)
+
+
 class Reader(object):
     """Reads courses from each tier as a learner's request would, for one site."""
 
@@ -139,74 +204,116 @@ class Reader(object):
         self.schema = edxapp.schema_versions()
         self.store = edxapp.store()
         self.rows = edxapp.models().BlockStructureModel.objects
+        self.storage = fetching.Store()
 
-    def course(self, key_text, assume_storage=False):
-        """Return what there is to say of one course; never raises for what is wrong with it.
+    def courses(self, keys):
+        """Return what there is to say of each course, in the order of the keys, at a cost that 1,000 of them can bear.
 
-        assume_storage: look as if the release's switch were on, for what was generated ahead of the switch.
+        Rows by one query. With `read` every object is fetched and checked, several at a time, and a sample is read as a
+        learner's request would, for the milliseconds of each tier; else one listing tells which objects there are.
         """
         edxapp.forget_request()
-        if assume_storage:
-            edxapp.assume_storage(self.release)
-        in_use = assume_storage or edxapp.storage_in_use(self.release)
-        entry = dict.fromkeys(
-            ("object", "object_exists", "bytes", "fresh", "cache_ms", "storage_ms", "blocks", "error", "object_error")
-        )
-        entry.update(key=key_text, row=False, cached=False, tier="modulestore", tier_when_cold="modulestore")
-        try:
-            usage_key = edxapp.root_usage_key(edxapp.course_key(key_text))
-            row = self.rows.filter(data_usage_key=usage_key).first()
-            if row is not None:
-                self._look_at_row(entry, row, key_text)
-            self._look_into_cache(entry, usage_key)
-        except Exception as error:
-            entry["error"] = describe(error)
-        if in_use and entry["object_exists"]:
-            entry["tier_when_cold"] = "storage"
+        in_use = edxapp.storage_in_use(self.release)
+        tell = Teller(2 * len(keys))
+        rows = dict((str(row.data_usage_key.course_key), row) for row in self.rows.all())
+        started = [self._start(key, rows.get(key)) for key in keys]
+        names = [entry["object"] for entry, _ in started if entry["object"]]
+        found = self.storage.read_all(names, tell) if self.read else self.storage.find_all(names)
+        for number, (entry, row) in enumerate(started):
+            told = found.get(entry["object"])
+            if told:
+                entry.update((name, told[name]) for name in ("bytes", "blocks"))
+                entry.update(object_exists=told["exists"], object_error=told["error"])
+            self._look_into_cache(entry, row, in_use)
+            tell(len(keys) + number)
+        if self.read:
+            self._time_sample(started)
+        return [self._judged(entry, in_use) for entry, _ in started]
+
+    def _start(self, key_text, row):
+        """Return (entry, row or None) of a course."""
+        entry = dict.fromkeys(_FIELDS)
+        entry.update(key=key_text, row=False, cached=False)
+        if row is not None:
+            entry.update(row=True, object=str(row.data.name), modified=row.modified.isoformat())
+            try:
+                entry["fresh"] = is_fresh(row, key_text, self.index, self.schema)
+            except Exception as error:
+                entry["error"] = describe(error)
+        return entry, row
+
+    def _judged(self, entry, in_use):
+        entry["tier_when_cold"] = "storage" if in_use and entry["object_exists"] else "modulestore"
         entry["tier"] = "cache" if entry["cached"] else entry["tier_when_cold"]
         return entry
 
-    def _look_at_row(self, entry, row, key_text):
-        entry["row"] = True
-        entry["object"] = str(row.data.name)
-        entry["fresh"] = is_fresh(row, key_text, self.index, self.schema)
-        try:
-            if self.read:
-                data, entry["storage_ms"] = _timed(lambda: self._fetch(row))
-                entry["bytes"] = len(data)
-                entry["blocks"] = self._count_blocks(data, row.data_usage_key)
-                entry["object_exists"] = True
-            else:
-                entry["object_exists"] = bool(row.data.storage.exists(row.data.name))
-        except Exception as error:
-            entry["object_exists"] = False
-            entry["object_error"] = describe(error)
+    def _read_as_learner(self, entry, row):
+        """Return the object through the storage of the platform, and keep how long it took."""
 
-    def _fetch(self, row):
-        with row.data.storage.open(row.data.name) as stream:
-            return stream.read()
+        def fetch():
+            with row.data.storage.open(row.data.name) as stream:
+                return stream.read()
 
-    def _look_into_cache(self, entry, usage_key):
+        data, entry["storage_ms"] = _timed(fetch)
+        return data
+
+    def _look_into_cache(self, entry, row, in_use):
         from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
+        if in_use and row is None:
+            return
         try:
-            model = self.store._get_model(usage_key)
+            model = row if in_use else self.store._get_model(edxapp.root_usage_key(edxapp.course_key(entry["key"])))
             data, milliseconds = _timed(lambda: self.store._get_from_cache(model))
         except BlockStructureNotFound:
+            return
+        except Exception as error:
+            entry["error"] = describe(error)
             return
         entry["cached"] = True
         entry["cache_ms"] = milliseconds
         if entry["bytes"] is None:
             entry["bytes"] = len(data)
         if self.read and entry["blocks"] is None:
-            entry["blocks"] = self._count_blocks(data, usage_key)
+            entry["blocks"] = hollow.count_blocks(data)
 
-    def _count_blocks(self, data, usage_key):
-        return sum(1 for _ in self.store._deserialize(data, usage_key).get_block_keys())
+    def _time_sample(self, started):
+        """Time storage and unpickling on some courses that can be read, within a bounded time."""
+        readable = dict((entry["key"], row) for entry, row in started if entry["object_exists"])
+        deadline = time.time() + SAMPLE_SECONDS
+        for entry in reversed(spread([entry for entry, _ in started if entry["key"] in readable], SAMPLE)):
+            self._time(entry, readable[entry["key"]])
+            if time.time() > deadline:
+                break
+
+    def _time(self, entry, row):
+        try:
+            data = self._read_as_learner(entry, row)
+            entry["unpickle_ms"] = _timed(lambda: self.store._deserialize(data, row.data_usage_key))[1]
+        except Exception as error:
+            # It was whole a moment ago, so it is the platform that cannot read it: the next cold request rebuilds.
+            entry.update(object_exists=False, object_error=dict(describe(error), code="unreadable"))
+
+    def rebuild(self, entries):
+        """Time the rebuild of some courses; nothing is stored, so no learner meets the result."""
+        for entry in spread(entries, REBUILT):
+            self._rebuild(entry)
+
+    def _rebuild(self, entry):
+        try:
+            structure, entry["rebuild_ms"] = _timed(
+                lambda: edxapp.collect(edxapp.root_usage_key(edxapp.course_key(entry["key"])))
+            )
+            entry["blocks"] = entry["blocks"] or sum(1 for _ in structure.get_block_keys())
+        except Exception as error:
+            entry["rebuild_error"] = describe(error)
 
 
 def run(operation, release):
-    """Return the survey: platform, settings, switches, row and every course (or those named in the operation)."""
+    """Return the survey: platform, settings, switches, row, storage and every course (or those named in the operation).
+
+    read: fetch and check every object and time a sample; else only ask which objects exist. rebuild: time some rebuilds.
+    """
     start = time.time()
     edxapp.forget_request()
     result = {
@@ -214,17 +321,14 @@ def run(operation, release):
         "settings": settings_facts(),
         "switches": switches(release),
         "row": configuration_row(),
+        "key_hash": key_hash(),
     }
     reader = Reader(release, bool(operation.get("read")))
     keys = operation.get("courses")
     keys = edxapp.course_keys() if keys is None else keys
-    courses = []
-    told = time.time()
-    for number, key in enumerate(keys, 1):
-        courses.append(reader.course(key))
-        if time.time() - told >= 1:
-            told = time.time()
-            emit("progress", operation="survey", done=number, total=len(keys), failed=0)
-    result["courses"] = courses
+    result["courses"] = reader.courses(keys)
+    if operation.get("rebuild"):
+        reader.rebuild(result["courses"])
+    result["storage"] = {"kind": reader.storage.kind, "in_use": edxapp.storage_in_use(release)}
     result["seconds"] = round(time.time() - start, 3)
     return result

@@ -1,0 +1,89 @@
+"""The whole diagnosis of a site as data: what the CLI shows, what a monitor reads, what the HTML report is made of."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .. import verdict
+from ..findings import SEVERITIES
+from ..memcached_sizing import MIB
+from . import cure
+from .look import Look, Server
+
+# Raised when a key changes its meaning or goes away; new keys leave it.
+FORMAT = 1
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def server(asked: Server) -> dict[str, Any]:
+    """Return a memcached as it is told: flags, use and the counters that matter."""
+    if asked.error:
+        return {"server": asked.name, "aliases": list(asked.aliases), "error": asked.error}
+    return {
+        "server": asked.name,
+        "aliases": list(asked.aliases),
+        "error": None,
+        "memory_mb": asked.live["memory_mb"],
+        "item_size_bytes": asked.live["item_size_bytes"],
+        "used_mb": round(asked.count("bytes") / MIB, 1),
+        "items": asked.count("curr_items"),
+        "evictions": asked.count("evictions"),
+        # Never-expiring structures count here and not in evicted_nonzero (facts, section E).
+        "evicted_without_expiry": asked.total("evicted") - asked.total("evicted_nonzero"),
+        "evicted_with_expiry": asked.total("evicted_nonzero"),
+        "store_too_large": asked.count("store_too_large"),
+        "flushes": asked.count("cmd_flush"),
+        "hit_rate": _ratio(asked.count("get_hits"), asked.count("get_hits") + asked.count("get_misses")),
+        "uptime_seconds": asked.uptime_seconds,
+        "version": asked.stats.get("version"),
+        "plan": asked.plan,
+    }
+
+
+def of(
+    look: Look,
+    *,
+    platform: str,
+    host: str,
+    boots: dict[str, int],
+    inventory: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return the diagnosis of a look.
+
+    host: the LMS host that read the courses. boots: LMS starts by host. inventory: findings of the variables themselves.
+    """
+    told = verdict.site(look)
+    findings = [*told["findings"], *(inventory or [])]
+    survey = look.survey
+    examination = look.examination or {}
+    return {
+        "format": FORMAT,
+        "generated": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "release": look.release.name,
+        "platform": platform,
+        "host": host,
+        "boots": boots,
+        "seconds": {"survey": survey.get("seconds"), "examination": examination.get("seconds")},
+        "counts": {severity: sum(finding["severity"] == severity for finding in findings) for severity in SEVERITIES},
+        "findings": findings,
+        "courses": told["courses"],
+        "servers": [server(asked) for asked in look.servers],
+        "storage": survey.get("storage"),
+        "settings": survey["settings"],
+        "versions": survey["platform"],
+        "switches": survey["switches"],
+        "row": survey["row"],
+        "workers": examination.get("workers"),
+        "processes": examination.get("processes"),
+        "limits": {
+            "cache_cap_bytes": look.release.cache_cap_bytes,
+            "client_item_limit_bytes": survey["settings"]["cache"].get("client_limit_bytes")
+            or look.release.client_item_limit_bytes,
+            "item_size_bytes": look.item_size_bytes,
+        },
+        "cure": cure.variables(look, findings),
+    }

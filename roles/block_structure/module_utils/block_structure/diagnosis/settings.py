@@ -1,0 +1,133 @@
+"""Settings in force, against what is desired, between LMS hosts, and in the processes that were started before they changed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..findings import Finding
+from .look import Look, names
+
+DIFFERS = "what the deploy is for; the other findings tell the figures"
+_RESTART = "restart LMS, Studio and the LMS's workers, the workers above all: they regenerate what is published."
+
+
+def _desired(look: Look) -> list[Finding]:
+    live = look.survey["settings"]["block_structures"]
+    found = []
+    for name, value in ((look.desired or {}).get("settings") or {}).items():
+        shown = {key: live.get(name, {}).get(key) for key in value} if name == "STORAGE_KWARGS" else live.get(name)
+        if shown != value:
+            found.append(
+                Finding(
+                    "settings-differ",
+                    "error",
+                    f"BLOCK_STRUCTURES_SETTINGS['{name}'] in force is {shown}, wanted is {value}.",
+                    "run playbooks/deploy.yml.",
+                    cost=DIFFERS,
+                )
+            )
+    return found
+
+
+def differing(one: Any, other: Any, path: str = "") -> list[str]:
+    """Return the dotted names under which two nested settings differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            name
+            for key in sorted({*one, *other})
+            for name in differing(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if one == other else [path]
+
+
+def _hosts(look: Look) -> list[Finding]:
+    found = []
+    for host, survey in sorted(look.others.items()):
+        apart = differing(look.survey["settings"], survey["settings"])
+        if apart:
+            found.append(
+                Finding(
+                    "hosts-differ",
+                    "error",
+                    f"The LMS of {host} has other settings than the first LMS host: {names(apart, 5)}.",
+                    "run playbooks/deploy.yml without --limit.",
+                    evidence=apart,
+                    cost="hosts do not find each other's structures: each of them rebuilds in the request",
+                )
+            )
+    return found
+
+
+def _workers(look: Look) -> list[Finding]:
+    examination = look.examination or {}
+    asked = examination.get("workers")
+    if asked is None:
+        return []
+    if asked.get("problem") or not asked["answers"]:
+        problem = asked.get("problem")
+        why = f"{problem['type']}: {problem['message']}" if problem else "none answered in time"
+        return [
+            Finding(
+                "workers-silent",
+                "info",
+                f"No Celery worker told its settings ({why}); only the age of processes was compared.",
+                "look whether the workers run, and whether CELERY_WORKER_ENABLE_REMOTE_CONTROL is off.",
+                evidence=problem,
+                cost="nothing by itself",
+            )
+        ]
+    found = []
+    for worker, settings in sorted(asked["answers"].items()):
+        apart = differing(examination["own"], settings) if settings else []
+        if not apart:
+            continue
+        studio = ".cms." in worker
+        found.append(
+            Finding(
+                "studio-differs" if studio else "workers-differ",
+                "error",
+                f"{'Studio, by its worker' if studio else 'The worker'} {worker}, runs with other settings than a new LMS "
+                f"process: {names(apart, 5)}.",
+                "make studio.yml and lms.yml agree with playbooks/deploy.yml, and restart Studio and its workers."
+                if studio
+                else _RESTART,
+                "block_structure_native_restart_commands",
+                evidence={worker: apart},
+                cost="a deleted course stays in the cache"
+                if studio
+                else "what is published goes to another place: learners see the old course, or a rebuild in the request",
+            )
+        )
+    return found
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _outdated(look: Look) -> list[Finding]:
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for process in (look.examination or {}).get("processes") or []:
+        # Times of processes have a resolution of a hundredth of a second, those of files may have less.
+        if process["started"] + 1 < process["settings_written"]:
+            groups.setdefault((process["system"], process["kind"]), []).append(process)
+    return [
+        Finding(
+            "processes-outdated",
+            "warning",
+            f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} started before "
+            f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and have what it "
+            "said before.",
+            _RESTART,
+            "block_structure_native_restart_commands",
+            evidence=[process["pid"] for process in processes],
+            cost="whatever the change was meant to bring",
+        )
+        for (system, kind), processes in sorted(groups.items())
+    ]
+
+
+def find(look: Look) -> list[Finding]:
+    """Return the findings of this subject."""
+    return [*_desired(look), *_hosts(look), *_workers(look), *_outdated(look)]

@@ -1,0 +1,99 @@
+"""`diagnose`: what is wrong, what it costs on this site, and the variable that mends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import yaml
+from block_structure.findings import needs_attention
+
+from .. import exits, output
+from ..options import Site, format_option, site_options
+from ..runner import play_for_report
+
+_COURSES = (
+    "course",
+    "blocks",
+    "bytes",
+    "served from",
+    "without cache",
+    "fresh",
+    "cache ms",
+    "storage ms",
+    "unpickle ms",
+    "reason",
+)
+_COURSE_KEYS = ("key", "blocks", "bytes", "tier", "tier_when_cold", "fresh", "cache_ms", "storage_ms", "unpickle_ms", "reason")
+_SERVERS = ("server", "aliases", "-m MiB", "-I bytes", "used MiB", "items", "evicted", "of these never expiring", "too large")
+_SERVER_KEYS = ("memory_mb", "item_size_bytes", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
+_SECRET_NOTE = """# The site's S3 keys, if it has any, belong into a file that ansible-vault encrypted:
+# block_structure_storage_access_key: "{{ vault_block_structure_access_key }}"
+# block_structure_storage_secret_key: "{{ vault_block_structure_secret_key }}"
+"""
+
+
+def _shown(value: Any) -> Any:
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def show(told: dict[str, Any]) -> None:
+    """Write a diagnosis: courses, cache servers, then the findings, which are what the eye should end on."""
+    rows = [[_shown(course[name]) for name in _COURSE_KEYS] for course in told["courses"]]
+    numbers = ("blocks", "bytes", "cache ms", "storage ms", "unpickle ms")
+    output.print_table(f"{told['release']} on {told['platform']}, read by {told['host']}", _COURSES, rows, right=numbers)
+    servers = [
+        [
+            server["server"],
+            " ".join(server["aliases"]),
+            *([server[name] for name in _SERVER_KEYS] if not server["error"] else ["does not answer"]),
+            f"{server['hit_rate']:.1%}" if server.get("hit_rate") is not None else None,
+            server.get("uptime_seconds"),
+        ]
+        for server in told["servers"]
+    ]
+    output.print_table("memcached", (*_SERVERS, "hit rate", "uptime s"), servers, right=_SERVERS[2:])
+    output.print_findings(told["findings"])
+    counts = told["counts"]
+    output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+
+
+def group_vars(told: dict[str, Any]) -> str:
+    """Return the variables that would cure the site as a group_vars file, each with what it cures."""
+    lines = ["---", "# Written by `block-structure diagnose --write-vars`. Read it before you put it into group_vars."]
+    for row in told["cure"]:
+        if row["findings"]:
+            lines.append(f"# cures {', '.join(sorted(set(row['findings'])))}")
+        if row["note"]:
+            lines.append(f"# {row['note']}")
+        lines.append(yaml.safe_dump({row["name"]: row["value"]}, width=1000).strip())
+    return "\n".join(lines) + "\n" + _SECRET_NOTE
+
+
+@click.command()
+@site_options
+@format_option
+@click.option(
+    "--rebuild", is_flag=True, help="Also time the rebuild of three courses; costs what a learner pays, stores nothing."
+)
+@click.option("--write-vars", is_flag=True, help="Print the group_vars that would cure the site, and nothing else.")
+def command(site: Site, form: str, rebuild: bool, write_vars: bool) -> None:
+    """Say what is wrong with a site, what it costs there, and which variable mends it; changes nothing.
+
+    One boot of the LMS for each LMS host. Needs only block_structure_release and the hosts.
+
+    \b
+    Examples:
+      scripts/block-structure diagnose -i inventory/production
+      scripts/block-structure diagnose -i inventory/production --rebuild --format json | jq '.findings[] | .id'
+      scripts/block-structure diagnose -i inventory/production --write-vars > inventory/production/group_vars/all/cure.yml
+    """
+    told = play_for_report("diagnose", site, __block_structure_rebuild=rebuild)
+    if write_vars:
+        click.echo(group_vars(told), nl=False)
+    elif form == "json":
+        output.print_json(told)
+    else:
+        show(told)
+    if needs_attention(told["findings"]):
+        raise SystemExit(exits.ATTENTION)

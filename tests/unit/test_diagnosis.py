@@ -1,0 +1,479 @@
+"""What is found on a site and what is not: each finding from the facts that call for it, none on a cured site."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from block_structure import desired, findings, verdict
+from block_structure.diagnosis import catalogue, cure, report
+from block_structure.diagnosis.cache import refused_by
+from block_structure.diagnosis.look import Look, Server, in_force
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .conftest import ROLE
+from .surveys import KEY, ROW, SETTINGS, entry, survey
+
+MIB = 1024 * 1024
+DESIRED = {"settings": SETTINGS, "row": ROW, "switches": {}}
+GONE = {"type": "FileNotFoundError", "message": "there is no object x", "code": "404"}
+COLD = {"tier": "modulestore", "tier_when_cold": "modulestore", "cached": False, "object_exists": False}
+STATS = {"bytes": str(10 * MIB), "evictions": "0", "uptime": "100", "curr_items": "7", "get_hits": "3", "get_misses": "1"}
+PLAN = {"memory_mb": 128, "item_size_bytes": 3 * MIB, "item_size_flag": "3m", "arithmetic": ["a sum"]}
+FILES = {"root": "/edx/var/edxapp/media", "media_url": "/media/", "in_media": True}
+
+
+def server(name: str = "cache1:11211", **given: Any) -> Server:
+    live = {"memory_mb": 128, "item_size_bytes": 3 * MIB}
+    return Server(name, **{"live": live, "stats": STATS, "plan": PLAN, **given})
+
+
+def examination(**given: Any) -> dict[str, Any]:
+    own = {"block_structures": SETTINGS, "cache_locations": ["cache1:11211"]}
+    return {
+        "missing_object": {"code": "404", "type": "ClientError", "message": "Not Found"},
+        "strangers": {"asked": 1, "readable": [], "may_list": False, "problem": None},
+        "files": None,
+        "own": own,
+        "workers": {"answers": {"edx.lms.core.default.lms1": own, "edx.cms.core.default.lms1": own}, "problem": None},
+        "processes": [],
+        **given,
+    }
+
+
+def process(**given: Any) -> dict[str, Any]:
+    times = {"started": 1000.0, "settings_written": 900.0}
+    return {"pid": 1, "system": "lms", "kind": "gunicorn", "settings_file": "/edx/etc/lms.yml", **times, **given}
+
+
+class Site:
+    """A cured site of a release, and what a test changes about it."""
+
+    def __init__(self, release: Any) -> None:
+        self.release = release
+        self.survey = survey()
+        self.given: dict[str, Any] = {
+            "servers": (server(),),
+            "desired": DESIRED,
+            "examination": examination(),
+            "bucket": {"policy": None, "public_access_block": dict.fromkeys(desired.bucket.PUBLIC_ACCESS_KEYS, True)},
+        }
+
+    def look(self) -> Look:
+        return Look(self.release, self.survey, **self.given)
+
+    def found(self) -> list[dict[str, Any]]:
+        return verdict.site(self.look())["findings"]
+
+    def course(self, **given: Any) -> None:
+        self.survey["courses"] = [entry(**given)]
+
+
+def course(**given):
+    return lambda site: site.course(**given)
+
+
+def row(**given):
+    return lambda site: site.survey["row"].update(given)
+
+
+def live(**given):
+    return lambda site: site.survey["settings"]["block_structures"].update(given)
+
+
+def resolved(**given):
+    return lambda site: site.survey["settings"]["storage"].update(given)
+
+
+def asked(**given):
+    return lambda site: site.given.update(examination=examination(**given))
+
+
+def cache(**given):
+    return lambda site: site.given.update(servers=(server(**given),))
+
+
+def bucket(**given):
+    return lambda site: site.given["bucket"].update(given)
+
+
+def switches(**given):
+    return lambda site: site.survey["switches"].update({f"block_structure.{name}": on for name, on in given.items()})
+
+
+def in_files(**given):
+    def plant(site):
+        site.survey["settings"]["storage_root"] = "/edx/var/edxapp/media"
+        site.given["examination"] = examination(files={**FILES, **given})
+
+    return plant
+
+
+def elsewhere_in_files(site):
+    site.survey["settings"]["storage_root"] = "/srv/structures"
+    site.given["examination"] = examination(
+        files={**FILES, "root": "/srv/structures", "in_media": False, "world_readable": ["x"]}
+    )
+
+
+def storage_off(site):
+    site.survey["storage"]["in_use"] = False
+
+
+def no_cap_but_client(site):
+    site.course(bytes=MIB, cached=False, tier="storage")
+
+
+def client_and_nothing_behind(site):
+    site.course(**{**COLD, "bytes": MIB, "row": False})
+
+
+def alias_with_room(site):
+    site.survey["settings"]["caches"]["course_structure_cache"]["locations"] = ["cache1:11212"]
+    roomy = server("cache1:11212", aliases=("course_structure_cache",), live={"memory_mb": 512, "item_size_bytes": 8 * MIB})
+    site.given["servers"] = (server(), roomy)
+
+
+def alias_with_client_limit(site):
+    site.survey["settings"]["caches"]["course_structure_cache"]["client_limit_bytes"] = 4 * MIB
+
+
+def other_host(site):
+    other = copy.deepcopy(site.survey)
+    other["settings"]["block_structures"]["DIRECTORY_PREFIX"] = "other/"
+    site.given["others"] = {"lms2": other}
+
+
+def second_host_with_files(site):
+    in_files(in_media=False, root="/srv/x")(site)
+    site.survey["settings"]["storage_root"] = "/srv/x"
+    site.given["others"] = {"lms2": copy.deepcopy(site.survey)}
+
+
+def worker(name, **apart):
+    settings = {**SETTINGS, **apart}
+    answers = {name: {"block_structures": settings, "cache_locations": ["cache1:11211"]}}
+    return asked(workers={"answers": answers, "problem": None})
+
+
+def failed(site):
+    site.course(**{**COLD, "row": False})
+    site.given["failures"] = ({"key": KEY, "type": "ValueError", "message": "broken"},)
+
+
+def no_ignore_exc(site):
+    site.survey["settings"]["cache"]["options"] = {}
+
+
+def key_hash(site):
+    site.survey["key_hash"] = {"type": "ValueError", "message": "unsupported hash type md4", "code": None}
+
+
+EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
+OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
+# What is wrong -> (release, how it is planted, id, severity, what the words or the evidence must name)
+CASES: dict[str, tuple[str, Any, str, str, str]] = {
+    "no row": ("teak", course(**{**COLD, "row": False}), "course-not-stored", "error", KEY),
+    "no object": ("teak", course(**COLD, object_error=GONE), "object-missing", "error", "there is no object x"),
+    "damaged": ("teak", course(**COLD, object_error={**GONE, "code": "corrupt"}), "object-corrupt", "error", KEY),
+    "refused": (
+        "teak",
+        course(**COLD, object_error={"type": "ClientError", "code": "AccessDenied", "message": "m"}),
+        "object-unreadable",
+        "error",
+        "HTTP 500",
+    ),
+    "old": ("teak", course(fresh=False), "course-stale", "warning", KEY),
+    "failed": ("teak", failed, "generation-failed", "error", "ValueError: broken"),
+    "switch off": ("palm", storage_off, "storage-off", "error", "storage_backing_for_cache"),
+    "media": ("teak", in_files(world_readable=["a", "b"]), "storage-in-media", "error", "2 files are readable"),
+    "files": ("teak", elsewhere_in_files, "storage-world-readable", "warning", "/srv/structures"),
+    "writable": ("teak", in_files(world_writable=["a"]), "storage-world-writable", "error", "runs code in the LMS"),
+    "local": ("teak", second_host_with_files, "storage-local", "error", "2 LMS hosts"),
+    "no S3": (
+        "teak",
+        asked(missing_object={"code": None, "type": "EndpointConnectionError", "message": "m"}),
+        "storage-unusable",
+        "error",
+        "the S3 endpoint cannot be reached",
+    ),
+    "plain HTTP": ("teak", resolved(endpoint_url="http://s3:80"), "storage-without-tls", "warning", "from http://s3:80"),
+    "slash first": ("teak", live(DIRECTORY_PREFIX="/courses/"), "prefix-leading-slash", "error", "'courses/'"),
+    "no slash": ("teak", live(DIRECTORY_PREFIX="courses"), "prefix-no-trailing-slash", "warning", "'courses/'"),
+    "two slashes": ("teak", live(DIRECTORY_PREFIX="a//b/"), "prefix-unsafe", "warning", "a//b/"),
+    "kwarg": ("palm", live(STORAGE_KWARGS={"acl_name": "x"}), "kwarg-ignored", "warning", "acl_name"),
+    "wrong kwarg": ("teak", live(STORAGE_KWARGS={"acl": "x"}), "kwarg-refused", "error", "'acl'"),
+    "dict kwarg": ("teak", live(STORAGE_KWARGS={"object_parameters": {}}), "kwarg-unhashable", "error", "hash"),
+    "public ACL": ("teak", resolved(default_acl="public-read"), "acl-public", "error", "public-read"),
+    "public object": (
+        "teak",
+        asked(strangers={"asked": 1, "readable": ["x/y"], "may_list": False, "problem": None}),
+        "object-public",
+        "error",
+        "x/y",
+    ),
+    "public list": (
+        "teak",
+        asked(strangers={"asked": 0, "readable": [], "may_list": True, "problem": None}),
+        "bucket-listable",
+        "error",
+        "without credentials",
+    ),
+    "public policy": (
+        "teak",
+        bucket(policy={"Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["s3:PutObject"]}]}),
+        "bucket-policy-public",
+        "error",
+        "s3:PutObject",
+    ),
+    "open bucket": ("teak", bucket(public_access_block=None), "bucket-not-private", "warning", "block_public_acls"),
+    "unread bucket": (
+        "teak",
+        lambda site: site.given.update(bucket=None, bucket_problem="403\nx"),
+        "bucket-not-examined",
+        "info",
+        "403",
+    ),
+    "no ListBucket": ("teak", asked(**OFF), "iam-list-bucket-missing", "error", "s3:ListBucket"),
+    "no pruning": ("palm", live(PRUNING_ACTIVE=False), "pruning-off", "info", "PRUNING_ACTIVE"),
+    "not as wanted": ("teak", live(STORAGE_CLASS="x.Y"), "settings-differ", "error", "STORAGE_CLASS"),
+    "other host": ("teak", other_host, "hosts-differ", "error", "block_structures.DIRECTORY_PREFIX"),
+    "old worker": (
+        "teak",
+        worker("edx.lms.core.default.lms1", DIRECTORY_PREFIX="old/"),
+        "workers-differ",
+        "error",
+        "block_structures.DIRECTORY_PREFIX",
+    ),
+    "old Studio": ("teak", worker("edx.cms.core.default.lms1", STORAGE_CLASS=None), "studio-differs", "error", "Studio"),
+    "no worker": ("teak", asked(workers={"answers": {}, "problem": None}), "workers-silent", "info", "in time"),
+    "old process": ("teak", asked(processes=[process(settings_written=1100.0)]), "processes-outdated", "warning", "lms.yml"),
+    "row": ("teak", row(num_versions_to_keep=2), "row-differs", "error", "wanted is 5"),
+    "keep none": ("teak", row(num_versions_to_keep=0), "versions-below-one", "error", "just written"),
+    "keep all": ("teak", row(num_versions_to_keep=None), "versions-unlimited", "info", "ever removed"),
+    "no caching": ("teak", row(cache_timeout_in_seconds=0), "timeout-not-positive", "error", "ever cached"),
+    "expiry": ("teak", row(cache_timeout_in_seconds=86400), "cache-expires", "warning", "86400 s"),
+    "switch": (
+        "palm",
+        lambda site: site.given.update(desired={**DESIRED, "switches": {"block_structure.invalidate_cache_on_publish": True}}),
+        "switch-differs",
+        "error",
+        "invalidate_cache_on_publish",
+    ),
+    "errors": (
+        "olive",
+        lambda site: (switches(raise_error_when_not_found=True)(site), site.course(**{**COLD, "row": False})),
+        "switch-raises",
+        "error",
+        "answer with an error",
+    ),
+    "invalidates": ("palm", switches(invalidate_cache_on_publish=True), "switch-invalidates", "warning", "a publish deletes"),
+    "inert": ("teak", switches(storage_backing_for_cache=True), "switch-inert", "info", "waffle_delete"),
+    "down": ("teak", cache(live={}, stats={}, error="refused\nx"), "cache-unreachable", "error", "refused"),
+    "md4": ("sumac", key_hash, "cache-key-hash", "error", "unsupported hash type md4"),
+    "raises": ("teak", no_ignore_exc, "cache-raises", "warning", "ignore_exc: true"),
+    "cap": ("teak", course(bytes=2 * MIB, cached=False, tier="storage"), "cache-cap", "info", "never caches"),
+    "client": ("palm", no_cap_but_client, "cache-client-limit", "info", "server_max_value_length: 2097152"),
+    "client, cold": ("palm", client_and_nothing_behind, "cache-client-limit", "warning", "without asking memcached"),
+    "-I": (
+        "teak",
+        lambda site: (
+            site.course(bytes=MIB, cached=False, tier="storage"),
+            cache(live={"memory_mb": 128, "item_size_bytes": MIB}, plan=None)(site),
+        ),
+        "item-size-small",
+        "warning",
+        "to 3m",
+    ),
+    "-m": ("teak", cache(live={"memory_mb": 64, "item_size_bytes": 3 * MIB}), "memcached-small", "warning", "-m 128"),
+    "evicted": (
+        "teak",
+        lambda site: (site.course(cached=False, tier="storage"), cache(**EVICTED)(site)),
+        "cache-evictions",
+        "warning",
+        "evicted 5 items",
+    ),
+    "evicted and back": ("teak", cache(**EVICTED), "cache-evictions", "info", "nothing now"),
+    "alias": ("teak", alias_with_room, "cache-alias-confusion", "warning", "-I 8m at cache1:11212"),
+    "alias limit": ("palm", alias_with_client_limit, "cache-alias-confusion", "warning", "server_max_value_length 4194304"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_wrong_is_found(release, case):
+    name, plant, identifier, severity, words = CASES[case]
+    site = Site(release(name))
+    plant(site)
+    found = {finding["id"]: finding for finding in site.found()}
+    assert identifier in found, list(found)
+    finding = found[identifier]
+    assert finding["severity"] == severity
+    assert words in " ".join(str(finding[key]) for key in ("message", "evidence", "cost")), finding
+    assert finding["cost"], finding
+
+
+@pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
+def test_nothing_is_found_on_a_cured_site(release, name):
+    assert Site(release(name)).found() == []
+
+
+def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above():
+    folder = ROLE / "module_utils" / "block_structure" / "diagnosis"
+    written = {name for path in folder.glob("*.py") for name in re.findall(r'Finding\(\s*"([a-z0-9-]+)"', path.read_text())} | {
+        name for name in catalogue.CATALOGUE if name in (folder / "courses.py").read_text()
+    }
+    assert written <= set(catalogue.CATALOGUE)
+    planted = {}
+    for _, _, identifier, severity, _ in CASES.values():
+        planted.setdefault(identifier, set()).add(severity)
+    assert set(planted) == set(catalogue.CATALOGUE)
+    for identifier, severities in planted.items():
+        assert severities <= set(catalogue.CATALOGUE[identifier].severities)
+
+
+def test_a_failed_course_is_told_once(release):
+    site = Site(release("teak"))
+    failed(site)
+    assert [finding["cause"] for finding in site.found()] == [f"{KEY} could not be generated: ValueError: broken"]
+
+
+def test_many_courses_with_one_fault_are_one_finding(release):
+    site = Site(release("teak"))
+    site.survey["courses"] = [entry(**{**COLD, "row": False, "key": f"course-v1:X+{number}+1"}) for number in range(900)]
+    (finding,) = site.found()
+    assert len(finding["evidence"]) == 900
+    assert "900 courses (course-v1:X+0+1, course-v1:X+1+1, course-v1:X+2+1 and 897 more)" in finding["cause"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "item_size", "words"),
+    [
+        ("teak", 2 * MIB, 8 * MIB, "teak never caches 2m or more"),
+        ("palm", MIB, None, "python-memcached refuses values over 1048576 bytes before asking the server"),
+        ("sumac", MIB, MIB, "memcached refuses items over 1m (-I)"),
+    ],
+)
+def test_the_firmest_limit_is_named(release, name, size, item_size, words):
+    assert refused_by(size, release(name), survey(), item_size)[1] == words
+    assert refused_by(1000, release(name), survey(), item_size) is None
+
+
+@pytest.mark.parametrize(
+    ("timeout", "given", "reason"),
+    [
+        (None, {}, "not yet read since memcached was started or emptied (100 s ago at most)"),
+        (None, EVICTED, "evicted (5 evictions) or not yet read"),
+        (60, EVICTED, "expired, evicted (4 evictions) or not yet read"),
+        (None, {"live": {}, "error": "refused"}, "memcached at cache1:11211 does not answer"),
+    ],
+)
+def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, timeout, given, reason):
+    site = Site(release("teak"))
+    site.course(cached=False, tier="storage")
+    site.survey["row"]["cache_timeout_in_seconds"] = timeout
+    cache(**given)(site)
+    assert verdict.site(site.look())["courses"][0]["reason"] == f"read from storage: {reason}"
+
+
+def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
+    raised = survey()
+    raised["settings"]["cache"]["client_limit_bytes"] = 4 * MIB
+    assert in_force(release("palm"), raised).client_item_limit_bytes == 4 * MIB
+    assert in_force(release("teak"), raised).client_item_limit_bytes is None
+    assert refused_by(2 * MIB, release("palm"), raised, None) is None
+
+
+def test_costs_are_what_was_measured_and_nothing_else(release):
+    site = Site(release("teak"))
+    site.survey["courses"] = [
+        entry(key="small", blocks=100, rebuild_ms=50.0, cache_ms=2.0, storage_ms=22.0),
+        entry(**{**COLD, "row": False, "key": "large", "blocks": 2000, "storage_ms": None}),
+    ]
+    (finding,) = site.found()
+    assert finding["cost_ms"] == 1000.0
+    assert "0.50 ms a block, measured on other courses" in finding["cost"]
+    site.survey["courses"][0]["rebuild_ms"] = None
+    assert site.found()[0]["cost_ms"] is None
+    assert "not measured" in site.found()[0]["cost"]
+    assert site.look().costs.fetch(site.survey["courses"]) == (
+        20.5,
+        "20 ms at each request of such a course (storage 22.0 ms, cache 1.5 ms)",
+    )
+
+
+def test_errors_come_first_and_the_dearest_of_equals():
+    made = [
+        findings.Finding("a", "info", "", ""),
+        findings.Finding("b", "warning", "", "", cost_ms=1),
+        findings.Finding("c", "warning", "", "", cost_ms=9),
+        findings.Finding("d", "error", "", ""),
+    ]
+    assert [finding.identifier for finding in findings.order(made)] == ["d", "c", "b", "a"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(sorted(CASES)), max_size=6))
+def test_variables_that_cure_are_valid_whatever_is_wrong(release, names):
+    site = Site(release("palm"))
+    for name in names:
+        if CASES[name][0] in ("palm", "teak"):
+            CASES[name][1](site)
+    chosen = cure.variables(site.look(), site.found())
+    defaults = read("defaults/main.yml")
+    table = read("vars/releases.yml")["__block_structure_releases"]
+    wanted = desired.validate({**defaults, **{row["name"]: row["value"] for row in chosen}}, table, known=list(defaults))
+    assert wanted["errors"] == []
+    assert {"block_structure_release", "block_structure_storage_bucket"} <= {row["name"] for row in chosen}
+
+
+@functools.cache
+def read(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((ROLE / name).read_text()))
+
+
+def test_variables_that_cure_name_what_they_cure(release):
+    site = Site(release("teak"))
+    row(num_versions_to_keep=0, cache_timeout_in_seconds=60)(site)
+    chosen = {row["name"]: row for row in cure.variables(site.look(), site.found())}
+    assert chosen["block_structure_storage_bucket"]["value"] == "b-c"
+    assert chosen["block_structure_storage_prefix"]["value"] == "courses/"
+    assert chosen["block_structure_num_versions_to_keep"]["value"] == 5
+    assert chosen["block_structure_num_versions_to_keep"]["findings"] == ["versions-below-one"]
+    assert chosen["block_structure_cache_timeout_seconds"]["value"] is None
+
+
+def test_a_look_needs_only_the_release(variables, table):
+    del variables["block_structure_storage_bucket"]
+    variables["block_structure_storage_bucket"] = None
+    variables["block_structure_storage_prefix"] = "/x/"
+    wanted = desired.for_a_look(variables, table, desired.validate(variables, table))
+    assert (wanted["errors"], wanted["release"]["name"], wanted.get("settings")) == ([], "teak", None)
+    variables["block_structure_release"] = "taek"
+    refused = desired.for_a_look(variables, table, desired.validate(variables, table))
+    assert [error["id"] for error in refused["errors"]] == ["release-unknown"]
+
+
+def test_what_the_inventory_gets_wrong_is_told_in_a_look(variables, table):
+    variables["block_structure_storage_prefix"] = "/x/"
+    wanted = desired.for_a_look(variables, table, desired.validate(variables, table))
+    assert [finding["id"] for finding in wanted["findings"]] == ["prefix-leading-slash"]
+
+
+def test_the_report_counts_and_carries_everything(release):
+    site = Site(release("teak"))
+    row(cache_timeout_in_seconds=60)(site)
+    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
+    assert told["counts"] == {"error": 1, "warning": 1, "info": 0}
+    assert told["servers"][0]["hit_rate"] == 0.75
+    assert told["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
+
+
+def test_the_page_has_every_finding():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text()
+    assert [name for name in catalogue.CATALOGUE if f"`{name}`" not in page] == []
