@@ -49,6 +49,10 @@ contract: setup ## Run the contract tests of the miniature edxapp (or of a real 
 molecule: setup ## Run every molecule scenario
 	@$(ACTIVATE) && pytest tests/molecule
 
+.PHONY: bench-storage
+bench-storage: tools ## Time a cold read: plain S3 at added latencies against the local copy
+	@$(ACTIVATE) && python scripts/bench_storage.py
+
 .PHONY: test
 test: setup lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests

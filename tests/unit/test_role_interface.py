@@ -13,7 +13,7 @@ from .conftest import ROLE
 SPECIFICATION = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = SPECIFICATION["main"]["options"]
 DEFAULTS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-TYPES = {"str": str, "path": str, "int": int, "bool": bool, "dict": dict, "list": list}
+TYPES = {"str": str, "path": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
 
 
 def test_every_entry_point_is_specified_and_exists():

@@ -8,7 +8,7 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import measurement, regeneration, runtime, verdict
+from block_structure import measurement, package, regeneration, runtime, verdict
 from block_structure.diagnosis import report
 from block_structure.diagnosis.look import Look, Server, in_force
 from block_structure.findings import Finding
@@ -19,6 +19,7 @@ from block_structure.releases import from_named_row
 _STEPS = (
     "__block_structure_bucket",
     "__block_structure_memcached",
+    "__block_structure_package",
     "__block_structure_replaced",
     "__block_structure_hooked",
     "__block_structure_database",
@@ -187,6 +188,14 @@ def attention(told: dict[str, Any]) -> str:
     return "\n".join(finding["message"] for finding in told["findings"] if finding["severity"] != "info")
 
 
+def spools(hostvars: Any, hosts: list[str]) -> dict[str, Any]:
+    """Return what each host's storage class said: {host: {"state", "objects", "drained"}}."""
+    return {
+        host: {name: hostvars[host]["__block_structure_spool"][name] for name in ("state", "objects", "drained")}
+        for host in hosts
+    }
+
+
 class FilterModule:
     """Names of the filters."""
 
@@ -195,6 +204,8 @@ class FilterModule:
         return {
             "block_structure_secret_kwargs": secret_kwargs,
             "block_structure_secret_values": secret_values,
+            "block_structure_package": lambda folder: package.read(Path(folder)),
+            "block_structure_spools": spools,
             "block_structure_record": record,
             "block_structure_differs": differs,
             "block_structure_reason": reason,

@@ -24,6 +24,9 @@ options:
     description: Row of the release table, with its name.
     type: dict
     required: true
+  package_version:
+    description: Version of block_structure_storage that the role carries; a candidate that uses it must import this one.
+    type: str
   secrets:
     description: Strings that must not appear in a message.
     type: list
@@ -61,6 +64,7 @@ def main() -> None:
         argument_spec={
             "manage_argv": {"type": "list", "elements": "str", "required": True},
             "release": {"type": "dict", "required": True},
+            "package_version": {"type": "str"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
         supports_check_mode=True,
@@ -71,7 +75,7 @@ def main() -> None:
         release = from_named_row(module.params["release"])
         operations = [{"op": "candidate", "canary": True}]
         answer = probe_client.run(module.params["manage_argv"], release, operations, secrets=module.params["secrets"])
-        candidate.judge(answer.results[0], release)
+        candidate.judge(answer.results[0], release, module.params["package_version"])
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
     module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)

@@ -40,14 +40,31 @@ _MEANINGS = {
 }
 
 
-def judge(result: dict[str, Any], release: Release) -> None:
-    """Raise BlockStructureError for the first thing that would hurt a learner; return when the candidate is good."""
+def judge(result: dict[str, Any], release: Release, package_version: str | None = None) -> None:
+    """Raise BlockStructureError for the first thing that would hurt a learner; return when the candidate is good.
+
+    package_version: of the block_structure_storage that the role carries; looked at only when the candidate uses it.
+    """
     problem = result["key_hash"]
     if problem:
         raise BlockStructureError(
             "cache-key-hash",
             f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
             "set FEATURES: {ENABLE_BLAKE2B_HASHING: true} in the settings of LMS and Studio, then run again.",
+        )
+    local = result.get("local") or {}
+    if local.get("problem"):
+        raise BlockStructureError(
+            "storage-local-unusable",
+            f"The storage class cannot use its local directory: {local['problem']}.",
+            "let block_structure_storage_local_dir name a directory that belongs to the LMS's user alone, or none yet.",
+            "block_structure_storage_local_dir",
+        )
+    if local and local["version"] != package_version:
+        raise BlockStructureError(
+            "storage-package-version",
+            f"The LMS imports version {local['version']} of block_structure_storage, and this role carries {package_version}.",
+            "remove the other one from the LMS's Python environment, then run again.",
         )
     canary = result["canary"] or {}
     if canary.get("problem"):

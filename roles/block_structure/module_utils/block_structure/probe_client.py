@@ -41,6 +41,7 @@ from .probe import (
     runtime,
     selection,
     site,
+    spool,
     survey,
     workers,
 )
@@ -55,7 +56,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, hollow, fetching, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, benchmark, profile, runtime, running, examine, entry),
+    *(candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

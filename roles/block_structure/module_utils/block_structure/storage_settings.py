@@ -15,7 +15,23 @@ from .findings import Finding
 from .redact import is_secret_name
 from .releases import Release
 
+MEBIBYTE = 1024 * 1024
 PLAIN = "plain"
+# The class of files/block_structure_storage, and the class of django-storages that it derives from.
+RESILIENT = "resilient"
+RESILIENT_CLASS = "block_structure_storage.storage.ResilientS3Storage"
+RESILIENT_NEEDS = "storages.backends.s3boto3.S3Boto3Storage"
+# STORAGE_KWARGS of that class -> field of StorageOptions, and what one unit of the field is.
+_RESILIENT_KWARGS = {
+    "local_directory": ("local_dir", None),
+    "local_max_bytes": ("local_size_mb", MEBIBYTE),
+    "spool_max_bytes": ("spool_size_mb", MEBIBYTE),
+    "budget_seconds": ("budget_seconds", 1),
+    "connect_timeout_seconds": ("connect_timeout_seconds", 1),
+    "read_timeout_seconds": ("read_timeout_seconds", 1),
+    "attempts": ("attempts", 1),
+    "breaker_seconds": ("breaker_seconds", 1),
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,14 @@ class StorageOptions:
     default_acl: str | None = None
     extra_kwargs: dict[str, Any] = field(default_factory=dict)
     storage_class: str = PLAIN
+    local_dir: str = "/edx/var/block_structure_storage"
+    local_size_mb: int = 1024
+    spool_size_mb: int = 256
+    budget_seconds: float = 2.0
+    connect_timeout_seconds: float = 1.0
+    read_timeout_seconds: float = 1.5
+    attempts: int = 2
+    breaker_seconds: int = 30
     course_publish_task_delay_seconds: int = 30
     task_default_retry_delay_seconds: int = 30
     task_max_retries: int = 5
@@ -48,8 +72,8 @@ class BuiltSettings:
 
 
 def resolve_class(storage_class: str, release: Release) -> str:
-    """Return the dotted path to write: the release's own for `plain`, else what the operator named."""
-    return release.storage_class if storage_class == PLAIN else storage_class
+    """Return the dotted path to write: the release's own for `plain`, ours for `resilient`, else what the operator named."""
+    return {PLAIN: release.storage_class, RESILIENT: RESILIENT_CLASS}.get(storage_class, storage_class)
 
 
 def check_prefix(prefix: str) -> None:
@@ -156,6 +180,41 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
     return findings
 
 
+def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
+    """Return the STORAGE_KWARGS of the resilient class; {} for another class.
+
+    Raises BlockStructureError for a release that the class cannot serve, and for a number or a directory that cannot work.
+    """
+    if options.storage_class != RESILIENT:
+        return {}
+    if RESILIENT_NEEDS not in release.storage_classes:
+        raise BlockStructureError(
+            "resilient-release",
+            f"block_structure_storage_class is resilient, which needs {RESILIENT_NEEDS}, and {release.name} has no such class.",
+            "use plain on this release.",
+            "block_structure_storage_class",
+        )
+    if not options.local_dir.startswith("/") or options.local_dir.rstrip("/") == "":
+        raise BlockStructureError(
+            "local-dir-not-absolute",
+            f"block_structure_storage_local_dir is '{options.local_dir}', which is no directory of its own.",
+            "give an absolute path, such as /edx/var/block_structure_storage.",
+            "block_structure_storage_local_dir",
+        )
+    kwargs: dict[str, Any] = {}
+    for name, (field_name, unit) in _RESILIENT_KWARGS.items():
+        value = getattr(options, field_name)
+        if unit is not None and value <= 0:
+            raise BlockStructureError(
+                "resilient-not-positive",
+                f"block_structure_storage_{field_name} is {value}.",
+                "give a number above zero.",
+                f"block_structure_storage_{field_name}",
+            )
+        kwargs[name] = value if unit is None else value * unit
+    return kwargs
+
+
 def check_class(storage_class: str, release: Release) -> list[Finding]:
     """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
     path = resolve_class(storage_class, release)
@@ -180,7 +239,7 @@ def build(options: StorageOptions, release: Release) -> BuiltSettings:
     """
     check_prefix(options.prefix)
     findings = check_class(options.storage_class, release) + check_kwargs(options.extra_kwargs, release)
-    kwargs = {**_base_kwargs(options, release), **options.extra_kwargs}
+    kwargs = {**_base_kwargs(options, release), **_resilient_kwargs(options, release), **options.extra_kwargs}
     secrets = {name: value for name, value in kwargs.items() if is_secret_name(name) and value is not None}
     public: dict[str, Any] = {
         "COURSE_PUBLISH_TASK_DELAY": options.course_publish_task_delay_seconds,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .diagnosis import cache, courses, database, settings, storage
+from .diagnosis import cache, courses, database, local_storage, settings, storage
 from .diagnosis.look import Look
 from .findings import order
 
 # In this order the findings of equal weight are told.
-_SUBJECTS = (courses, settings, database, storage, cache)
+_SUBJECTS = (courses, settings, database, storage, local_storage, cache)
 _TOLD = (
     "key",
     "blocks",

@@ -47,6 +47,12 @@ def storage():
     return models().BlockStructureModel._meta.get_field("data").storage
 
 
+def storage_state():
+    """Return what a storage with a local side says of this host (copies, spool, breaker, counters), else None."""
+    backend = storage()
+    return backend.state() if hasattr(backend, "strict") else None
+
+
 def modulestore():
     """Return the platform's modulestore."""
     try:

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from . import benchmark, candidate, database, examine, generate, profile, prune, runtime, survey
+from . import benchmark, candidate, database, examine, generate, profile, prune, runtime, spool, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -20,6 +20,7 @@ OPERATIONS = {
     "forget": benchmark.forget,
     "profile": profile.run,
     "runtime": runtime.run,
+    "spool": spool.run,
 }
 
 

@@ -114,6 +114,7 @@ def settings_facts():
         "storage_class": type(backend).__module__ + "." + type(backend).__name__,
         "block_structures": redact(dict(settings.BLOCK_STRUCTURES_SETTINGS)),
         "media_root": str(settings.MEDIA_ROOT),
+        "storage_state": edxapp.storage_state(),
         "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
         "storage_root": fetching.root_of(backend),
         "cache": _cache_facts(CACHE_ALIAS),

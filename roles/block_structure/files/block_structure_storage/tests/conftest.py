@@ -1,0 +1,113 @@
+"""What the tests share: Django's settings, the sandbox's S3 API on loopback with its faults, and storages on it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import django.conf
+import pytest
+from block_structure_storage import remote, storage
+from botocore.config import Config
+from sandbox_s3.faults import Fault, Faults
+from sandbox_s3.server import Listener, application, seed
+
+django.conf.settings.configure()
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+BUCKET = "example-resilient"
+# A row's name, and the bytes of a structure.
+NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
+DATA = b"tree" * 1000
+
+Make = Callable[..., Any]
+
+
+class S3:
+    """The S3 API with a fault in force or none, and a way around the class under test."""
+
+    def __init__(self) -> None:
+        seed()
+        self.faults = Faults(application())
+        self.listener = Listener(self.faults, "127.0.0.1", 0)
+        self.faults.ports.append(self.listener)
+        self.faults.set(None)
+        self.endpoint = f"http://127.0.0.1:{self.listener.port}"
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=KEYS["access_key"],
+            aws_secret_access_key=KEYS["secret_key"],
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def fail(self, kind: str, **keys: Any) -> None:
+        """Put a fault in force."""
+        self.faults.set(Fault(kind, **keys))
+
+    def heal(self) -> None:
+        """Take the fault away."""
+        self.faults.set(None)
+
+    def names(self) -> list[str]:
+        """Return the keys of all objects of the bucket."""
+        return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[S3]:
+    """One S3 API for all tests."""
+    started = S3()
+    yield started
+    started.heal()
+    started.listener.close()
+
+
+@pytest.fixture
+def s3(server: S3) -> Iterator[S3]:
+    """The S3 API with an empty bucket and no fault."""
+    server.client.create_bucket(Bucket=BUCKET)
+    yield server
+    server.heal()
+    if BUCKET in [bucket["Name"] for bucket in server.client.list_buckets()["Buckets"]]:
+        for name in server.names():
+            server.client.delete_object(Bucket=BUCKET, Key=name)
+        server.client.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def make(s3: S3, tmp_path: Path) -> Iterator[Make]:
+    """Make a storage as a new process would; two with other folders are two hosts."""
+
+    def made(cls: type = storage.ResilientS3Storage, **settings: Any) -> Any:
+        storage._SHARED.clear()
+        given = {
+            **KEYS,
+            "bucket_name": BUCKET,
+            "endpoint_url": s3.endpoint,
+            "region_name": "us-east-1",
+            "addressing_style": "path",
+            "default_acl": None,
+            "location": "",
+        }
+        if cls is storage.ResilientS3Storage:
+            # Short, so that a test of hanging does not hang; one attempt, so that no pause between two eats the budget.
+            given.update(local_directory=str(tmp_path / "host1"), read_timeout_seconds=0.7, attempts=1, budget_seconds=5)
+        return cls(**{**given, **settings})
+
+    yield made
+    storage._SHARED.clear()
+
+
+@pytest.fixture
+def healthy() -> Any:
+    """What a machine under load needs to answer in time: used where a test is not about waiting."""
+    return {"read_timeout_seconds": 20, "budget_seconds": 30, "connect_timeout_seconds": 20}
+
+
+__all__ = ["BUCKET", "DATA", "NAME", "S3", "remote"]

@@ -1,0 +1,226 @@
+"""Lay the storage package into the LMS's Python environment, and make its local directory; or take both away."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.block_structure.changes import Change, as_diff
+from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure.package import LOCAL_NAMES, MODULE
+
+DOCUMENTATION = r"""
+module: block_structure_package
+short_description: Install the resilient storage class for the LMS
+description:
+  - Places the files of the package below site-packages of the LMS's Python, byte for byte, and removes those of another
+    version; no package index is asked.
+  - Makes the directory in which the class keeps local copies and objects that wait for S3, mode 0700, owned by the LMS's user.
+  - With state absent, removes both; of the directory only what the class itself keeps there.
+options:
+  python:
+    description: Python of the LMS's virtual environment.
+    type: path
+    required: true
+  package:
+    description: The package as version and files (path below site-packages, text).
+    type: dict
+    required: true
+  local_dir:
+    description: The local directory; it must be absent, empty, or ours.
+    type: path
+    required: true
+  user:
+    description: User that runs the LMS's processes.
+    type: str
+    required: true
+  state:
+    description: Whether the package is there.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring the storage class to the LMS
+  block_structure_package:
+    python: /edx/app/edxapp/venvs/edxapp/bin/python
+    package: "{{ __block_structure_storage_package }}"
+    local_dir: /edx/var/block_structure_storage
+    user: www-data
+"""
+
+RETURN = r"""
+changes:
+  description: What differs, as field, before and after.
+  type: list
+  returned: success
+"""
+
+VARIABLE = "block_structure_storage_local_dir"
+
+
+def site_packages(module: AnsibleModule) -> Path:
+    """Return the directory that the LMS's Python imports pure packages from."""
+    program = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    code, out, error = module.run_command([module.params["python"], "-c", program])
+    if code:
+        raise BlockStructureError(
+            "python-unusable",
+            f"{module.params['python']} does not run: {(error or out).strip()[:200]}",
+            "correct block_structure_native_python.",
+            "block_structure_native_python",
+        )
+    return Path(out.strip())
+
+
+def installed(root: Path) -> dict[str, str | None]:
+    """Return path -> text of every file of the package that is there, whatever its version; None for what is not text."""
+    found: dict[str, str | None] = {}
+    for folder in [root / MODULE, *root.glob(f"{MODULE}-*.dist-info")]:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                try:
+                    found[str(path.relative_to(root))] = path.read_text(encoding="utf-8")
+                except UnicodeDecodeError:
+                    found[str(path.relative_to(root))] = None
+    return found
+
+
+def version_of(files: dict[str, str | None]) -> str | None:
+    """Return the version that files claim to be, None without any."""
+    names = {path.split("/")[0] for path in files if ".dist-info/" in path}
+    return ", ".join(sorted(name[len(MODULE) + 1 : -len(".dist-info")] for name in names)) or None
+
+
+def place(root: Path, path: str, text: str) -> None:
+    """Write one file whole or not at all, with the owner of site-packages."""
+    target = root / path
+    owner = root.stat()
+    if not target.parent.is_dir():
+        target.parent.mkdir(mode=0o755)
+        os.chown(target.parent, owner.st_uid, owner.st_gid)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        os.fchmod(stream.fileno(), 0o644)
+        os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+    Path(temporary).replace(target)
+
+
+def directory_state(path: Path, user: str) -> str | None:
+    """Return how the local directory is, None if it is absent. Raises BlockStructureError for one with other things in it."""
+    if not path.exists():
+        return None
+    if not path.is_dir():
+        raise BlockStructureError(
+            "local-dir-in-use", f"{path} is no directory.", f"let {VARIABLE} name a directory of its own.", VARIABLE
+        )
+    others = sorted({entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - set(LOCAL_NAMES))
+    if others:
+        raise BlockStructureError(
+            "local-dir-in-use",
+            f"{path} holds other things, such as {others[0]}.",
+            f"let {VARIABLE} name a directory of its own.",
+            VARIABLE,
+        )
+    found = path.stat()
+    owner = pwd.getpwuid(found.st_uid).pw_name if found.st_uid != pwd.getpwnam(user).pw_uid else user
+    return f"{owner} {stat.S_IMODE(found.st_mode):04o}"
+
+
+def make_directory(path: Path, user: str) -> None:
+    """Make the local directory of the LMS's user, closed to everybody else; what is in it stays."""
+    account = pwd.getpwnam(user)
+    if not path.parent.is_dir():
+        raise BlockStructureError(
+            "local-dir-without-parent",
+            f"There is no {path.parent} to make {path.name} in.",
+            f"make it, or correct {VARIABLE}.",
+            VARIABLE,
+        )
+    path.mkdir(mode=0o700, exist_ok=True)
+    for entry in [path, *path.rglob("*")]:
+        os.chown(entry, account.pw_uid, account.pw_gid)
+    path.chmod(0o700)
+
+
+def remove_directory(path: Path) -> None:
+    """Remove what the class keeps, and the directory if nothing else is left."""
+    for name in LOCAL_NAMES:
+        entry = path / name
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+    if not any(path.iterdir()):
+        path.rmdir()
+
+
+def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, str | None], dict[str, str]]:
+    """Return (changes, files that are there, files that are wanted)."""
+    given = module.params
+    present = given["state"] == "present"
+    there = installed(root)
+    wanted: dict[str, str] = given["package"]["files"] if present else {}
+    changes = []
+    if there != wanted:
+        before, after = version_of(there), given["package"]["version"] if present else None
+        changes.append(Change(MODULE, before, f"{after} (other files)" if before == after else after))
+    state = directory_state(Path(given["local_dir"]), given["user"])
+    want_state = f"{given['user']} 0700" if present else None
+    if state != want_state:
+        changes.append(Change(given["local_dir"], state, want_state))
+    return changes, there, wanted
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "python": {"type": "path", "required": True},
+            "package": {"type": "dict", "required": True},
+            "local_dir": {"type": "path", "required": True},
+            "user": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    local_dir = Path(module.params["local_dir"])
+    try:
+        root = site_packages(module)
+        changes, there, wanted = compare(module, root)
+        if changes and not module.check_mode:
+            for path, text in wanted.items():
+                if there.get(path) != text:
+                    place(root, path, text)
+            for path in set(there) - set(wanted):
+                (root / path).unlink()
+            for folder in [root / MODULE, *root.glob(f"{MODULE}-*.dist-info")]:
+                if not any(path.startswith(f"{folder.name}/") for path in wanted):
+                    shutil.rmtree(folder, ignore_errors=True)
+            if wanted:
+                make_directory(local_dir, module.params["user"])
+            elif local_dir.is_dir():
+                remove_directory(local_dir)
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    module.exit_json(
+        changed=bool(changes),
+        changes=[change.as_dict() for change in changes],
+        diff=as_diff(changes, "block_structure_storage"),
+    )
+
+
+if __name__ == "__main__":
+    main()

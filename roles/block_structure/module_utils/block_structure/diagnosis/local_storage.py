@@ -1,0 +1,82 @@
+"""The local side of the resilient storage class: what it says of each LMS host."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..findings import Finding
+from .look import Look
+
+_DAMAGED = ("local_damaged", "read_failed_damaged")
+
+
+def of(state: dict[str, Any] | None) -> list[Finding]:
+    """Return the findings of one host's storage state; none for a class that keeps no state.
+
+    state: what ResilientS3Storage.state() returns (files/block_structure_storage).
+    """
+    if state is None:
+        return []
+    found = []
+    if state["problem"]:
+        found.append(
+            Finding(
+                "storage-local-unusable",
+                "error",
+                f"The storage class keeps no local copies and spools nothing: {state['problem']}.",
+                "run playbooks/deploy.yml, which makes block_structure_storage_local_dir as it must be.",
+                "block_structure_storage_local_dir",
+            )
+        )
+    spool, counts = state["spool"], state["counters"]["counts"]
+    if spool["waiting"]:
+        minutes = (time.time() - spool["oldest"]) / 60
+        found.append(
+            Finding(
+                "storage-spooled",
+                "warning",
+                f"{spool['waiting']} objects wait on this host for S3, the oldest for {minutes:.0f} minutes.",
+                "they go out by themselves when S3 is well; scripts/block-structure spool drain says why they do not.",
+                evidence=spool["waiting"],
+            )
+        )
+    if counts.get("spool_refused"):
+        found.append(
+            Finding(
+                "storage-spool-full",
+                "warning",
+                f"{counts['spool_refused']} objects found no room in the spool and are stored nowhere; reads rebuild them.",
+                "raise block_structure_storage_spool_size_mb, or free the file system of block_structure_storage_local_dir.",
+                "block_structure_storage_spool_size_mb",
+                counts["spool_refused"],
+            )
+        )
+    if state["breaker"]["open"]:
+        found.append(
+            Finding(
+                "storage-outage",
+                "warning",
+                f"S3 does not serve this host ({state['breaker']['cause']}); learners get local copies and rebuilds.",
+                "mend S3 or the way to it; the log of the LMS has one line for each failure.",
+            )
+        )
+    damaged = sum(counts.get(name, 0) for name in _DAMAGED)
+    if damaged:
+        found.append(
+            Finding(
+                "storage-damaged",
+                "warning",
+                f"{damaged} objects or copies did not match their digest and were not used.",
+                "look for 'damaged' in the log of the LMS; check the disk, and who may write to the bucket.",
+                evidence=damaged,
+            )
+        )
+    return found
+
+
+def find(look: Look) -> list[Finding]:
+    """Return the findings of every host that was looked at."""
+    return [
+        finding for survey in (look.survey, *look.others.values()) for finding in of(survey["settings"].get("storage_state"))
+    ]

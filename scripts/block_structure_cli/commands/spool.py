@@ -1,0 +1,62 @@
+"""`spool`: objects that wait on the LMS hosts for S3."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from .. import exits, output
+from ..options import Site, format_option, site_options
+from ..runner import play_for_report
+
+_COLUMNS = ("host", "object", "bytes", "waits since")
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _show(told: dict[str, Any]) -> None:
+    rows = [
+        [host, entry["name"] or "(damaged)", entry["bytes"], _moment(entry["since"])]
+        for host, spool in told.items()
+        for entry in spool["objects"]
+    ]
+    output.print_table("objects that wait for S3", _COLUMNS, rows, right=("bytes",))
+    for host, spool in told.items():
+        drained, breaker = spool["drained"], spool["state"]["breaker"]
+        if drained:
+            output.talk.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
+            if drained["problem"]:
+                output.talk.print(f"{host}: {drained['problem']}", markup=False)
+        if breaker["open"]:
+            until = _moment(breaker["until"])
+            output.talk.print(f"{host}: S3 is left alone until {until} ({breaker['cause']})", markup=False)
+        if spool["state"]["problem"]:
+            output.talk.print(f"{host}: no spool and no local copies: {spool['state']['problem']}", markup=False)
+
+
+@click.command()
+@site_options
+@click.argument("action", type=click.Choice(["list", "drain"]), default="list")
+@format_option
+def command(site: Site, action: str, form: str) -> None:
+    """List the objects that wait on the LMS hosts for S3, or upload them with `drain`.
+
+    The LMS uploads them by itself when S3 is well again; draining by hand is for before a host goes away. Exit code 1 says
+    that objects wait.
+
+    \b
+    Examples:
+      scripts/block-structure spool -i inventory/production
+      scripts/block-structure spool drain -i inventory/production
+    """
+    told = play_for_report("spool", site, block_structure_spool_drain=action == "drain")
+    if form == "json":
+        output.print_json(told)
+    else:
+        _show(told)
+    if any(spool["objects"] or spool["state"]["problem"] for spool in told.values()):
+        raise SystemExit(exits.ATTENTION)

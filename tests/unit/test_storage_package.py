@@ -1,0 +1,213 @@
+"""The resilient storage class as the role carries it: settings, the package's files, and how they reach an LMS's Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from block_structure import candidate, desired, package, plan, storage_settings
+from block_structure.diagnosis import local_storage
+from block_structure.errors import BlockStructureError
+from block_structure_storage import __version__, options
+
+from .conftest import ROLE
+
+FOLDER = ROLE / "files" / "block_structure_storage"
+USER = pwd.getpwuid(os.geteuid()).pw_name
+
+
+def built(variables: dict[str, Any], release: Any, **changes: Any) -> dict[str, Any]:
+    given = {**variables, "block_structure_storage_class": "resilient", **changes}
+    return storage_settings.build(desired.storage_options(given), release).public
+
+
+def test_defaults_of_role_and_class_agree(variables, release) -> None:
+    kwargs = built(variables, release("teak"))["STORAGE_KWARGS"]
+    assert {name: kwargs[name] for name in options.DEFAULTS if name != "local_directory"} == {
+        name: value for name, value in options.DEFAULTS.items() if name != "local_directory"
+    }
+    assert kwargs["local_directory"] == "/edx/var/block_structure_storage"
+    assert [name for name in options.DEFAULTS if options.problem(name, kwargs[name])] == []
+
+
+@pytest.mark.parametrize("name", ["juniper", "palm", "quince", "teak", "verawood"])
+def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, name: str) -> None:
+    plain = storage_settings.build(desired.storage_options(variables), release(name)).public
+    resilient = built(variables, release(name))
+    assert resilient["STORAGE_CLASS"] == "block_structure_storage.storage.ResilientS3Storage"
+    added = set(resilient["STORAGE_KWARGS"]) - set(plain["STORAGE_KWARGS"])
+    assert added == set(options.DEFAULTS)
+    assert {key: value for key, value in resilient["STORAGE_KWARGS"].items() if key not in added} == plain["STORAGE_KWARGS"]
+    hash(tuple(resilient["STORAGE_KWARGS"].items()))
+    assert plan.storage_place(plain) == plan.storage_place(resilient)
+    assert not plan.storage_moves({"settings": {"block_structures": plain}}, resilient)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "identifier", "words"),
+    [
+        ("ironwood", {}, "resilient-release", "and ironwood has no such class.\nRemedy: use plain on this release."),
+        ("teak", {"block_structure_storage_local_dir": "var"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
+        ("teak", {"block_structure_storage_local_dir": "/"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
+        (
+            "teak",
+            {"block_structure_storage_budget_seconds": 0},
+            "resilient-not-positive",
+            "block_structure_storage_budget_seconds is 0.\nRemedy: give a number above zero.",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(variables, release, name, changes, identifier, words) -> None:
+    with pytest.raises(BlockStructureError) as caught:
+        built(variables, release(name), **changes)
+    assert caught.value.identifier == identifier
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("local", "words"),
+    [
+        (
+            {"version": "1", "problem": "/x belongs to user 0"},
+            "cannot use its local directory: /x belongs to user 0.\nRemedy: let",
+        ),
+        (
+            {"version": "0.9", "problem": None},
+            "imports version 0.9 of block_structure_storage, and this role carries 1.\nRemedy:",
+        ),
+    ],
+)
+def test_candidate_that_would_not_serve_is_refused(release, local, words) -> None:
+    result = {"key_hash": None, "canary": None, "local": local}
+    with pytest.raises(BlockStructureError, match=words.split("\n", maxsplit=1)[0]) as caught:
+        candidate.judge(result, release("teak"), "1")
+    assert words in str(caught.value)
+    candidate.judge({**result, "local": {"version": "1", "problem": None}}, release("teak"), "1")
+
+
+HEALTHY: dict[str, Any] = {
+    "problem": None,
+    "spool": {"waiting": 0, "oldest": None},
+    "breaker": {"open": False, "cause": None},
+    "counters": {"counts": {"read_local": 3}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, []),
+        ({"problem": "it is open"}, [("storage-local-unusable", "error", "it is open")]),
+        ({"spool": {"waiting": 2, "oldest": 0}}, [("storage-spooled", "warning", "2 objects wait on this host for S3")]),
+        ({"breaker": {"open": True, "cause": "timeout"}}, [("storage-outage", "warning", "(timeout)")]),
+        ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects found no room")]),
+        (
+            {"counters": {"counts": {"local_damaged": 1, "read_failed_damaged": 1}}},
+            [("storage-damaged", "warning", "2 objects or copies did not match")],
+        ),
+    ],
+)
+def test_what_a_host_says_becomes_findings(changes: dict[str, Any], told: list[tuple[str, str, str]]) -> None:
+    found = local_storage.of({**HEALTHY, **changes})
+    assert [(finding.identifier, finding.severity) for finding in found] == [(name, severity) for name, severity, _ in told]
+    assert all(words in finding.cause for finding, (_, _, words) in zip(found, told, strict=True))
+    assert local_storage.of(None) == []
+
+
+def test_package_is_its_version_and_all_its_modules() -> None:
+    carried = package.read(FOLDER)
+    assert carried["version"] == __version__
+    modules = sorted(path.name for path in (FOLDER / package.MODULE).glob("*.py"))
+    assert sorted(name.split("/")[1] for name in carried["files"] if name.startswith("block_structure_storage/")) == modules
+
+
+class Lms:
+    """A Python environment that stands for an LMS's, and the module run on it by Ansible."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder / "venv")
+        self.python = folder / "venv" / "bin" / "python"
+        self.local_dir = folder / "local"
+
+    def run(self, *words: str, **changes: Any) -> dict[str, Any]:
+        given = {
+            "python": str(self.python),
+            "package": package.read(FOLDER),
+            "local_dir": str(self.local_dir),
+            "user": USER,
+            **changes,
+        }
+        environment = {
+            **os.environ,
+            "ANSIBLE_LIBRARY": str(ROLE / "library"),
+            "ANSIBLE_MODULE_UTILS": str(ROLE / "module_utils"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json",
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        }
+        command = [str(Path(sys.executable).with_name("ansible")), "localhost", "--module-name", "block_structure_package"]
+        ended = subprocess.run(
+            [*command, "--args", json.dumps(given), *words], env=environment, capture_output=True, text=True, check=False
+        )
+        start = ended.stdout.index("{")
+        answer = json.JSONDecoder().raw_decode(ended.stdout[start:])[0]
+        told: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
+        return told
+
+    def imports(self) -> str:
+        """Return the version that this Python imports."""
+        program = "import block_structure_storage as package; print(package.__version__)"
+        return subprocess.run([self.python, "-c", program], capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def lms(tmp_path_factory: pytest.TempPathFactory) -> Lms:
+    return Lms(tmp_path_factory.mktemp("lms"))
+
+
+def test_package_is_foretold_installed_kept_replaced_and_removed(lms: Lms) -> None:
+    foretold = lms.run("--check")
+    assert foretold["changed"] and lms.imports() == "" and not lms.local_dir.exists()
+    done = lms.run()
+    assert done["changes"] == foretold["changes"]
+    assert [change["after"] for change in done["changes"]] == [__version__, f"{USER} 0700"]
+    assert lms.imports() == __version__
+    assert lms.local_dir.stat().st_mode & 0o777 == 0o700
+    assert not lms.run()["changed"]
+
+    root = next((lms.python.parents[1] / "lib").glob("python*/site-packages"))
+    (root / "block_structure_storage" / "left_over.py").write_text("")
+    assert lms.run()["changes"] == [
+        {"field": "block_structure_storage", "before": __version__, "after": f"{__version__} (other files)"}
+    ]
+    assert not (root / "block_structure_storage" / "left_over.py").exists()
+
+    (lms.local_dir / "objects").mkdir()
+    assert lms.run(state="absent")["changed"]
+    assert lms.imports() == ""
+    assert list(root.glob("block_structure_storage*")) == []
+    assert not lms.local_dir.exists()
+    assert not lms.run(state="absent")["changed"]
+
+
+def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> None:
+    (tmp_path / "courses").write_text("precious")
+    for state in ("present", "absent"):
+        told = lms.run(local_dir=str(tmp_path), state=state)
+        assert told["msg"] == (
+            f"{tmp_path} holds other things, such as courses.\n"
+            "Remedy: let block_structure_storage_local_dir name a directory of its own."
+        )
+    assert (tmp_path / "courses").read_text() == "precious"
+
+
+def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:
+    assert "Remedy: make it, or correct block_structure_storage_local_dir." in lms.run(local_dir=f"{tmp_path}/a/b")["msg"]
+    assert "Remedy: correct block_structure_native_python." in lms.run(python="/bin/false")["msg"]
