@@ -171,6 +171,26 @@ def _item_size(sizes: list[int], release: Release, steps: list[str]) -> int:
     return wanted
 
 
+def scaled(sizes: list[int], courses: int) -> list[int]:
+    """Return the sizes of a site with so many courses and the same mix of them: the measured ones, evenly repeated or thinned.
+
+    The largest one is always among them, because it decides -I. Raises BlockStructureError `sizes-missing` when nothing was
+    measured, `courses-below-one` for a number that is no site.
+    """
+    if courses < 1:
+        raise BlockStructureError(
+            "courses-below-one", f"A site of {courses} courses cannot be planned.", "give --courses a number of 1 or more."
+        )
+    if not sizes:
+        raise BlockStructureError(
+            "sizes-missing",
+            "No structure of this site has been measured, so there is nothing to scale.",
+            "run playbooks/deploy.yml or a generation first.",
+        )
+    ordered = sorted(sizes, reverse=True)
+    return [ordered[number * len(ordered) // courses] for number in range(courses)]
+
+
 def plan(
     sizes: list[int],
     release: Release,

@@ -1,0 +1,145 @@
+"""`size`: how large memcached must be for the measured structures, now and for a site that grows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from block_structure import memcached_sizing
+from block_structure.errors import BlockStructureError
+from block_structure.releases import Release, pick
+
+from .. import ROOT, exits, output
+from ..options import Site, format_option, site_options
+from ..runner import play_for_report
+
+MIB = memcached_sizing.MIB
+
+
+class Percent(click.IntRange):
+    """A whole number of percent, with or without the sign."""
+
+    name = "percent"
+
+    def __init__(self) -> None:
+        super().__init__(0, 1000)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        return super().convert(str(value).removesuffix("%"), param, ctx)
+
+
+def release_of(report: dict[str, Any]) -> Release:
+    """Return the release of a report, with the limit of the cache client that is in force on the site."""
+    table = yaml.safe_load((ROOT / "roles" / "block_structure" / "vars" / "releases.yml").read_text())
+    limit = report["limits"]["client_item_limit_bytes"]
+    return pick(table["__block_structure_releases"], report["release"], {"client_item_limit_bytes": limit})
+
+
+def other_tenants_mb(report: dict[str, Any]) -> int:
+    """Return what else than structures the fullest memcached of the alias default holds now, in MiB."""
+    own = [server for server in report["servers"] if "default" in server["aliases"] and not server["error"]]
+    cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
+    return max((max(0, round(server["used_mb"] - cached / MIB / len(own))) for server in own), default=0)
+
+
+def plan_for(
+    report: dict[str, Any], *, courses: int | None, growth: int, servers: int | None, tenants: int | None
+) -> dict[str, Any]:
+    """Return the plan for a report, with what it was made from. Raises BlockStructureError for what cannot be planned."""
+    sizes = [course["bytes"] for course in report["courses"] if course["bytes"]]
+    own = [server for server in report["servers"] if "default" in server["aliases"]]
+    count = servers or max(1, len(own))
+    # What else lives there may come back after a restart, so no less than the role's own default is planned for.
+    others = tenants if tenants is not None else max(64, other_tenants_mb(report))
+    planned = memcached_sizing.plan(
+        memcached_sizing.scaled(sizes, courses) if courses is not None else sizes,
+        release_of(report),
+        unmeasured=0 if courses is not None else len(report["courses"]) - len(sizes),
+        other_tenants_mb=others,
+        growth_percent=growth,
+        servers=count,
+    )
+    return {
+        "plan": planned.as_dict(),
+        "asked": {
+            "courses": courses or len(report["courses"]),
+            "growth_percent": growth,
+            "servers": count,
+            "other_tenants_mb": others,
+        },
+        "measured": {"courses": len(sizes), "bytes": sum(sizes), "largest_bytes": max(sizes, default=0)},
+        "live": [{name: server.get(name) for name in ("server", "memory_mb", "item_size_bytes", "used_mb")} for server in own],
+    }
+
+
+def show(told: dict[str, Any]) -> None:
+    """Write a plan: the flags, what runs now, and the arithmetic."""
+    planned = told["plan"]
+    rows = [
+        ["planned for each server", planned["memory_mb"], planned["item_size_flag"], None],
+        *(
+            [
+                f"{server['server']} now",
+                server["memory_mb"],
+                memcached_sizing.item_size_flag(server["item_size_bytes"]) if server["item_size_bytes"] else "does not answer",
+                server["used_mb"],
+            ]
+            for server in told["live"]
+        ),
+    ]
+    output.print_table("memcached", ("server", "-m MiB", "-I", "used MiB"), rows, right=("-m MiB", "used MiB"))
+    for line in planned["arithmetic"]:
+        click.echo(line)
+    output.print_findings(planned["findings"])
+
+
+@click.command()
+@site_options
+@format_option
+@click.option("--courses", type=int, help="What if the site had so many courses, of the same mix as now.")
+@click.option("--growth", type=Percent(), default="30", show_default=True, help="Room for growth, as 30 or 30%.")
+@click.option(
+    "--servers", type=click.IntRange(1), help="Equal servers that share the structures; as many as there are, if unset."
+)
+@click.option(
+    "--other-tenants", type=click.IntRange(0), help="MiB of each server for everything else; what is there now, if unset."
+)
+@click.option(
+    "--report",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A diagnosis saved with `diagnose --format json`, instead of asking the site.",
+)
+def command(
+    site: Site,
+    form: str,
+    courses: int | None,
+    growth: int,
+    servers: int | None,
+    other_tenants: int | None,
+    report: Path | None,
+) -> None:
+    """Plan -m and -I of memcached from the measured structures, and show the arithmetic; changes nothing.
+
+    \b
+    Examples:
+      scripts/block-structure size -i inventory/production
+      scripts/block-structure diagnose -i inventory/production --format json > site.json
+      scripts/block-structure size --report site.json --courses 5000 --growth 30 --servers 2
+    """
+    try:
+        found = json.loads(report.read_text()) if report else play_for_report("diagnose", site)
+        told = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
+    except (ValueError, KeyError) as error:
+        raise exits.Failure(
+            f"{report} is no diagnosis.", "write it with `scripts/block-structure diagnose --format json`.", exits.USAGE
+        ) from error
+    except BlockStructureError as error:
+        raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error
+    if form == "json":
+        output.print_json(told)
+    else:
+        show(told)

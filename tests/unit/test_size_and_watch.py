@@ -1,0 +1,175 @@
+"""size and watch: what they say of a diagnosis that was saved, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from block_structure import memcached_sizing
+from block_structure.diagnosis import metrics
+from block_structure.errors import BlockStructureError
+from block_structure_cli import exits
+from block_structure_cli.commands import watch
+from block_structure_cli.main import main
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+MIB = memcached_sizing.MIB
+SERVER = {
+    "server": "cache1:11211",
+    "aliases": ["default"],
+    "error": None,
+    "memory_mb": 64,
+    "item_size_bytes": MIB,
+    "used_mb": 30.0,
+    "evictions": 7,
+    "hit_rate": 0.5,
+}
+
+
+def report(**given_keys: Any) -> dict[str, Any]:
+    courses = [
+        {"key": f"c{size}", "bytes": size, "cached": True, "fresh": True, "tier": "cache", "tier_when_cold": "storage"}
+        for size in (50_000, 400_000, 1_500_000)
+    ]
+    return {
+        "release": "teak",
+        "generated": "2026-11-25T01:00:00Z",
+        "courses": courses,
+        "servers": [SERVER],
+        "findings": [{"id": "cache-evictions", "severity": "warning"}],
+        "limits": {"client_item_limit_bytes": None, "cache_cap_bytes": 2 * MIB, "item_size_bytes": MIB},
+        **given_keys,
+    }
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    """A diagnosis in a file."""
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(report()))
+    return str(path)
+
+
+def size(*arguments: str) -> Any:
+    return CliRunner().invoke(main, ["size", *arguments])
+
+
+def test_a_site_is_planned_from_its_diagnosis_with_the_arithmetic(saved):
+    ended = size("--report", saved, "--format", "json")
+    assert ended.exit_code == 0, ended.output
+    told = json.loads(ended.output)
+    assert (told["plan"]["item_size_flag"], told["plan"]["memory_mb"]) == ("3m", 128)
+    assert told["asked"] == {"courses": 3, "growth_percent": 30, "servers": 1, "other_tenants_mb": 64}
+    assert "together" in size("--report", saved).output
+
+
+def test_what_if_plans_another_number_of_courses(saved):
+    few, many = (
+        json.loads(size("--report", saved, "--format", "json", "--courses", number, "--growth", "50%").output)["plan"]
+        for number in ("3", "5000")
+    )
+    assert many["memory_mb"] > 10 * few["memory_mb"]
+    assert "5000 structures" in " ".join(many["arithmetic"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--courses", "0"], "A site of 0 courses cannot be planned.\nRemedy: give --courses a number of 1 or more."),
+        (["--growth", "many"], "'many' is not a valid percent"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(saved, arguments, words):
+    ended = size("--report", saved, *arguments)
+    assert ended.exit_code == exits.USAGE
+    assert words in ended.output
+
+
+@pytest.mark.parametrize("content", ["no JSON", "{}"])
+def test_a_file_that_is_no_diagnosis_is_refused(tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    ended = size("--report", str(path))
+    assert ended.exit_code == exits.USAGE
+    assert "is no diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
+
+
+def test_a_site_without_structures_has_nothing_to_scale(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(report(courses=[])))
+    ended = size("--report", str(path), "--courses", "10")
+    assert (ended.exit_code, "has been measured, so there is nothing to scale." in ended.output) == (exits.USAGE, True)
+
+
+@given(st.lists(st.integers(1, 3_000_000), min_size=1, max_size=30), st.integers(1, 200))
+def test_a_scaled_site_has_the_same_mix_and_the_largest_course(sizes, courses):
+    made = memcached_sizing.scaled(sizes, courses)
+    assert len(made) == courses
+    assert set(made) <= set(sizes)
+    assert max(made) == max(sizes)
+    if courses % len(sizes) == 0:
+        assert sorted(made) == sorted(sizes * (courses // len(sizes)))
+
+
+def test_scaling_nothing_is_an_error():
+    with pytest.raises(BlockStructureError, match="nothing to scale"):
+        memcached_sizing.scaled([], 10)
+
+
+# The Prometheus documentation, "Text-based format".
+_LINE = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)+\})? [-+.0-9e]+)')
+
+
+def test_metrics_are_well_formed_and_tell_what_was_found():
+    told = metrics.prometheus(report(findings=[{"id": 'odd"\\\nname', "severity": "error"}]))
+    assert told.endswith("\n")
+    for line in told.splitlines():
+        assert _LINE.fullmatch(line), line
+    lines = set(metrics.prometheus(report()).splitlines())
+    assert {
+        'block_structure_courses{tier="cache"} 3',
+        'block_structure_courses_without_cache{tier="modulestore"} 0',
+        'block_structure_findings{id="cache-evictions",severity="warning"} 1',
+        'block_structure_memcached_up{server="cache1:11211"} 1',
+        'block_structure_memcached_evictions_total{server="cache1:11211"} 7',
+        "block_structure_looked_timestamp_seconds 1795568400",
+    } <= lines
+
+
+def test_a_server_that_is_down_is_told_by_its_metric_alone():
+    down = {"server": "cache1:11211", "aliases": ["default"], "error": "refused"}
+    told = metrics.prometheus(report(servers=[down]))
+    assert 'memcached_up{server="cache1:11211"} 0' in told
+    assert "evictions_total" not in told
+
+
+def test_a_file_is_replaced_whole_and_readable_for_the_monitor(tmp_path):
+    path = tmp_path / "x.prom"
+    path.write_text("old")
+    watch.write(path, "new\n")
+    assert path.read_text() == "new\n"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], exits.USAGE, "Give --textfile, --json or both."),
+        (["--textfile", "x.txt"], exits.USAGE, "'x.txt' does not end with .prom, so node_exporter would not read it."),
+    ],
+)
+def test_watch_refuses_what_a_monitor_would_not_read(arguments, code, words):
+    ended = CliRunner().invoke(main, ["watch", *arguments])
+    assert (ended.exit_code, words in ended.output) == (code, True), ended.output
+
+
+def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path):
+    with pytest.raises(exits.Failure, match="cannot be written: No such file or directory") as refused:
+        watch.write(tmp_path / "missing" / "x.prom", "")
+    assert "Remedy: name a file in a folder that you may write to." in refused.value.message
