@@ -36,6 +36,9 @@ class ActionModule(ActionBase):
             self._task.args["releases"],
             known=controller.known_names(),
             plain_secrets=controller.plain_secrets(task_vars or {}),
+            platforms=controller.platforms(),
+            defaults=controller.defaults(),
+            memcached_hosts=list((task_vars or {}).get("groups", {}).get("block_structure_memcached", [])),
         )
         if self._task.args.get("look"):
             wanted = desired.for_a_look(variables, self._task.args["releases"], wanted)

@@ -8,7 +8,7 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import measurement, package, regeneration, runtime, verdict
+from block_structure import measurement, package, redis_sizing, regeneration, runtime, tutor, verdict
 from block_structure.diagnosis import report
 from block_structure.diagnosis.look import Look, Server, in_force
 from block_structure.findings import Finding
@@ -54,6 +54,32 @@ def record(found: list[dict[str, Any]], survey: dict[str, Any]) -> dict[str, Any
     }
 
 
+def tutor_record(found: dict[str, Any], asked: dict[str, Any], survey: dict[str, Any]) -> dict[str, Any]:
+    """Return what a rollback on Tutor needs: our plugin's text, whether it was enabled, the row and the switches.
+
+    found: result of reading the plugin. asked: what Tutor said of itself.
+    """
+    return {
+        "tutor": {"plugin": found["raw"], "enabled": "block_structure" in asked["plugins"]},
+        **record([], survey),
+    }
+
+
+def tutor_majors(table: dict[str, dict[str, Any]]) -> dict[str, int | None]:
+    """Return {release name: Tutor major} of the release table."""
+    return {name: row["tutor_major"] for name, row in table.items()}
+
+
+def site_findings(
+    survey: dict[str, Any], release: dict[str, Any], platform: dict[str, Any], growth_percent: int, other_tenants_mb: int
+) -> list[dict[str, Any]]:
+    """Return what a platform's own cache and disks bring up: a Redis that is too small, structures on a pod's disk."""
+    row = from_named_row(release)
+    found = redis_sizing.findings(survey["cache_server"], structure_sizes(survey), growth_percent, other_tenants_mb)
+    pod_disk = tutor.pod_disk_finding(survey, row) if platform["pod_disk"] else None
+    return [finding.as_dict() for finding in found + ([pod_disk] if pod_disk else [])]
+
+
 def differs(registered: dict[str, Any]) -> bool:
     """Return whether any item of a registered loop found a difference."""
     return any(entry.get("differs") for entry in registered.get("results", [registered]))
@@ -76,8 +102,13 @@ def unmeasured(survey: dict[str, Any]) -> int:
     return len([course for course in survey["courses"] if not course["bytes"]])
 
 
-def cache_servers(survey: dict[str, Any], every_alias: bool = False) -> list[str]:
-    """Return the memcached servers that the LMS keeps structures in, or those of every alias that the survey names."""
+def cache_servers(survey: dict[str, Any], platform: dict[str, Any], every_alias: bool = False) -> list[str]:
+    """Return the memcached servers that the LMS keeps structures in, or those of every alias that the survey names.
+
+    None on Tutor: its cache is a container, which its host does not reach.
+    """
+    if platform["tutor"]:
+        return []
     own = survey["settings"]["cache"]
     caches = list((survey["settings"].get("caches") or {}).values()) if every_alias else [own]
     # Redis has other limits, and none that the role sizes.
@@ -107,9 +138,18 @@ def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
 
 
 def result(
-    host: str, hostvars: Any, hosts: list[str], desired: dict[str, Any], survey: dict[str, Any], servers: list[Any]
+    host: str,
+    hostvars: Any,
+    hosts: list[str],
+    desired: dict[str, Any],
+    survey: dict[str, Any],
+    servers: list[Any],
+    site: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return block_structure_result of an LMS host from what the steps registered on every host of the run."""
+    """Return block_structure_result of an LMS host from what the steps registered on every host of the run.
+
+    servers: results of asking each memcached. site: findings of the platform's own cache and disks.
+    """
     seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
     database = hostvars[host].get("__block_structure_database") or {}
     workers = hostvars[host].get("__block_structure_workers") or {}
@@ -127,7 +167,7 @@ def result(
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": [*desired["findings"], *sizing, *_worker_findings(workers), *told["findings"]],
+        "findings": [*desired["findings"], *sizing, *_worker_findings(workers), *site, *told["findings"]],
         "workers": workers.get("workers", []),
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
@@ -207,6 +247,9 @@ class FilterModule:
             "block_structure_package": lambda folder: package.read(Path(folder)),
             "block_structure_spools": spools,
             "block_structure_record": record,
+            "block_structure_tutor_record": tutor_record,
+            "block_structure_tutor_majors": tutor_majors,
+            "block_structure_site_findings": site_findings,
             "block_structure_differs": differs,
             "block_structure_reason": reason,
             "block_structure_sizes": structure_sizes,

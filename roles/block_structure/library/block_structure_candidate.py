@@ -32,6 +32,11 @@ options:
     type: list
     elements: str
     default: []
+  settings_source:
+    description:
+      - Python source of the settings to boot on, for a platform whose settings are a module. It goes by standard input.
+      - O(manage_argv) then ends with the Python interpreter.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -66,6 +71,7 @@ def main() -> None:
             "release": {"type": "dict", "required": True},
             "package_version": {"type": "str"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "settings_source": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -74,7 +80,13 @@ def main() -> None:
     try:
         release = from_named_row(module.params["release"])
         operations = [{"op": "candidate", "canary": True}]
-        answer = probe_client.run(module.params["manage_argv"], release, operations, secrets=module.params["secrets"])
+        answer = probe_client.run(
+            module.params["manage_argv"],
+            release,
+            operations,
+            secrets=module.params["secrets"],
+            settings_source=module.params["settings_source"],
+        )
         candidate.judge(answer.results[0], release, module.params["package_version"])
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict(), boots=1)

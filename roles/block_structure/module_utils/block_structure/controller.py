@@ -22,7 +22,8 @@ EXPORTED = (
     "block_structure_profile_result",
     "block_structure_diagnosis",
 )
-_SPECIFICATION = Path(__file__).resolve().parents[2] / "meta" / "argument_specs.yml"
+_ROLE = Path(__file__).resolve().parents[2]
+_SPECIFICATION = _ROLE / "meta" / "argument_specs.yml"
 
 try:  # no public name exists yet for "this value came out of an encrypted file" (ansible-core 2.19)
     from ansible._internal._datatag._tags import SourceWasEncrypted
@@ -34,6 +35,18 @@ def known_names() -> list[str]:
     """Return every public variable, from the argument specification."""
     specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
     return sorted({name for entry in specification.values() for name in entry.get("options", {})})
+
+
+def defaults() -> dict[str, Any]:
+    """Return the default of every public variable, from the argument specification."""
+    specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
+    return {name: option.get("default") for name, option in specification["main"]["options"].items()}
+
+
+def platforms() -> dict[str, dict[str, Any]]:
+    """Return {name: row} of the platforms, each from the head of its vars/platform_NAME.yml."""
+    files = {path.stem.partition("_")[2]: path for path in sorted((_ROLE / "vars").glob("platform_*.yml"))}
+    return {name: yaml.safe_load(path.read_text())["__block_structure_platform"] for name, path in files.items()}
 
 
 def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:

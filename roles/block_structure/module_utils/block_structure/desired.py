@@ -9,13 +9,12 @@ import difflib
 from dataclasses import fields
 from typing import Any, Callable
 
-from . import bucket, memcached_sizing, runtime, storage_settings
+from . import bucket, memcached_sizing, runtime, storage_settings, tutor
 from .errors import BlockStructureError
 from .findings import Finding
-from .releases import Release, pick
+from .releases import Release, from_row, pick
 
 PREFIX = "block_structure_"
-PLATFORMS = ("native",)
 STORAGE_SWITCH = "block_structure.storage_backing_for_cache"
 INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
 RAISE_SWITCH = "block_structure.raise_error_when_not_found"
@@ -26,6 +25,10 @@ SECRET_VARIABLES = (
     "block_structure_bucket_secret_key",
     "block_structure_bucket_session_token",
 )
+# Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
+ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
+# What is assumed of a platform whose row is not given: the native one.
+_PLAIN_PLATFORM = {"edits_config_files": True, "tutor": False}
 # Former name -> what to use. A renamed variable is refused by name instead of being ignored.
 RENAMED: dict[str, str] = {}
 
@@ -66,22 +69,37 @@ def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
     ]
 
 
-def _check_platform(variables: dict[str, Any], release: Release) -> None:
+def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
     platform = variables["block_structure_platform"]
-    if platform not in PLATFORMS:
+    if platforms is None:
+        return _PLAIN_PLATFORM
+    if platform not in platforms:
         raise BlockStructureError(
             "platform-unknown",
             f"block_structure_platform is '{platform}', which this role does not know.",
-            f"set it to one of {', '.join(PLATFORMS)}.",
+            f"set it to one of {', '.join(platforms)}.",
             "block_structure_platform",
         )
-    if release.config_format != "yaml":
+    return platforms[platform]
+
+
+def _check_config_format(release: Release, platform: dict[str, Any]) -> None:
+    if platform["edits_config_files"] and release.config_format != "yaml":
         raise BlockStructureError(
             "release-config-format",
             f"The settings of {release.name} are {release.config_format.upper()} files, which this role does not edit yet.",
             "set block_structure_manage_settings to false and put BLOCK_STRUCTURES_SETTINGS into them by hand.",
             "block_structure_manage_settings",
         )
+
+
+def _memcached_errors(
+    variables: dict[str, Any], release: Release, defaults: dict[str, Any], hosts: list[str]
+) -> list[BlockStructureError]:
+    """Return what the inventory says of a memcached, on a platform whose cache is none of its servers."""
+    names = [name for name in variables if name.startswith(f"{PREFIX}memcached_") and name not in ANY_CACHE]
+    changed = [name for name in sorted(names) if name in defaults and variables[name] != defaults[name]]
+    return tutor.check_memcached(release, hosts if variables["block_structure_manage_memcached"] else [], changed)
 
 
 def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
@@ -227,11 +245,16 @@ def validate(
     *,
     known: list[str] | None = None,
     plain_secrets: list[str] | None = None,
+    platforms: dict[str, dict[str, Any]] | None = None,
+    defaults: dict[str, Any] | None = None,
+    memcached_hosts: list[str] | None = None,
 ) -> dict[str, Any]:
     """Return what the role wants, as data without secrets, and everything that is wrong with the variables.
 
     variables: every block_structure_ variable of a host by its full name. table: the release table.
     known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
+    platforms: {name: row} of the platforms. defaults: of the variables.
+    memcached_hosts: of the group block_structure_memcached.
     Result keys: errors (list), findings (list), and, when there is no error, release (row with name), platform, settings, row,
     switches, switches_if_clean, runtime, lms_iam_policy.
     """
@@ -244,12 +267,18 @@ def validate(
     if name:
         _collect(errors, lambda: bucket.check_name(name))
     release = None
+    overrides = variables.get("block_structure_release_overrides") or {}
     if variables.get("block_structure_release"):
-        overrides = variables.get("block_structure_release_overrides")
         release = _collect(errors, lambda: pick(table, variables["block_structure_release"], overrides))
     if release is None:
         return _result(errors, findings)
-    _collect(errors, lambda: _check_platform(variables, release))
+    platform = _collect(errors, lambda: _platform(variables, platforms)) or _PLAIN_PLATFORM
+    row = {**table[release.name], **overrides}
+    if platform["tutor"]:
+        row = tutor.installed_row(row)
+        release = from_row(release.name, row)
+        errors += _memcached_errors(variables, release, defaults or {}, memcached_hosts or [])
+    _collect(errors, lambda: _check_config_format(release, platform))
     _collect(errors, lambda: _check_sizes(variables, release, findings))
     switches = _collect(errors, lambda: _switches(variables, release))
     built = _collect(errors, lambda: storage_settings.build(storage_options(variables), release)) if name else None
@@ -257,7 +286,7 @@ def validate(
         return _result(errors, findings)
     return {
         **_result(errors, findings + built.findings),
-        "release": {**table[release.name], **(variables["block_structure_release_overrides"] or {}), "name": release.name},
+        "release": {**row, "name": release.name},
         "platform": variables["block_structure_platform"],
         "settings": built.public,
         "row": {

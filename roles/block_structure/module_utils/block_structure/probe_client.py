@@ -22,6 +22,7 @@ from . import probe
 from .errors import BlockStructureError
 from .probe import (
     benchmark,
+    cache_server,
     candidate,
     database,
     edxapp,
@@ -55,7 +56,7 @@ PROTOCOL = 1
 BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
-    *(events, edxapp, memory, objects, hollow, fetching, survey, site, selection, lock, workers, enqueue),
+    *(events, edxapp, memory, objects, cache_server, hollow, fetching, survey, site, selection, lock, workers, enqueue),
     *(candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
 ]
 _TALK_BYTES = 16384
@@ -73,6 +74,27 @@ for name, source in bundle["sources"]:
     setattr(package, name, module)
     exec(compile(source, "{package}/" + name + ".py", "exec", 0, True), module.__dict__)
 sys.modules["{package}.entry"].run(bundle["request"])
+"""
+# Boots the system that its argument names on settings that are not in place: their source is the first line of standard input,
+# as JSON; the rest is for the shell, by a file without a name, since Django's shell first asks whether there is any to read.
+SETTINGS_LOADER = """
+import json, os, runpy, sys, tempfile, types
+name = os.environ.get("DJANGO_SETTINGS_MODULE") or sys.argv[1] + ".envs." + os.environ["EDX_PLATFORM_SETTINGS"]
+source = json.loads(sys.stdin.readline())
+rest = tempfile.TemporaryFile("w+")
+rest.write(sys.stdin.read())
+rest.seek(0)
+os.dup2(rest.fileno(), 0)
+sys.stdin = rest
+sys.path.insert(0, os.getcwd())
+parent = __import__(name.rpartition(".")[0], fromlist=["unused"])
+settings = types.ModuleType(str(name))
+settings.__file__ = "candidate settings"
+sys.modules[settings.__name__] = settings
+exec(compile(source.encode("utf-8"), settings.__file__, "exec", 0, True), settings.__dict__)
+setattr(parent, name.rpartition(".")[2], settings)
+sys.argv[0] = "./manage.py"
+runpy.run_path("./manage.py", run_name="__main__")
 """
 _LINE = "import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{code}')),'{package}','exec'),{{}})\n"
 
@@ -170,6 +192,7 @@ def run(
     on_start: Callable[[subprocess.Popen[str]], None] | None = None,
     secrets: list[str] | None = None,
     boot_timeout: float = BOOT_TIMEOUT_SECONDS,
+    settings_source: str | None = None,
 ) -> Answer:
     """Boot the LMS once, run the operations in it in their order, and return its answer.
 
@@ -178,13 +201,17 @@ def run(
     appear in an error. boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as
     they need. Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
     `run-held`, and what an operation refuses, under its own identifier.
+    settings_source: Python source of the LMS's settings module to boot on in place of the installed one; manage_argv then ends
+    with the interpreter, run in the folder of manage.py.
     """
     hidden = secrets or []
     request = {"protocol": PROTOCOL, "release": release.probe_row(), "operations": operations}
+    loader = [] if settings_source is None else ["-c", SETTINGS_LOADER, "lms"]
+    candidate_line = "" if settings_source is None else json.dumps(settings_source) + "\n"
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         try:
             process = subprocess.Popen(
-                [*manage_argv, "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+                [*manage_argv, *loader, "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
             )
         except OSError as error:
             raise BlockStructureError(
@@ -206,7 +233,7 @@ def run(
         timer.start()
         try:
             try:
-                process.stdin.write(bundle(request))
+                process.stdin.write(candidate_line + bundle(request))
                 process.stdin.close()
             except BrokenPipeError:
                 pass  # it ended before reading; its words are in stderr

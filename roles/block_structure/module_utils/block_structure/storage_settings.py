@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .changes import Change
 from .errors import BlockStructureError
 from .findings import Finding
 from .redact import is_secret_name
@@ -260,3 +261,13 @@ def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     for name, value in secrets.items():
         merged[name] = merge(merged.get(name) or {}, value) if isinstance(value, dict) else value
     return merged
+
+
+def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
+    """Return what of the wanted settings (without secrets) the ones in force do not say; what they say beyond is left alone."""
+    found = []
+    for name, value in wanted.items():
+        shown = {key: (live.get(name) or {}).get(key) for key in value} if isinstance(value, dict) else live.get(name)
+        if shown != value:
+            found.append(Change(name, shown, value))
+    return found

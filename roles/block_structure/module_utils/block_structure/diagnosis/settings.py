@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ..findings import Finding
+from ..storage_settings import differences
 from .look import Look, names
 
 DIFFERS = "what the deploy is for; the other findings tell the figures"
@@ -14,20 +15,16 @@ _RESTART = "restart LMS, Studio and the LMS's workers, the workers above all: th
 
 def _desired(look: Look) -> list[Finding]:
     live = look.survey["settings"]["block_structures"]
-    found = []
-    for name, value in ((look.desired or {}).get("settings") or {}).items():
-        shown = {key: live.get(name, {}).get(key) for key in value} if name == "STORAGE_KWARGS" else live.get(name)
-        if shown != value:
-            found.append(
-                Finding(
-                    "settings-differ",
-                    "error",
-                    f"BLOCK_STRUCTURES_SETTINGS['{name}'] in force is {shown}, wanted is {value}.",
-                    "run playbooks/deploy.yml.",
-                    cost=DIFFERS,
-                )
-            )
-    return found
+    return [
+        Finding(
+            "settings-differ",
+            "error",
+            f"BLOCK_STRUCTURES_SETTINGS['{change.field}'] in force is {change.before}, wanted is {change.after}.",
+            "run playbooks/deploy.yml.",
+            cost=DIFFERS,
+        )
+        for change in differences(live, (look.desired or {}).get("settings") or {})
+    ]
 
 
 def differing(one: Any, other: Any, path: str = "") -> list[str]:

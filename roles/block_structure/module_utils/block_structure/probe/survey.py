@@ -6,7 +6,7 @@ import platform as python_platform
 import re
 import time
 
-from . import edxapp, fetching, hollow
+from . import cache_server, edxapp, fetching, hollow
 from .events import describe, emit
 
 CACHE_ALIAS = "default"  # block_structure/api.py get_cache(), the same in every release
@@ -70,6 +70,11 @@ def _platform_facts():
     return facts
 
 
+def _without_credentials(address):
+    """Return an address without the user and the password that stand before its host."""
+    return re.sub("//[^/]*@", "//", address)
+
+
 def _cache_facts(name):
     from django.conf import settings
 
@@ -78,7 +83,9 @@ def _cache_facts(name):
     locations = alias.get("LOCATION") or []
     return {
         "backend": str(alias.get("BACKEND")),
-        "locations": [str(item) for item in (locations if isinstance(locations, (list, tuple)) else [locations])],
+        "locations": [
+            _without_credentials(str(item)) for item in (locations if isinstance(locations, (list, tuple)) else [locations])
+        ],
         "key_prefix": str(alias.get("KEY_PREFIX", "")),
         "version": alias.get("VERSION", 1),
         "options": redact(options),
@@ -323,6 +330,7 @@ def run(operation, release):
         "switches": switches(release),
         "row": configuration_row(),
         "key_hash": key_hash(),
+        "cache_server": cache_server.look(),
     }
     reader = Reader(release, bool(operation.get("read")))
     keys = operation.get("courses")

@@ -1,0 +1,278 @@
+"""What the role makes of Tutor: the plugin's text, the version check, the messages about memcached, the verdict on Redis."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from block_structure import desired, probe_client, redis_sizing, releases, tutor, tutor_plugin
+from block_structure.errors import BlockStructureError
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2.sandbox import SandboxedEnvironment
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+SETTINGS = st.dictionaries(st.sampled_from(["BLOCK_STRUCTURES_SETTINGS", "FEATURES"]), st.dictionaries(st.text(), VALUES))
+
+
+def rendered_by_tutor(text: str) -> str:
+    """Return the patch of a plugin as Tutor puts it into settings: its YAML read, its text passed through Jinja."""
+    return SandboxedEnvironment(autoescape=False).from_string(yaml.safe_load(text)["patches"][tutor_plugin.PATCH]).render()
+
+
+@given(SETTINGS)
+def test_what_python_reads_from_the_rendered_plugin_are_the_settings(settings):
+    found = {}
+    for statement in ast.parse(rendered_by_tutor(tutor_plugin.render(settings))).body:
+        assert isinstance(statement, ast.Expr)
+        assert isinstance(statement.value, ast.Call)
+        found[ast.unparse(statement.value.func)] = ast.literal_eval(statement.value.args[0])
+    assert found == {f"{name}.update": value for name, value in settings.items()}
+
+
+@given(SETTINGS)
+def test_a_plugin_is_read_back_for_its_diff(settings):
+    assert tutor_plugin.parse(tutor_plugin.render(settings)) == settings
+
+
+@pytest.mark.parametrize("text", ["", "name: block_structure\n", "  openedx-common-settings: |\n    ((\n", "\x00"])
+def test_a_plugin_of_another_hand_says_nothing(text):
+    assert tutor_plugin.parse(text) == {}
+
+
+def test_the_plugin_is_what_tutor_asks_for():
+    plugin = yaml.safe_load(tutor_plugin.render({"FEATURES": {"A": "{{ é }}"}}))
+    assert (plugin["name"], plugin["version"], list(plugin["patches"])) == (
+        "block_structure",
+        "1.0.0",
+        ["openedx-common-settings"],
+    )
+    assert tutor_plugin.render({"FEATURES": {"A": "é"}}).isascii()
+
+
+MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
+
+
+@pytest.mark.parametrize(
+    ("installed", "rendered", "words"),
+    [
+        (
+            "19.0.5",
+            "19.0.5",
+            (
+                "block_structure_release is 'teak', which Tutor 20 installs, and this host has Tutor 19.0.5, "
+                "which installs sumac.\n"
+                "Remedy: name the installed release, or correct block_structure_tutor_command."
+            ),
+        ),
+        ("3.12.6", "3.12.6", "this host has Tutor 3.12.6, which installs no release that this role knows.\n"),
+        (
+            "20.0.5",
+            "",
+            (
+                "Tutor has no rendered environment on this host.\n"
+                "Remedy: launch the site with Tutor first, or correct block_structure_tutor_root and "
+                "block_structure_tutor_user."
+            ),
+        ),
+        (
+            "20.0.5",
+            "19.0.1\n",
+            (
+                "Tutor 20.0.5 is installed, and the environment on this host was rendered by Tutor 19.0.1.\n"
+                "Remedy: finish Tutor's own upgrade (`tutor local launch` or `tutor k8s launch`), then run again."
+            ),
+        ),
+    ],
+)
+def test_another_tutor_is_refused_by_name(release, installed, rendered, words):
+    with pytest.raises(BlockStructureError) as refused:
+        tutor.check_version(installed, rendered, release("teak"), MAJORS)
+    assert words in str(refused.value)
+
+
+def test_the_tutor_of_the_release_is_taken(release):
+    tutor.check_version("20.0.5-nightly", "20.0.1", release("teak"), MAJORS)
+
+
+PLATFORMS = {"tutor_local": {"edits_config_files": False, "tutor": True}}
+
+
+@pytest.fixture
+def on_tutor(variables):
+    return {**variables, "block_structure_platform": "tutor_local"}
+
+
+def messages(wanted: dict[str, Any]) -> list[str]:
+    return [error["message"] for error in wanted["errors"]]
+
+
+def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variables, table):
+    given_variables = {
+        **on_tutor,
+        "block_structure_memcached_item_size": "3m",
+        "block_structure_memcached_growth_percent": 50,
+    }
+    wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
+    tail = (
+        "and the cache of Tutor 20 (teak) is Redis, which it does not reach.\n"
+        "Remedy: remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md)."
+    )
+    assert messages(wanted) == [
+        f"The group block_structure_memcached has cache1, {tail}",
+        f"block_structure_memcached_item_size is set, {tail}",
+    ]
+
+
+def test_before_redis_the_memcached_of_tutor_is_its_own_container(on_tutor, variables, table):
+    given_variables = {**on_tutor, "block_structure_release": "juniper"}
+    wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
+    assert messages(wanted) == [
+        (
+            "The group block_structure_memcached has cache1, and the cache of Tutor 10 (juniper) is a memcached in a container "
+            "of its own, which it does not reach.\n"
+            "Remedy: remove it; that container keeps memcached's defaults (docs/tutor.md)."
+        )
+    ]
+
+
+def test_limits_of_a_memcached_client_do_not_hold_on_tutors_redis(on_tutor, variables, table):
+    wanted = desired.validate({**on_tutor, "block_structure_release": "palm"}, table, platforms=PLATFORMS, defaults=variables)
+    assert wanted["errors"] == []
+    row = releases.from_named_row(wanted["release"])
+    assert (row.cache_client, row.client_item_limit_bytes) == ("django-redis", None)
+    assert table["palm"]["client_item_limit_bytes"] == 1048576
+
+
+def test_a_platform_without_a_vars_file_is_refused(variables, table):
+    wanted = desired.validate({**variables, "block_structure_platform": "devstack"}, table, platforms=PLATFORMS)
+    assert messages(wanted) == [
+        "block_structure_platform is 'devstack', which this role does not know.\nRemedy: set it to one of tutor_local."
+    ]
+
+
+MIB = 1024 * 1024
+SERVER = {"maxmemory": 512 * MIB, "maxmemory_policy": "allkeys-lru", "used_memory": 1, "evicted_keys": 0, "version": "7.4"}
+
+
+def redis_messages(**changed: Any) -> list[str]:
+    found = redis_sizing.findings({**SERVER, **changed}, [10 * MIB] * 10, 30, 64)
+    return [finding.as_dict()["message"] for finding in found]
+
+
+def test_a_redis_that_holds_everything_is_not_mentioned():
+    assert redis_messages() == []
+    assert redis_sizing.findings(None, [MIB], 30, 64) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"maxmemory": 100 * MIB},
+            (
+                "Redis holds at most 100 MiB (maxmemory), and structures with everything else need 195 MiB.\n"
+                "Remedy: set `maxmemory 195mb` or more by Tutor's patch redis-conf."
+            ),
+        ),
+        (
+            {"maxmemory": 0},
+            (
+                "Redis has no maxmemory: it grows until its host or pod has no memory left.\n"
+                "Remedy: set `maxmemory 195mb` or more and `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+            ),
+        ),
+        (
+            {"maxmemory_policy": "noeviction"},
+            (
+                "The maxmemory-policy of Redis is noeviction: it refuses to write once it is full.\n"
+                "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+            ),
+        ),
+        (
+            {"maxmemory_policy": "volatile-lru"},
+            (
+                "The maxmemory-policy of Redis is volatile-lru: it evicts only what expires, which no structure does.\n"
+                "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+            ),
+        ),
+        (
+            {"error": {"type": "ConnectionError", "message": "Connection refused."}},
+            (
+                "The LMS cannot ask its Redis: ConnectionError: Connection refused.\n"
+                "Remedy: start Redis, or correct its address in Tutor's configuration (REDIS_HOST, REDIS_PORT)."
+            ),
+        ),
+    ],
+)
+def test_a_redis_that_loses_structures_is_told(changed, words):
+    assert redis_messages(**changed) == [words]
+
+
+@given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))
+def test_the_memory_for_redis_grows_with_everything_in_it(sizes, growth, others, more):
+    needed = redis_sizing.needed_bytes(sizes, growth, others)
+    assert needed >= sum(sizes) + others * MIB
+    assert redis_sizing.needed_bytes([*sizes, more], growth, others) > needed
+
+
+def site(storage_class: str, bucket_name: str | None) -> dict[str, Any]:
+    return {"settings": {"storage_class": storage_class, "storage": {"bucket_name": bucket_name}}}
+
+
+def test_structures_on_a_pods_own_disk_are_told(release):
+    files = site("django.core.files.storage.filesystem.FileSystemStorage", None)
+    finding = tutor.pod_disk_finding(files, release("teak"))
+    assert finding is not None
+    assert finding.as_dict()["message"] == (
+        "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
+        "structures on its own disk, where no other pod finds them, and loses them when it ends.\n"
+        "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
+    )
+    assert tutor.pod_disk_finding(files, release("sumac")) is None
+    assert tutor.pod_disk_finding(site("storages.backends.s3boto3.S3Boto3Storage", "example"), release("teak")) is None
+
+
+MANAGE_PY = """
+import json, os, sys
+settings = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
+print(json.dumps({"argv": sys.argv, "value": settings.VALUE, "name": settings.__name__, "rest": sys.stdin.read()}))
+"""
+
+
+def test_the_loader_boots_manage_py_on_settings_from_standard_input(tmp_path):
+    package = tmp_path / "lms" / "envs" / "tutor"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent, package.parent.parent):
+        (folder / "__init__.py").touch()
+    (package / "production.py").write_text("VALUE = 'in place'\n")
+    (tmp_path / "manage.py").write_text(MANAGE_PY)
+    source = "# -*- coding: utf-8 -*-\nVALUE = 'the candidaté'\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", probe_client.SETTINGS_LOADER, "lms", "shell"],
+        input=json.dumps(source) + "\nprint('probe')\n",
+        cwd=tmp_path,
+        env={"DJANGO_SETTINGS_MODULE": "lms.envs.tutor.production"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ended.stdout) == {
+        "argv": ["./manage.py", "lms", "shell"],
+        "value": "the candidaté",
+        "name": "lms.envs.tutor.production",
+        "rest": "print('probe')\n",
+    }
+
+
+def test_the_loader_is_syntax_of_old_pythons_too():
+    ast.parse(probe_client.SETTINGS_LOADER, feature_version=(3, 5))
