@@ -9,7 +9,7 @@ ACTIVATE := . .venv/bin/activate
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Make .venv, the container engine and the images ready; a repeat takes seconds
@@ -29,6 +29,20 @@ demo: setup ## Show a slow site (of the release palm), cure it, show it again (a
 demo-down: ## Remove the sandbox of the demo
 	@scripts/sandbox down
 
+.PHONY: story
+story: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= palm
+story: setup browser ## Tell the story of the slow course page on the sandbox, as table, picture and report (about 20 minutes)
+	@scripts/sandbox up
+	@$(ACTIVATE) && scripts/story
+
+.PHONY: browser
+browser: tools
+	@scripts/setup browser
+
+.PHONY: report-screenshots
+report-screenshots: browser ## Write docs/images from docs/examples
+	@$(ACTIVATE) && scripts/report-screenshots
+
 .PHONY: docs
 docs: tools ## Write the generated parts of the README
 	@$(ACTIVATE) && python scripts/generate_docs.py
@@ -46,7 +60,7 @@ contract: setup ## Run the contract tests of the miniature edxapp (or of a real 
 	@$(ACTIVATE) && pytest tests/contract
 
 .PHONY: molecule
-molecule: setup ## Run every molecule scenario
+molecule: setup browser ## Run every molecule scenario
 	@$(ACTIVATE) && pytest tests/molecule
 
 .PHONY: bench-storage
@@ -54,7 +68,7 @@ bench-storage: tools ## Time a cold read: plain S3 at added latencies against th
 	@$(ACTIVATE) && python scripts/bench_storage.py
 
 .PHONY: test
-test: setup lint ## Run everything that CI runs
+test: setup browser lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests
 
 .PHONY: clean

@@ -78,8 +78,8 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
     return boxes
 
 
-def flamegraph(profile: dict[str, Any]) -> str:
-    """Return the flame graph of a profile's samples, outermost calls at the top."""
+def flamegraph(profile: dict[str, Any], name: str = "flame") -> str:
+    """Return the flame graph of a profile's samples, outermost calls at the top. name: of its ids on a page."""
     tree = _tree(profile)
     milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
     boxes = _boxes(tree, _WIDTH / max(1, tree["samples"]), milliseconds)
@@ -87,6 +87,7 @@ def flamegraph(profile: dict[str, Any]) -> str:
     return environment.get_template("flamegraph.svg.j2").render(
         title=f"Flame graph of the outline of {profile['course']}, {'cold' if profile['cold'] else 'warm'}",
         text=f"{milliseconds:.0f} ms a request: {told}.",
+        name=name,
         boxes=boxes,
         width=_WIDTH,
         height=max((box["y"] for box in boxes), default=0) + _ROW,

@@ -9,11 +9,11 @@ import pytest
 from block_structure import profiling
 from block_structure.probe import profile as probe
 from block_structure_cli import pictures
+from block_structure_cli.main import main
+from click.testing import CliRunner
 
-FOLDER = "openedx/core/djangoapps/content/block_structure/"
-VIEW = ("lms/djangoapps/course_home_api/outline/views.py", "get")
-COLLECT = (FOLDER + "manager.py", "_update_collected")
-WRITE = (FOLDER + "models.py", "update_or_create")
+from ..samples.runs import COLLECT, FOLDER, VIEW, WRITE, profile
+
 UNPICKLE = (FOLDER + "store.py", "_deserialize")
 SOCKET = ("botocore/httpsession.py", "send")
 
@@ -37,24 +37,7 @@ def test_a_stack_belongs_to_what_its_innermost_telling_function_says(stack, part
 @pytest.fixture
 def seen():
     """A profile: half of the samples collect, a quarter writes the object, a quarter is the view."""
-    frames = [list(VIEW), list(COLLECT), list(WRITE)]
-    functions = [
-        ["lms/djangoapps/course_home_api/outline/views.py", 10, "get", 1, 0.1, 1.0],
-        [FOLDER + "manager.py", 20, "_update_collected", 1, 0.5, 0.9],
-        ["~", 0, "<built-in method exec>", 7, 0.4, 0.4],
-    ]
-    return {
-        "course": "course-v1:SandboxX+A+2026",
-        "cold": True,
-        "username": "staff",
-        "request": {"status": 200, "ms": 1000.0, "queries": 3, "sql_ms": 1.0, "body": None},
-        "frames": frames,
-        "stacks": [[[0], 1], [[0, 1], 2], [[0, 1, 2], 1]],
-        "sampled_requests": 2,
-        "sampled_ms": 2000.0,
-        "functions": functions,
-        "edges": [[0, 1, 1, 0.9], [1, 2, 7, 0.4]],
-    }
+    return profile()
 
 
 def test_parts_are_milliseconds_of_one_request(seen):
@@ -67,6 +50,30 @@ def test_parts_are_milliseconds_of_one_request(seen):
 def test_modules_count_the_time_of_calls_into_them(seen):
     told = [(entry["module"].rsplit(".", 1)[-1], entry["parts"], entry["cumulative_ms"]) for entry in profiling.modules(seen)]
     assert told == [("views", [], 1000), ("manager", ["collection"], 900)]
+
+
+def test_a_page_that_reads_no_structure_is_told_from_one_that_does(seen):
+    assert profiling.reads_structure(seen)
+    seen["functions"] = seen["functions"][:1]
+    assert not profiling.reads_structure(seen)
+
+
+def test_the_command_says_so_and_wants_attention(seen, tmp_path, monkeypatch):
+    seen["functions"], seen["edges"] = seen["functions"][:1], []
+    monkeypatch.setattr("block_structure_cli.commands.profile.play_for_report", lambda *_words, **_more: seen)
+    ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path)])
+    assert ended.exit_code == 1, ended.output
+    assert (tmp_path / "flamegraph.svg").exists()
+
+
+def test_a_refused_page_is_told_with_a_remedy(seen, tmp_path, monkeypatch):
+    seen["request"] = {**seen["request"], "status": 403, "body": "no access"}
+    monkeypatch.setattr("block_structure_cli.commands.profile.play_for_report", lambda *_words, **_more: seen)
+    ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path / "new")])
+    assert ended.exit_code == 3
+    assert ended.stderr.splitlines()[0] == "The outline answered HTTP 403: no access"
+    assert ended.stderr.splitlines()[1].startswith("Remedy: name a course that exists with --course")
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_flame_graph_is_an_image_with_words_and_marked_parts(seen):

@@ -9,7 +9,7 @@ from block_structure_cli import exits, runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .runs import course, run, sample
+from ..samples.runs import course, run, sample
 
 TIMES = st.lists(st.floats(min_value=0.1, max_value=1e5), min_size=1, max_size=30)
 

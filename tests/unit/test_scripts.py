@@ -60,7 +60,7 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
             ["scripts/setup", "everything"],
             [
                 "scripts/setup does not know the stage 'everything'.",
-                "Remedy: use python, engine or images, or no argument for all three.",
+                "Remedy: use python, engine, images or browser, or no argument for the first three.",
             ],
         ),
         (
@@ -129,6 +129,22 @@ def test_chosen_docker_that_does_not_answer_is_not_replaced(checkout: Path, prog
         "scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="docker"
     )
     assert refusal(ended)[0] == "docker is not installed or its service does not answer."
+
+
+def test_no_browser_and_not_root(checkout: Path, programs: Path) -> None:
+    program(programs, "id", "echo 1000")
+    assert refusal(
+        run(
+            "scripts/setup",
+            "browser",
+            root=checkout,
+            PATH=f"{programs}:/usr/bin:/bin",
+            BLOCK_STRUCTURE_CHROMIUM="/nowhere/chromium",
+        )
+    ) == [
+        "There is no Chromium or no Graphviz, and they can be installed only by root on Debian.",
+        "Remedy: install chromium and graphviz (apt-get install chromium graphviz), or set BLOCK_STRUCTURE_CHROMIUM.",
+    ]
 
 
 def test_no_python(checkout: Path, programs: Path) -> None:

@@ -11,7 +11,7 @@ import click
 from block_structure import profiling
 
 from .. import output, pictures, tables
-from ..exits import ENVIRONMENT, USAGE, Failure
+from ..exits import ATTENTION, ENVIRONMENT, USAGE, Failure
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
 
@@ -88,3 +88,10 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
         tables.profile_parts(profile).show()
         tables.profile_modules(profile, top).show()
     output.talk.print("written: " + ", ".join(str(path) for path in written), markup=False)
+    if not profiling.reads_structure(profile):
+        output.talk.print(
+            f"The page did not read the course's structure: {profile['username']} may not see the course.\n"
+            "Remedy: name an enrolled learner or a staff member with --username.",
+            markup=False,
+        )
+        raise SystemExit(ATTENTION)

@@ -70,6 +70,11 @@ def parts(profile: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def reads_structure(profile: dict[str, Any]) -> bool:
+    """Return whether the page asked for the course's structure at all; it does not for a user who may not see the course."""
+    return any("content/block_structure/" in function[0] for function in profile["functions"])
+
+
 def module_of(filename: str) -> str:
     """Return the dotted module of a file as the probe shortened it; built-in functions are one module."""
     if filename in ("~", "") or filename.startswith("<"):

@@ -1,0 +1,78 @@
+"""`report`: measurements and findings as one HTML page that can be passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import output, report, runs
+from ..exits import ATTENTION, USAGE, Failure
+from ..options import format_option
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@format_option
+@click.option(
+    "--diagnosis",
+    "diagnoses",
+    multiple=True,
+    type=_FILE,
+    help="JSON of `diagnose`; several, the newest last, show evictions over time.",
+)
+@click.option("--before", type=_FILE, help="Run file of `benchmark` before the cure.")
+@click.option("--after", type=_FILE, help="Run file after it; or the only one.")
+@click.option("--run", "further", multiple=True, type=_FILE, help="Further run files, for evictions over time.")
+@click.option("--profile", "profiles", multiple=True, type=_FILE, help="profile.json of `profile`.")
+@click.option("--title", default="Block structures: course pages of this site", show_default=True, help="Heading of the page.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="report.html",
+    show_default=True,
+    help="File to write.",
+)
+def command(
+    form: str,
+    diagnoses: tuple[Path, ...],
+    before: Path | None,
+    after: Path | None,
+    further: tuple[Path, ...],
+    profiles: tuple[Path, ...],
+    title: str,
+    path: Path,
+) -> None:
+    """Write one HTML page of what was measured and found; asks no host, and the page needs no network.
+
+    \b
+    Examples:
+      scripts/block-structure report --before before.json --after after.json -o report.html
+      scripts/block-structure diagnose -i inventory/production --format json > diagnosis.json
+      scripts/block-structure report --diagnosis diagnosis.json --after after.json --profile cold/profile.json
+    """
+    sources = report.Sources(
+        before=runs.load(before) if before else None,
+        after=runs.load(after) if after else None,
+        further=[runs.load(name) for name in further],
+        diagnoses=[report.load_diagnosis(name) for name in diagnoses],
+        profiles=[report.load_profile(name) for name in profiles],
+    )
+    if not sources.diagnoses and not sources.runs:
+        raise Failure("There is nothing to report.", "name a file with --diagnosis, --before or --after.", USAGE)
+    page = report.html(sources, title)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --output.", USAGE) from error
+    told = report.summary(sources)
+    if form == "json":
+        output.print_json({"report": str(path), **told})
+    else:
+        output.data().print(f"{told['line']}\n{told['text']}".strip(), markup=False)
+    output.talk.print(f"written to {path}", markup=False)
+    if told["state"] == "bad":
+        raise SystemExit(ATTENTION)

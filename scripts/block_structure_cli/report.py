@@ -1,0 +1,246 @@
+"""Everything that a report shows, from files that the other commands wrote: nothing here asks a host."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from block_structure.redact import is_secret_name
+
+from . import charts, pictures, runs, tables
+from .exits import USAGE, Failure
+
+_MIB = 1024 * 1024
+_MOST_COURSES = 25  # drawn; the tables have all
+_LIMITS = {
+    "item_size": "item size of memcached (-I)",
+    "release_cap": "cap of the release",
+    "client": "limit of the cache client",
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a report is made of. diagnoses and further runs: the oldest first."""
+
+    before: runs.Run | None = None
+    after: runs.Run | None = None
+    further: list[runs.Run] = field(default_factory=list)
+    diagnoses: list[dict[str, Any]] = field(default_factory=list)
+    profiles: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def runs(self) -> list[runs.Run]:
+        """The compared runs that there are, the earlier one first."""
+        return [run for run in (self.before, self.after) if run]
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The newest look at the site: a diagnosis, else the newest run."""
+        return self.diagnoses[-1] if self.diagnoses else self.runs[-1]
+
+
+def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
+    """Return a JSON object that has the needed keys. Raises Failure with code USAGE."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} is not {what}: {error}.", remedy, USAGE) from error
+    missing = [name for name in needed if not isinstance(found, dict) or name not in found]
+    if missing:
+        raise Failure(f"{path} is not {what}: it has no {', '.join(missing)}.", remedy, USAGE)
+    return dict(found)
+
+
+def load_diagnosis(path: Path) -> dict[str, Any]:
+    """Return what `diagnose --format json` (or `verify --format json`) wrote."""
+    return load_json(
+        path,
+        ("release", "courses", "findings"),
+        "a diagnosis",
+        "name what `scripts/block-structure diagnose --format json` printed.",
+    )
+
+
+def load_profile(path: Path) -> dict[str, Any]:
+    """Return a profile.json of `profile`."""
+    return load_json(
+        path, ("course", "frames", "stacks"), "a profile", "name a profile.json that `scripts/block-structure profile` wrote."
+    )
+
+
+def _faster(told: dict[str, Any] | None) -> str | None:
+    """Return the gain in one sentence: the largest course that was read cold in both runs, else nothing."""
+    read = [row for row in (told or {"courses": []})["courses"] if row["cold"]]
+    if not read:
+        return None
+    row = read[-1]
+    was, now = charts.seconds(row["before"]["cold"]), charts.seconds(row["after"]["cold"])
+    return (
+        f"With a cold cache the structure of {row['key']} ({row['blocks']:,} blocks) took {was} before and takes {now} now: "
+        f"{row['cold']:.1f} times faster."
+    )
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def verdict(sources: Sources, told: dict[str, Any] | None) -> dict[str, str]:
+    """Return {"state": good, attention or bad, "line", "text"}: what a reader must know first."""
+    sentences = [words for words in [_faster(told)] if words]
+    slow = [
+        course for course in (sources.diagnoses[-1]["courses"] if sources.diagnoses else []) if course["tier"] == "modulestore"
+    ]
+    if slow:
+        courses = _many(len(sources.newest["courses"]), "course")
+        sentences.append(f"Rebuilt in a learner's request: {len(slow)} of {courses}.")
+    if not sources.diagnoses:
+        state, line = "attention", "Measured, not diagnosed"
+        sentences.append("No diagnosis was given, so nothing is said about what is wrong.")
+    else:
+        found = dict.fromkeys(("error", "warning", "info"), 0)
+        for finding in sources.diagnoses[-1]["findings"]:
+            found[finding["severity"]] += 1
+        errors, warnings = _many(found["error"], "error"), _many(found["warning"], "warning")
+        if found["error"]:
+            state, line = "bad", f"Needs action: {errors}, {warnings}"
+        elif found["warning"]:
+            state, line = "attention", f"Works, with {warnings}"
+        else:
+            state, line = "good", "Nothing needs attention"
+    return {"state": state, "line": line, "text": " ".join(sentences)}
+
+
+def limits(newest: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return (words, bytes) of each limit that holds, from a run or a diagnosis."""
+    given = newest.get("limits") or {}
+    names = {"cache_cap_bytes": "release_cap", "client_item_limit_bytes": "client", "item_size_bytes": "item_size"}
+    return [(_LIMITS[names.get(name, name)], value) for name, value in sorted(given.items()) if value]
+
+
+def _sizes(sources: Sources) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for source in (*sources.runs, *sources.diagnoses):
+        found.update({course["key"]: course["bytes"] for course in source["courses"] if course["bytes"]})
+    return found
+
+
+def size_table(found: dict[str, int], held: list[tuple[str, int]]) -> tables.Table:
+    """Return each structure against each limit. A structure fits below a limit, its key and memcached's overhead counted."""
+    columns = (
+        tables.Column("course", lambda row: row["key"], number=False),
+        tables.Column("bytes", lambda row: f"{row['bytes']:,}"),
+        *(
+            tables.Column(
+                words,
+                lambda row, most=most: "fits" if row["bytes"] < most else f"over by {charts.size(row['bytes'] - most)}",
+                number=False,
+            )
+            for words, most in [("1 MiB, memcached's default item size", _MIB), *held]
+        ),
+    )
+    rows = [{"key": key, "bytes": number} for key, number in sorted(found.items(), key=lambda entry: -entry[1])]
+    return tables.Table("Size of each structure against each limit", columns, rows)
+
+
+def eviction_points(sources: Sources) -> dict[str, list[tuple[str, int]]]:
+    """Return {server: [(moment, evictions)]} of all runs and diagnoses, in the order of time."""
+    points: dict[str, set[tuple[str, int]]] = {}
+    for run in (*sources.runs, *sources.further):
+        for server in run["servers"]:
+            points.setdefault(server["address"], set()).add((run["started"], server["counters"].get("evictions", 0)))
+    for diagnosis in sources.diagnoses:
+        for server in diagnosis.get("servers") or []:
+            if not server.get("error"):
+                points.setdefault(server["server"], set()).add(
+                    (diagnosis["generated"].replace("Z", "+00:00"), server["evictions"])
+                )
+    return {server: sorted(found) for server, found in points.items()}
+
+
+def configuration(newest: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (path, value) of every setting in force, secrets hidden by name once more: a report is passed on."""
+    shown = newest.get("configuration") or {name: newest[name] for name in ("settings", "switches", "row") if name in newest}
+    lines: list[tuple[str, str]] = []
+
+    def walk(path: str, value: Any, secret: bool) -> None:
+        if isinstance(value, dict):
+            for name in sorted(value):
+                walk(f"{path}.{name}" if path else str(name), value[name], secret or is_secret_name(str(name)))
+        else:
+            text = (
+                "(secret)" if secret and value not in (None, "") else json.dumps(value) if not isinstance(value, str) else value
+            )
+            lines.append((path, text))
+
+    walk("", shown, False)
+    return lines
+
+
+def _tier_series(sources: Sources, told: dict[str, Any] | None) -> list[tuple[str, str, list[tuple[int, float]]]]:
+    series = []
+    for when, run in zip(("before", "after")[2 - len(sources.runs) :], sources.runs, strict=True):
+        in_use = run["configuration"]["storage_in_use"]
+        blocks = {row["key"]: row["blocks"] for row in (told or {"courses": []})["courses"]}
+        for state in ("cold", "warm"):
+            points = [
+                (course["blocks"] or blocks.get(course["key"]), runs.tiers(course, in_use)[state]) for course in run["courses"]
+            ]
+            points = [(x, y) for x, y in points if x and y]
+            if points:
+                words = f"{state} cache, {when}" if len(sources.runs) > 1 else f"{state} cache"
+                series.append((words, when, points))
+    return series
+
+
+def _run_words(run: runs.Run) -> str:
+    return f"{run['label'] or 'run'} ({run['started'][:16].replace('T', ' ')} UTC, {run['release']})"
+
+
+def _comparison(sources: Sources) -> dict[str, Any] | None:
+    return runs.compare(sources.before, sources.after) if sources.before and sources.after else None
+
+
+def summary(sources: Sources) -> dict[str, str]:
+    """Return the verdict alone."""
+    return verdict(sources, _comparison(sources))
+
+
+def html(sources: Sources, title: str) -> str:
+    """Return the report: one HTML document that needs nothing but itself."""
+    told = _comparison(sources)
+    series, found, held = _tier_series(sources, told), _sizes(sources), limits(sources.newest)
+    evictions = eviction_points(sources)
+    largest = sorted(found.items(), key=lambda entry: -entry[1])[:_MOST_COURSES]
+    page_rows = charts.page_rows(sources.runs)
+    shown = [tables.compared_tiers(told), tables.compared_pages(told)] if told else []
+    if not told and sources.runs:
+        shown = [tables.tiers(sources.runs[-1]), tables.pages(sources.runs[-1])]
+    return pictures.environment.get_template("report.html.j2").render(
+        title=title,
+        verdict=verdict(sources, told),
+        release=sources.newest["release"],
+        runs=[_run_words(run) for run in sources.runs],
+        tier_chart=charts.tiers_by_size(series) if series else None,
+        tier_table=shown[0] if shown and shown[0].rows else None,
+        page_chart=charts.pages(page_rows) if page_rows else None,
+        page_table=shown[1] if shown and shown[1].rows else None,
+        size_chart=charts.sizes(largest, held) if largest else None,
+        size_table=size_table(found, held) if found else None,
+        eviction_chart=charts.counters(evictions) if any(len(points) > 1 for points in evictions.values()) else None,
+        evictions=[(server, moment, f"{count:,}") for server, points in sorted(evictions.items()) for moment, count in points],
+        findings=sources.diagnoses[-1]["findings"] if sources.diagnoses else None,
+        profiles=[
+            {
+                "parts": tables.profile_parts(profile),
+                "modules": tables.profile_modules(profile, 15),
+                "flame": pictures.flamegraph(profile, f"flame{number}"),
+            }
+            for number, profile in enumerate(sources.profiles)
+        ],
+        legend=pictures.COLOURS,
+        configuration=configuration(sources.newest),
+    )

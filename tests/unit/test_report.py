@@ -1,0 +1,128 @@
+"""The report's words: verdict, limits, evictions, configuration without secrets, refusals."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from block_structure_cli import exits, report
+from block_structure_cli.main import main
+from click.testing import CliRunner
+
+from ..samples.runs import SECRET, course, diagnosis, run, sample
+
+BEFORE = run([course("A", 5000, rebuild=[9000.0])], [sample("cold", [9500.0])], storage=False)
+AFTER = run([course("A", 5000, cache=[1.0], storage=[20.0], unpickle=[80.0])], [sample("cold", [900.0])])
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "line"),
+    [
+        ((), "good", "Nothing needs attention"),
+        (("info",), "good", "Nothing needs attention"),
+        (("info", "warning"), "attention", "Works, with 1 warning"),
+        (("warning", "error", "error"), "bad", "Needs action: 2 errors, 1 warning"),
+    ],
+)
+def test_the_verdict_is_as_bad_as_the_worst_finding(found, state, line):
+    told = report.summary(report.Sources(diagnoses=[diagnosis(*found)]))
+    assert (told["state"], told["line"]) == (state, line)
+
+
+def test_the_verdict_names_the_gain_and_what_is_rebuilt():
+    told = report.summary(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(tier="modulestore")]))
+    assert "the structure of A (5,000 blocks) took 9 s before and takes 100 ms now: 90.0 times faster." in told["text"]
+    assert "Rebuilt in a learner's request: 1 of 1 course." in told["text"]
+
+
+def test_measurements_alone_are_not_called_well():
+    told = report.summary(report.Sources(after=AFTER))
+    assert told["state"] == "attention"
+    assert "No diagnosis was given" in told["text"]
+
+
+def test_sizes_are_held_against_each_limit():
+    source = diagnosis()
+    table = report.size_table({"A": 1500000, "B": 900}, report.limits(source))
+    assert [column.heading for column in table.columns][2:] == [
+        "1 MiB, memcached's default item size",
+        "cap of the release",
+        "item size of memcached (-I)",
+    ]
+    assert table.cells() == [
+        ["A", "1,500,000", "over by 441 KiB", "fits", "over by 441 KiB"],
+        ["B", "900", "fits", "fits", "fits"],
+    ]
+
+
+def test_evictions_are_told_over_time():
+    later = diagnosis(moment="2026-11-25T13:00:00Z", evictions=9)
+    points = report.eviction_points(report.Sources(BEFORE, diagnoses=[later]))
+    assert points == {"cache1:11211": [("2026-11-24T12:00:00+00:00", 7), ("2026-11-25T13:00:00+00:00", 9)]}
+
+
+def test_no_secret_and_no_markup_of_others_reaches_the_page():
+    page = report.html(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis("error")]), "<i>Title</i>")
+    assert SECRET not in page
+    assert "settings.block_structures.STORAGE_KWARGS.secret_key" in page
+    assert "(secret)" in page
+    assert "<b>cause</b>" not in page
+    assert "&lt;b&gt;cause&lt;/b&gt;" in page
+    assert "<i>Title</i>" not in page
+
+
+def test_ids_are_unique_on_the_page_and_no_address_leads_out():
+    page = report.html(
+        report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(), diagnosis(moment="2026-11-26T13:00:00Z")]), "Title"
+    )
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    outside = set(re.findall(r'(?:href|src)="([^"#][^"]*)"', page)) - {"data:,"}
+    assert not outside
+    assert not re.search("#0[1-6]0[1-6]0[1-6]", page)  # every place of a colour was filled
+
+
+def invoke(*words: str):
+    return CliRunner().invoke(main, ["report", *words])
+
+
+def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
+    (tmp_path / "d.json").write_text(json.dumps(diagnosis("error")))
+    ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "r.html"))
+    assert ended.exit_code == exits.ATTENTION, ended.output
+    assert ended.stdout.startswith("Needs action: 1 error, 0 warnings")
+    assert (tmp_path / "r.html").read_text().lstrip().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("content", "option", "said"),
+    [
+        ("{}", "--diagnosis", "is not a diagnosis: it has no release, courses, findings."),
+        ("no json", "--profile", "is not a profile: Expecting value"),
+        ("{}", "--before", "is not a run file"),
+    ],
+)
+def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, said):
+    (tmp_path / "x.json").write_text(content)
+    ended = invoke(option, str(tmp_path / "x.json"), "-o", str(tmp_path / "r.html"))
+    assert ended.exit_code == exits.USAGE
+    assert said in ended.stderr
+    assert "\nRemedy: name " in ended.stderr
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_nothing_to_report_is_a_usage_error():
+    ended = invoke()
+    assert ended.exit_code == exits.USAGE
+    assert ended.stderr.splitlines() == [
+        "There is nothing to report.",
+        "Remedy: name a file with --diagnosis, --before or --after.",
+    ]
+
+
+def test_a_page_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "d.json").write_text(json.dumps(diagnosis()))
+    ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "nowhere" / "r.html"))
+    assert ended.exit_code == exits.USAGE
+    assert "r.html cannot be written: No such file or directory." in ended.stderr
