@@ -15,9 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from block_structure_cli.main import main
 from click.testing import CliRunner
 from lib.browser import WIDTHS, NoBrowserError, chromium, executable
+from measured import course, diagnosis, profile, run, sample
 from playwright.sync_api import Browser, Page
-
-from ..samples.runs import course, diagnosis, profile, run, sample
 
 BEFORE = run(
     [course("course-v1:SandboxX+A+2026", 5000, rebuild=[9000.0]), course("course-v1:SandboxX+B+2026", 50, rebuild=[90.0])],

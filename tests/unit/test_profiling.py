@@ -11,8 +11,7 @@ from block_structure.probe import profile as probe
 from block_structure_cli import pictures
 from block_structure_cli.main import main
 from click.testing import CliRunner
-
-from ..samples.runs import COLLECT, FOLDER, VIEW, WRITE, profile
+from measured import COLLECT, FOLDER, VIEW, WRITE, profile
 
 UNPICKLE = (FOLDER + "store.py", "_deserialize")
 SOCKET = ("botocore/httpsession.py", "send")

@@ -9,8 +9,7 @@ import pytest
 from block_structure_cli import exits, report
 from block_structure_cli.main import main
 from click.testing import CliRunner
-
-from ..samples.runs import SECRET, course, diagnosis, run, sample
+from measured import SECRET, course, diagnosis, run, sample
 
 BEFORE = run([course("A", 5000, rebuild=[9000.0])], [sample("cold", [9500.0])], storage=False)
 AFTER = run([course("A", 5000, cache=[1.0], storage=[20.0], unpickle=[80.0])], [sample("cold", [900.0])])

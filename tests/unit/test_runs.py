@@ -8,8 +8,7 @@ import pytest
 from block_structure_cli import exits, runs
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ..samples.runs import course, run, sample
+from measured import course, run, sample
 
 TIMES = st.lists(st.floats(min_value=0.1, max_value=1e5), min_size=1, max_size=30)
 
