@@ -122,6 +122,17 @@ def elsewhere_in_files(site):
     )
 
 
+def spooling(**given):
+    state = {
+        "problem": None,
+        "spool": {"waiting": 0, "oldest": None},
+        "counters": {"counts": {}},
+        "breaker": {"open": False, "cause": None},
+        **given,
+    }
+    return lambda site: site.survey["settings"].update(storage_state=state)
+
+
 def storage_off(site):
     site.survey["storage"]["in_use"] = False
 
@@ -242,6 +253,23 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     ),
     "no ListBucket": ("teak", asked(**OFF), "iam-list-bucket-missing", "error", "s3:ListBucket"),
     "no pruning": ("palm", live(PRUNING_ACTIVE=False), "pruning-off", "info", "PRUNING_ACTIVE"),
+    "no local dir": ("teak", spooling(problem="it is not writable"), "storage-local-unusable", "error", "not writable"),
+    "spooled": ("teak", spooling(spool={"waiting": 2, "oldest": 0}), "storage-spooled", "warning", "2 objects wait"),
+    "spool full": (
+        "teak",
+        spooling(counters={"counts": {"spool_refused": 3}}),
+        "storage-spool-full",
+        "warning",
+        "3 objects found no room",
+    ),
+    "outage": ("teak", spooling(breaker={"open": True, "cause": "503"}), "storage-outage", "warning", "503"),
+    "digest": (
+        "teak",
+        spooling(counters={"counts": {"local_damaged": 1}}),
+        "storage-damaged",
+        "warning",
+        "1 objects or copies",
+    ),
     "not as wanted": ("teak", live(STORAGE_CLASS="x.Y"), "settings-differ", "error", "STORAGE_CLASS"),
     "other host": ("teak", other_host, "hosts-differ", "error", "block_structures.DIRECTORY_PREFIX"),
     "old worker": (

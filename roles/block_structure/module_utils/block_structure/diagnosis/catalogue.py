@@ -18,6 +18,7 @@ _SURVEY = "the LMS boot"
 _S3 = "S3, with the LMS's credentials"
 _STRANGER = "S3, without credentials"
 _BUCKET = "S3, with the operator's credentials"
+_CLASS = "the storage class's own record on the host"
 _MEMCACHED = "memcached's own counters"
 
 CATALOGUE: dict[str, Entry] = {
@@ -52,6 +53,11 @@ CATALOGUE: dict[str, Entry] = {
         "storage", ("error",), "403 for a missing object: an error page instead of a rebuild.", _S3
     ),
     "pruning-off": Entry("storage", ("info",), "Old versions are never removed.", _SURVEY),
+    "storage-local-unusable": Entry("storage", ("error",), "No local copies are kept and nothing is spooled.", _CLASS),
+    "storage-spooled": Entry("storage", ("warning",), "Objects wait on the host for S3.", _CLASS),
+    "storage-spool-full": Entry("storage", ("warning",), "Objects found no room to wait.", _CLASS),
+    "storage-outage": Entry("storage", ("warning",), "S3 does not serve this host now.", _CLASS),
+    "storage-damaged": Entry("storage", ("warning",), "Objects or copies did not match their digest.", _CLASS),
     "settings-differ": Entry("settings", ("error",), "Settings in force are not those of the inventory.", _SURVEY),
     "hosts-differ": Entry("settings", ("error",), "LMS hosts disagree.", "the LMS boot of each host"),
     "workers-differ": Entry("settings", ("error",), "An LMS worker runs with other settings.", "Celery's remote control"),

@@ -27,6 +27,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 f"The storage class keeps no local copies and spools nothing: {state['problem']}.",
                 "run playbooks/deploy.yml, which makes block_structure_storage_local_dir as it must be.",
                 "block_structure_storage_local_dir",
+                cost="an S3 failure reaches learners as a rebuild",
             )
         )
     spool, counts = state["spool"], state["counters"]["counts"]
@@ -39,6 +40,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 f"{spool['waiting']} objects wait on this host for S3, the oldest for {minutes:.0f} minutes.",
                 "they go out by themselves when S3 is well; scripts/block-structure spool drain says why they do not.",
                 evidence=spool["waiting"],
+                cost="other hosts do not see these objects until they are in S3",
             )
         )
     if counts.get("spool_refused"):
@@ -50,6 +52,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "raise block_structure_storage_spool_size_mb, or free the file system of block_structure_storage_local_dir.",
                 "block_structure_storage_spool_size_mb",
                 counts["spool_refused"],
+                cost="a rebuild at each cold read of these courses",
             )
         )
     if state["breaker"]["open"]:
@@ -59,6 +62,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "warning",
                 f"S3 does not serve this host ({state['breaker']['cause']}); learners get local copies and rebuilds.",
                 "mend S3 or the way to it; the log of the LMS has one line for each failure.",
+                cost="a rebuild for each course without a local copy",
             )
         )
     damaged = sum(counts.get(name, 0) for name in _DAMAGED)
@@ -70,6 +74,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 f"{damaged} objects or copies did not match their digest and were not used.",
                 "look for 'damaged' in the log of the LMS; check the disk, and who may write to the bucket.",
                 evidence=damaged,
+                cost="a rebuild at each read that met one",
             )
         )
     return found
