@@ -59,6 +59,11 @@ unit: tools ## Run the unit and property tests
 contract: setup ## Run the contract tests of the miniature edxapp (or of a real LMS, see docs/sandbox.md)
 	@$(ACTIVATE) && pytest tests/contract
 
+.PHONY: tutor
+tutor: setup ## Run the scenario of a Tutor site, and the plugin in every Tutor from 3 to 22 (not part of test)
+	@$(ACTIVATE) && molecule test --scenario-name tutor
+	@$(ACTIVATE) && BLOCK_STRUCTURE_TUTOR_SERIES=all pytest tests/tutor
+
 .PHONY: molecule
 molecule: setup browser ## Run every molecule scenario
 	@$(ACTIVATE) && pytest tests/molecule

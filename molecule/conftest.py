@@ -191,14 +191,15 @@ def boots(lms: Host) -> Boots:
 
 @dataclass(frozen=True)
 class Learner:
-    """A logged-in learner, asking from the LMS host itself."""
+    """A logged-in learner, asking from the LMS host itself, at the address that the LMS has there."""
 
     host: Host
+    address: str = "http://127.0.0.1:8000"
 
     def visit(self, *courses: str) -> dict[str, dict[str, float]]:
         """Ask for the blocks of each course; return {course: {"status": HTTP status, "ms": milliseconds}}."""
         request = {
-            "lms": "http://127.0.0.1:8000",
+            "lms": self.address,
             "email": "learner@example.com",
             "username": "learner",
             "password": "edx",

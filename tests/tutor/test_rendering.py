@@ -1,0 +1,118 @@
+"""The role's plugin in the real Tutor of each series: enabled, rendered, and the rendered settings executed.
+
+BLOCK_STRUCTURE_TUTOR_SERIES=all takes every series from 3 to 22; without it the oldest, the first with Redis, that of the
+sandbox's default release, and the newest. Each is installed once, into .cache/tutor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from block_structure import tutor_plugin
+
+ROOT = Path(__file__).resolve().parents[2]
+SERIES: dict[int, list[str]] = yaml.safe_load((ROOT / "molecule/tutor/vars.yml").read_text())["tutor_series"]
+SHORT = (min(SERIES), 11, 20, max(SERIES))
+CHOSEN = list(SERIES) if os.environ.get("BLOCK_STRUCTURE_TUTOR_SERIES") == "all" else SHORT
+TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
+# Braces, quotes and letters beyond ASCII must come through YAML, Jinja and Python as they are.
+SETTINGS: dict[str, Any] = {
+    "BLOCK_STRUCTURES_SETTINGS": {
+        "COURSE_PUBLISH_TASK_DELAY": 45,
+        "DIRECTORY_PREFIX": "block_structures/",
+        "STORAGE_CLASS": "storages.backends.s3boto3.S3Boto3Storage",
+        "STORAGE_KWARGS": {
+            "bucket_name": "example",
+            "secret_key": "{{ a }}{% b %}'\"\\é",
+            "default_acl": None,
+            "file_overwrite": True,
+        },
+    }
+}
+
+
+class Tutor:
+    """The real Tutor of one series, with a root and plugins of its own."""
+
+    def __init__(self, series: int, folder: Path) -> None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        self.packages = ROOT / ".cache" / "tutor" / f"{series}-{version}"
+        subprocess.run([ROOT / "molecule/tutor/install", self.packages, version, *SERIES[series]], check=True)
+        self.root = folder / "root"
+        self.plugins = folder / "plugins"
+        self.plugins.mkdir()
+
+    def run(self, *words: str) -> str:
+        """Return the last line of what one command says."""
+        environment = {**os.environ, "PYTHONPATH": str(self.packages), "TUTOR_PLUGINS_ROOT": str(self.plugins)}
+        program = "from tutor.commands.cli import main; main()"
+        ended = subprocess.run(
+            [sys.executable, "-S", "-c", program, "--root", str(self.root), *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return (ended.stdout.strip().splitlines() or [""])[-1]
+
+    def settings(self, system: str) -> dict[str, Any]:
+        """Return what the rendered settings of a system come to when they are executed."""
+        program = ROOT / "tests/tutor/execute_settings.py"
+        ended = subprocess.run(
+            [sys.executable, program, self.root / "env", system], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        answer: dict[str, Any] = json.loads(ended.stdout)
+        return answer
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def tutor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tutor:
+    """A saved environment of one series, without any plugin."""
+    made = Tutor(request.param, tmp_path_factory.mktemp(f"tutor-{request.param}"))
+    made.run("config", "save")
+    return made
+
+
+def test_the_plugin_reaches_lms_and_studio_and_goes_again(tutor: Tutor) -> None:
+    stock = {system: tutor.settings(system) for system in ("lms", "cms")}
+    path = tutor.plugins / "block_structure.yml"
+    path.write_text(tutor_plugin.render(SETTINGS))
+    tutor.run("plugins", "enable", "block_structure")
+    tutor.run("config", "save")
+    for system, before in stock.items():
+        kept = before["BLOCK_STRUCTURES_SETTINGS"]
+        assert tutor.settings(system)["BLOCK_STRUCTURES_SETTINGS"] == {**kept, **SETTINGS["BLOCK_STRUCTURES_SETTINGS"]}
+    tutor.run("plugins", "disable", "block_structure")
+    path.unlink()
+    tutor.run("config", "save")
+    assert {system: tutor.settings(system) for system in stock} == stock
+
+
+def test_what_the_role_asks_of_tutor_is_answered(tutor: Tutor) -> None:
+    version = tutor.run("--version").rpartition(" ")[2]
+    assert (tutor.root / "env" / "version").read_text().strip() == version
+    assert tutor.run("config", "printroot") == str(tutor.root)
+    assert tutor.run("plugins", "printroot") == str(tutor.plugins)
+    assert tutor.run("config", "printvalue", "PLUGINS").startswith("[")
+    assert tutor.run("config", "printvalue", "K8S_NAMESPACE") == "openedx"
+
+
+def test_the_cache_is_the_one_of_the_release_table(tutor: Tutor) -> None:
+    """Memcached up to Tutor 10, Redis from 11 on: what the role's messages and its verdict on Redis rest on."""
+    major = int(tutor.run("--version").rpartition(" ")[2].split(".")[0])
+    (row,) = (row for name, row in TABLE.items() if row["tutor_major"] == major and name != "main")
+    caches = tutor.settings("lms")["CACHES"]
+    if caches is None:  # up to Tutor 10 the cache stands in the environment's file
+        (config,) = (tutor.root / "env/apps/openedx/config").glob("lms.env.*")
+        caches = yaml.safe_load(config.read_text())["CACHES"]
+    assert row["tutor_cache"] in caches["default"]["BACKEND"].lower()
+    assert row["tutor_cache"] in str(caches["default"]["LOCATION"])
