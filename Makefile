@@ -76,6 +76,11 @@ bench-storage: tools ## Time a cold read: plain S3 at added latencies against th
 test: setup browser lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests
 
+.PHONY: bench-diagnose
+bench-diagnose: setup ## Measure what a diagnosis of many courses costs, on the running sandbox (BENCH_COURSES=1000)
+	@scripts/sandbox up
+	@$(ACTIVATE) && scripts/bench-diagnose --courses $${BENCH_COURSES:-1000}
+
 .PHONY: clean
 clean: ## Remove the sandbox, its images and everything that setup made
 	@scripts/sandbox down --images

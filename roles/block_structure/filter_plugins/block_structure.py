@@ -201,7 +201,14 @@ def diagnosis(host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any]
         },
     )
     boots = {name: int(hostvars[name].get("__block_structure_inspected", {}).get("boots", 0)) for name in hosts}
-    return report.of(look, platform=wanted["platform"], host=host, boots=boots, inventory=wanted["findings"])
+    return report.of(
+        look,
+        platform=wanted["platform"],
+        host=host,
+        boots=boots,
+        inventory=wanted["findings"],
+        seconds=inspected.get("seconds"),
+    )
 
 
 def _worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:

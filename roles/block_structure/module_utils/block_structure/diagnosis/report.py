@@ -51,10 +51,12 @@ def of(
     host: str,
     boots: dict[str, int],
     inventory: list[dict[str, Any]] | None = None,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
     """Return the diagnosis of a look.
 
     host: the LMS host that read the courses. boots: LMS starts by host. inventory: findings of the variables themselves.
+    seconds: what the boot and the look took together on that host.
     """
     told = verdict.site(look)
     findings = [*told["findings"], *(inventory or [])]
@@ -67,7 +69,7 @@ def of(
         "platform": platform,
         "host": host,
         "boots": boots,
-        "seconds": {"survey": survey.get("seconds"), "examination": examination.get("seconds")},
+        "seconds": {"boot_and_look": seconds, "survey": survey.get("seconds"), "examination": examination.get("seconds")},
         "counts": {severity: sum(finding["severity"] == severity for finding in findings) for severity in SEVERITIES},
         "findings": findings,
         "courses": told["courses"],
