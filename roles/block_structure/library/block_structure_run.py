@@ -48,7 +48,8 @@ options:
     type: str
 attributes:
   check_mode:
-    support: none
+    support: partial
+    details: Runs what only looks (a dry run of generate, prune without remove), and refuses everything else.
   diff_mode:
     support: none
 """
@@ -89,6 +90,11 @@ def resumed(operations: list[dict[str, Any]], former: runs.Run) -> list[dict[str
     return [{**operation, "select": select} if operation["op"] == "generate" else operation for operation in operations]
 
 
+def only_looks(operation: dict[str, Any]) -> bool:
+    """Return whether an operation changes nothing."""
+    return operation["op"] == "survey" or bool(operation.get("dry_run")) or operation.get("remove") is False
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -99,8 +105,11 @@ def main() -> None:
             "run_dir": {"type": "path", "required": True},
             "run": {"type": "str", "required": True},
             "resume": {"type": "str"},
-        }
+        },
+        supports_check_mode=True,
     )
+    if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
+        module.fail_json(msg="In check mode only operations that look are run.\nRemedy: ask for a dry run.", boots=0)
     given = module.params
     operations = [{**operation, "run": given["run"]} for operation in given["operations"]]
     former = None
