@@ -110,6 +110,18 @@ ROWS = [
         "edx-platform block_structure/factory.py",
         {"blocks": 6, "root": True},
     ),
+    Row(
+        "a_managers_store_can_be_watched",
+        "A manager keeps its store as `store`, may be given another, and adds one structure in an update.",
+        MANAGER,
+        {"added": [6], "returned": None},
+    ),
+    Row(
+        "active_learners_are_counted_by_course",
+        "CourseEnrollment counts by course_id with is_active, in two column names that all releases have.",
+        "edx-platform common/djangoapps/student/models/course_enrollment.py",
+        {"table": "student_courseenrollment", "of_this_course": 0},
+    ),
     Row("a_warm_cache_answers_alone", "A cached structure is read from the cache alone.", STORE, WARM),
     Row(
         "a_cold_cache_is_filled_from_the_storage",
@@ -430,6 +442,12 @@ ROWS = [
             "2": ["INFO", "CRITICAL"],
             "3": ["INFO", "INFO"],
         },
+    ),
+    Row(
+        "enqueued_tasks_are_logged_with_their_ids",
+        "An enqueued task is told by one log record, whose arguments are the course and the task's id.",
+        COMMAND,
+        [["course-0", "task-1"]],
     ),
     Row(
         "enqueued_tasks_carry_this",

@@ -130,6 +130,15 @@ def enqueued_tasks_carry_this(_course):
 
 
 @row
+def enqueued_tasks_are_logged_with_their_ids(_course):
+    task = generate_course_blocks.tasks.update_course_in_cache_v2
+    with recorded(courses=1) as (_calls, records), mock.patch.object(task, "apply_async") as queued:
+        queued.return_value.id = "task-1"
+        call_command(COMMAND, all_courses=True, enqueue_task=True, force_update=True, verbosity=2)
+    return [[str(word) for word in record.args] for record in records if "ENQUEUED" in record.msg]
+
+
+@row
 def the_command_has_these_options(_course):
     parser = generate_course_blocks.Command().create_parser("manage.py", COMMAND)
     own = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}

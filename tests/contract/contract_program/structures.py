@@ -7,6 +7,7 @@ import re
 from unittest import mock
 
 from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
+from common.djangoapps.student.models import CourseEnrollment
 from common.djangoapps.util.memcache import fasthash, safe_key
 from contract_program.course import storage_switch, with_storage
 from contract_program.harness import name_of, row
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import SuspiciousFileOperation
 from django.db import connections
+from django.db.models import Count
 from openedx.core.djangoapps.content.block_structure import api, config, models
 from openedx.core.djangoapps.content.block_structure.store import BlockStructureStore
 from openedx.core.djangoapps.content.block_structure.transformer_registry import TransformerRegistry
@@ -33,6 +35,36 @@ def structures_live_in_the_default_cache(_course):
 def a_total_miss_rebuilds_stores_and_caches(course):
     took = course.get()
     return dict(took, row=bool(course.stored()), files=len(course.files()), cached=course.cached())
+
+
+@row
+@with_storage
+def a_managers_store_can_be_watched(course):
+    added = []
+
+    class Watched:
+        """The manager's own store, which tells how many blocks it is given."""
+
+        def __init__(self, store):
+            self.store = store
+
+        def __getattr__(self, name):
+            return getattr(self.store, name)
+
+        def add(self, block_structure):
+            added.append(len(list(block_structure.get_block_keys())))
+            return self.store.add(block_structure)
+
+    manager = api.get_block_structure_manager(course.key)
+    manager.store = Watched(manager.store)
+    return {"returned": manager.update_collected_if_needed(), "added": added}
+
+
+@row
+def active_learners_are_counted_by_course(course):
+    active = CourseEnrollment.objects.filter(is_active=True).values_list("course_id").annotate(total=Count("id")).order_by()
+    counted = {str(key): total for key, total in active}
+    return {"table": CourseEnrollment._meta.db_table, "of_this_course": counted.get(str(course.key), 0)}
 
 
 @row

@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "config_models",
     "rest_framework",
     "common.djangoapps.split_modulestore_django",
+    "common.djangoapps.student",
     "xmodule.modulestore",
     "openedx.core.djangoapps.content.block_structure",
     "openedx.core.djangoapps.heartbeat",
