@@ -89,6 +89,17 @@ bench-diagnose: setup ## Measure what a diagnosis of many courses costs, on the 
 	@scripts/sandbox up
 	@$(ACTIVATE) && scripts/bench-diagnose --courses $${BENCH_COURSES:-1000}
 
+.PHONY: test-all
+test-all: export BLOCK_STRUCTURE_SLOW := yes
+test-all: test ## The same with the slow fault tests
+
+.PHONY: bench-generate
+bench-generate: export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
+bench-generate: export BLOCK_STRUCTURE_SANDBOX_COURSES := small
+bench-generate: setup ## Measure generation against the platform's own command (about 10 minutes)
+	@scripts/sandbox up
+	@$(ACTIVATE) && { status=0; scripts/bench-generate || status=$$?; scripts/sandbox down; exit $$status; }
+
 .PHONY: clean
 clean: ## Remove the sandbox, its images and everything that setup made
 	@scripts/sandbox down --images
