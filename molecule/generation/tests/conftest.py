@@ -1,0 +1,240 @@
+"""What the tests of generation share: the engine itself, started as the role's module starts it, and the command-line tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from block_structure import probe_client, releases
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
+LMS_HOST = f"{os.environ.get('BLOCK_STRUCTURE_SANDBOX_NAME', 'block-structure')}-lms1"
+RELEASE = os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]
+BUCKET = "example-block-structures"
+USER = ["runuser", "--user=www-data", "--", "/edx/app/edxapp/run.sh", "python", "manage.py"]
+PATIENCE_SECONDS = 600
+
+Event = dict[str, Any]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of what takes its time by its nature."""
+    config.addinivalue_line("markers", "slow: run by `make test-all`, not by `make test`")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave slow tests to `make test-all`."""
+    if not os.environ.get("BLOCK_STRUCTURE_SLOW"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: make test-all runs it"))
+
+
+@dataclass
+class Running:
+    """A run in the LMS: its events as they come."""
+
+    process: subprocess.Popen[str]
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event = probe_client.parse(line)
+            if event:
+                self.events.append(event)
+
+    def of(self, kind: str) -> list[Event]:
+        """Return the events of one kind so far."""
+        return [event for event in self.events if event["event"] == kind]
+
+    def wait_for(self, kind: str, **values: Any) -> Event:
+        """Return the first event of a kind with these values, as soon as it has come."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for event in self.of(kind):
+                if all(event.get(name) == value for name, value in values.items()):
+                    return event
+            assert self.process.poll() is None or self.thread.is_alive(), self.events[-1:]
+            time.sleep(0.1)
+        raise AssertionError(f"no event {kind} {values}: {self.events[-3:]}")
+
+    def working(self) -> dict[str, str]:
+        """Return {pid of a worker: its course} as soon as there is one at work."""
+        seen = len(self.of("progress"))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            for event in self.of("progress")[seen:]:
+                if event["workers"]:
+                    return dict(event["workers"])
+            time.sleep(0.1)
+        raise AssertionError("no worker is at work")
+
+    def end(self) -> Event:
+        """Wait for the end and return its last event."""
+        self.process.wait(PATIENCE_SECONDS)
+        self.thread.join()
+        return self.events[-1]
+
+    def result(self) -> dict[str, Any]:
+        """Wait for the end and return the result of the last operation."""
+        last = self.end()
+        assert last["event"] == "result", last
+        result: dict[str, Any] = last["results"][-1]
+        return result
+
+    def reports(self) -> dict[str, Event]:
+        """Return the last report of each course."""
+        return {event["key"]: event for event in self.of("course")}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Starts operations of the probe in the LMS, without Ansible."""
+
+    def start(self, operation: dict[str, Any]) -> Running:
+        """Start one operation in a boot of its own."""
+        table = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
+        row = releases.pick(table, RELEASE).probe_row()
+        request = {"protocol": probe_client.PROTOCOL, "release": row, "operations": [operation]}
+        process = subprocess.Popen(
+            [ENGINE, "exec", "--interactive", LMS_HOST, *USER, "lms", "--settings=production", "shell"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdin
+        process.stdin.write(probe_client.bundle(request))
+        process.stdin.close()
+        return Running(process)
+
+    def generate(self, courses: list[str] | None = None, *, workers: int = 1, **options: Any) -> Running:
+        """Start to generate courses again, the largest first; or what `select` says."""
+        select = options.pop("select", {"force": True, "order": "largest", "courses": courses})
+        return self.start({"op": "generate", "select": select, "workers": workers, "patience_seconds": 300, **options})
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The engine in the LMS."""
+    return Engine()
+
+
+@pytest.fixture(scope="session")
+def some(courses: list[str]) -> list[str]:
+    """Five courses of 50 to 1,000 blocks: enough for something to happen in the middle."""
+    return [course for course in courses if course.split("+")[1] in ("S50", "S120", "S300", "S600", "S1000")]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """scripts/block-structure, as an operator runs it on the sandbox."""
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [str(ROOT / "scripts/block-structure"), *arguments, "-i", str(ROOT / "inventory/sandbox")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, Any, str]:
+        """Run a command with --format json; return its exit code, its report and what it said beside it."""
+        process = self.start(*arguments, "--format", "json")
+        output, words = process.communicate(timeout=600)
+        return process.returncode, json.loads(output) if output.strip() else None, words
+
+
+@pytest.fixture(scope="session")
+def tool() -> Tool:
+    """The command-line tool."""
+    return Tool()
+
+
+@dataclass(frozen=True)
+class Studio:
+    """An author of the sandbox."""
+
+    host: Host
+
+    def manage(self, *words: str) -> str:
+        """Run a command of Studio's manage.py."""
+        command = " ".join(["%s"] * (len(USER) + 2 + len(words)))
+        return str(self.host.check_output(command, *USER, "cms", "--settings=production", *words))
+
+    def delete(self, course: str) -> None:
+        """Delete a course as Studio does: the modulestore sends the signal that clears its structure."""
+        program = (
+            "from opaque_keys.edx.keys import CourseKey; from xmodule.modulestore.django import modulestore; "
+            f"modulestore().delete_course(CourseKey.from_string({course!r}), -1)"
+        )
+        self.manage("shell", "-c", program)
+
+
+@pytest.fixture(scope="session")
+def studio(lms: Host) -> Studio:
+    """Studio of the sandbox."""
+    return Studio(lms)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of block_structure, asked of the database."""
+
+    host: Host
+
+    def __call__(self) -> dict[str, str]:
+        """Return {course key: object that its row names}."""
+        query = "SELECT data_usage_key, data FROM block_structure"
+        text = self.host.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query)
+        rows = dict(line.split("\t") for line in text.splitlines())
+        return {key.replace("block-v1:", "course-v1:").partition("+type@")[0]: name for key, name in rows.items()}
+
+
+@pytest.fixture(scope="session")
+def rows(lms: Host) -> Rows:
+    """The rows of the site."""
+    return Rows(lms)
+
+
+@pytest.fixture(scope="session")
+def objects(s3_api):
+    """Return a function that lists the names of all objects in the bucket."""
+
+    def names() -> set[str]:
+        found, arguments = set(), {}
+        while True:
+            answer = s3_api.call("list_objects_v2", Bucket=BUCKET, **arguments)
+            found.update(entry["Key"] for entry in answer.get("Contents", []))
+            if not answer.get("IsTruncated"):
+                return found
+            arguments = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    return names
+
+
+@pytest.fixture(autouse=True)
+def no_course_is_worse_than_before(rows: Rows, objects) -> Iterator[None]:
+    """Whatever happens: a course that had a row has one still, unless it was deleted, and every row names an object."""
+    yield
+    now = rows()
+    assert now
+    assert set(now.values()) <= objects()

@@ -1,0 +1,139 @@
+"""What goes wrong in the middle of a run: nothing is lost and each outcome is named."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+
+def all_well(run, courses) -> None:
+    """Assert that each course has a good report in the end."""
+    result = run.result()
+    assert (result["failures"], result["left"], result["ended"]) == ([], [], "done"), run.events[-5:]
+    reports = run.reports()
+    assert sorted(reports) == sorted(courses)
+    assert {report["status"] for report in reports.values()} == {"ok"}
+
+
+def test_a_killed_worker_costs_its_course_one_retry(engine, lms, some) -> None:
+    run = engine.generate(some, workers=2)
+    pid, course = next(iter(run.working().items()))
+    lms.check_output("kill -KILL %s", pid)
+    all_well(run, some)
+    assert run.wait_for("retry")["message"] == "the worker was lost: killed by signal 9"
+    assert [report["attempt"] for report in run.reports().values()].count(2) == 1
+    assert course in run.reports()
+
+
+@pytest.mark.slow
+def test_s3_that_is_away_for_half_a_minute_costs_nothing(engine, s3_faults, some) -> None:
+    run = engine.generate(some)
+    run.wait_for("course")
+    with s3_faults("refuse"):
+        assert run.wait_for("outage", over=False)["service"] == "storage"
+        time.sleep(30)
+    run.wait_for("outage", over=True)
+    all_well(run, some)
+    assert {report["attempt"] for report in run.reports().values()} == {1}
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, "SlowDown"), pytest.param(500, "InternalError", marks=pytest.mark.slow)])
+def test_s3_that_answers_with_errors_is_waited_for(engine, s3_faults, some, status: int, code: str) -> None:
+    run = engine.generate(some)
+    run.wait_for("course")
+    with s3_faults("answer", status=status, code=code, methods=["PUT"]):
+        told = run.wait_for("outage", over=False)
+    assert (told["service"], told["type"], code in told["message"]) == ("storage", "ClientError", True)
+    all_well(run, some)
+
+
+@pytest.mark.slow
+def test_slow_s3_is_only_slow(engine, s3_faults, some) -> None:
+    with s3_faults("delay", seconds=0.7):
+        run = engine.generate(some, workers=2)
+        all_well(run, some)
+    assert run.of("outage") == []
+
+
+def test_s3_that_stays_away_leaves_the_rest_named(engine, s3_faults, rows, some) -> None:
+    named = rows()
+    run = engine.generate(some, patience_seconds=3)
+    run.wait_for("course")
+    with s3_faults("refuse"):
+        result = run.result()
+    assert (result["ended"], result["outage"]) == ("outage", "storage")
+    done = set(run.reports())
+    assert sorted([*done, *result["left"]]) == sorted(some)
+    assert {key: name for key, name in rows().items() if key in result["left"]} == {key: named[key] for key in result["left"]}
+
+
+def test_s3_that_is_away_from_the_start_is_told_before_anything_is_begun(engine, s3_faults, rows) -> None:
+    named = rows()
+    with s3_faults("refuse"):
+        last = engine.generate(select={}).end()
+    assert (last["event"], last["where"], last["type"]) == ("error", "generate", "EndpointConnectionError")
+    assert rows() == named
+
+
+@pytest.mark.slow
+def test_without_memcached_storage_serves(engine, cache, some) -> None:
+    cache.check_output("systemctl stop memcached")
+    try:
+        run = engine.generate(some, workers=2)
+        all_well(run, some)
+    finally:
+        cache.check_output("systemctl start memcached")
+    assert {report["tier"] for report in run.reports().values()} == {"storage"}
+
+
+def test_a_database_that_restarts_is_waited_for_and_the_lock_is_taken_again(engine, lms, some) -> None:
+    run = engine.generate(some)
+    run.wait_for("course")
+    lms.check_output("systemctl restart mariadb")
+    time.sleep(2)
+    refused = engine.generate(select={})
+    assert refused.end()["type"] == "HeldError"
+    all_well(run, some)
+
+
+def test_a_course_that_always_fails_is_named_and_serves_what_it_had(tool, studio, rows, some) -> None:
+    course = some[1]
+    named = rows()[course]
+    studio.manage("sandbox_break", course)
+    try:
+        code, told, _ = tool.run("regenerate", "--force", "--course", some[0], "--course", course)
+        assert code == 1
+        assert [report["key"] for report in told["failures"]] == [course]
+        assert told["courses"][-1]["key"] == course
+        assert (told["failures"][0]["type"], bool(told["failures"][0]["message"])) == ("XMLSyntaxError", True)
+        assert rows()[course] == named
+    finally:
+        studio.manage("sandbox_break", course, "--heal")
+    code, told, _ = tool.run("regenerate")
+    assert code == 0
+    assert [report["key"] for report in told["courses"]] in ([course], [])
+
+
+def test_a_course_deleted_during_the_run_is_gone_and_leaves_no_row(engine, studio, rows, courses) -> None:
+    studio.manage("sandbox_courses", "--blocks", "12", "--org", "ZzDeletedX")
+    course = "course-v1:ZzDeletedX+B12N0001+2026"
+    # It is the last one by its key.
+    run = engine.generate(select={"force": True, "order": "key", "courses": [*courses, course]})
+    run.wait_for("plan")
+    studio.delete(course)
+    result = run.result()
+    assert (result["failures"], result["ended"]) == ([], "done")
+    report = run.reports()[course]
+    assert (report["status"], report["message"]) == ("gone", "the course was deleted during the run")
+    assert course not in rows()
+
+
+@pytest.mark.slow
+def test_a_hanging_course_is_given_up_after_its_timeout(engine, s3_faults, some) -> None:
+    with s3_faults("hang", methods=["PUT"], match="S300"):
+        run = engine.generate(some, workers=2, course_timeout_seconds=25)
+        result = run.result()
+    assert [(report["type"], report["key"].split("+")[1]) for report in result["failures"]] == [("Timeout", "S300")]
+    assert len(run.reports()) == len(some)
+    assert run.wait_for("retry")["message"] == "not finished within 25 seconds"

@@ -1,0 +1,189 @@
+"""Generation on a cured site: what has nothing to do, what is chosen, what goes on where it stopped, who may run."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
+FORGET = "DELETE FROM block_structure WHERE data_usage_key = @key"
+
+
+def named(courses: list[str]) -> list[str]:
+    """Return the options that name courses."""
+    return [word for course in courses for word in ("--course", course)]
+
+
+def test_a_fresh_site_costs_one_boot_and_changes_nothing(playbooks, boots, rows) -> None:
+    before, stored = boots.count(), rows()
+    ended = playbooks.run("regenerate")
+    assert ended.exit_code == 0, ended.output
+    assert ended.changed == []
+    assert boots.count() - before == 1
+    assert rows() == stored
+
+
+def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows, courses) -> None:
+    before, stored = boots.count(), rows()
+    ended = playbooks.run("regenerate", "--check", "-e", "block_structure_generation_force=true")
+    assert ended.exit_code == 0, ended.output
+    assert f"{courses[0]}: forced (it is as it should be)" in ended.output
+    assert f"{len(courses)} courses would be generated" in ended.output
+    assert boots.count() - before == 1
+    assert rows() == stored
+
+
+def test_each_state_is_found_and_mended_and_progress_is_told(
+    tool, playbooks, lms, s3_api, memcached, courses, rows, studio
+) -> None:
+    """One course without a row, one stale, one whose object is gone, one that is only not cached: nothing else runs."""
+    missing, stale, gone, cold = courses[:4]
+    usage_key = missing.replace("course-v1:", "block-v1:") + "+type@course+block@course"
+    # Stale first: the worker's own rebuild comes COURSE_PUBLISH_TASK_DELAY later, and must not come at all.
+    lms.check_output("/edx/bin/supervisorctl stop edxapp_worker:lms_default_1")
+    try:
+        studio.manage("sandbox_publish", stale)
+        lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
+        s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
+        code, told, _ = tool.run("regenerate", "--dry-run")
+        assert code == 0
+        assert {course["key"]: course["why"] for course in told["planned"]} == {
+            missing: "missing",
+            stale: "stale",
+            gone: "object-gone",
+        }
+        memcached.flush()
+        stored = rows()
+        ended = playbooks.run("regenerate", "-e", json.dumps({"block_structure_regenerate_only": ["broken"]}))
+        assert ended.exit_code == 0, ended.output
+        assert "courses to generate" in ended.output
+        after = rows()
+        # The one that was only cold was read into the cache, not rebuilt; the missing and the stale one were not asked for.
+        assert after[gone] != stored[gone]
+        assert {key: name for key, name in after.items() if key != gone} == {
+            key: name for key, name in stored.items() if key != gone
+        }
+        assert cold in after
+        code, told, _ = tool.run("regenerate")
+        assert code == 0
+        assert {course["key"]: (course["why"], course["status"]) for course in told["courses"]} == {
+            missing: ("missing", "ok"),
+            stale: ("stale", "ok"),
+        }
+    finally:
+        lms.check_output("redis-cli del edx.lms.core.default")
+        lms.check_output("/edx/bin/supervisorctl start edxapp_worker:lms_default_1")
+
+
+def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, some) -> None:
+    process = tool.start("regenerate", *named(some), "--force", "--workers", "1", "--format", "jsonl")
+    seen = []
+    for line in iter(process.stdout.readline, ""):
+        seen.append(json.loads(line))
+        if seen[-1]["event"] == "course":
+            process.send_signal(signal.SIGINT)
+            break
+    output, words = process.communicate(timeout=300)
+    seen += [json.loads(line) for line in output.splitlines()]
+    assert process.returncode == 130, words
+    assert "courses are left.\nRemedy: go on with --resume." in words
+    report = seen[-1]
+    assert report["ended"] == "stopped"
+    done = {course["key"] for course in report["courses"]}
+    assert done
+    assert sorted([*done, *report["left"]]) == sorted(some)
+    code, resumed, words = tool.run("regenerate", "--resume")
+    assert code == 0, words
+    assert resumed["resumed"] == report["run"]
+    assert resumed["planned"] == len(report["left"])
+    assert {course["key"] for course in resumed["courses"]} == set(some)
+    code, _, words = tool.run("regenerate", "--resume")
+    assert code == 2
+    assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in words
+
+
+def test_a_host_that_lost_power_resumes(tool, lms, some) -> None:
+    """Everything of the run dies at once: the module, the LMS process, its workers."""
+    process = tool.start("regenerate", *named(some), "--force", "--workers", "1", "--format", "jsonl")
+    pid = None
+    for line in iter(process.stdout.readline, ""):
+        event = json.loads(line)
+        pid = event["pid"] if event["event"] == "begin" else pid
+        if event["event"] == "course":
+            break
+    family = lms.check_output("pgrep --parent %s --full manage.py || true", str(pid)).split()
+    workers = lms.check_output("pgrep --parent %s || true", ",".join(family)).split()
+    lms.check_output("kill -KILL %s", str(pid))
+    for number in [*family, *workers]:
+        lms.run("kill -KILL %s", number)
+    _, words = process.communicate(timeout=300)
+    assert process.returncode == 3, words
+    assert "Remedy: run it again with --resume; finished courses are not repeated." in words
+    code, resumed, words = tool.run("regenerate", "--resume")
+    assert code == 0, words
+    assert 0 < resumed["planned"] < len(some)
+    assert {course["key"] for course in resumed["courses"]} == set(some)
+
+
+def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, lms, courses) -> None:
+    first = engine.generate(courses)
+    first.wait_for("plan")
+    code, told, words = tool.run("regenerate")
+    first.result()
+    assert code == 4, words
+    assert f"A run on {lms.check_output('hostname')} (process " in words
+    assert ", user www-data, run -) works on this site since 20" in words
+    assert "Remedy: wait until it ends, or end that process; its lock goes with it." in words
+    assert told["error"]["id"] == "run-held"
+
+
+def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, rows) -> None:
+    insert = (
+        "INSERT INTO block_structure_config (change_date, enabled, num_versions_to_keep, cache_timeout_in_seconds)"
+        " VALUES (NOW(), 1, {}, NULL)"
+    )
+    stored = rows()
+    lms.check_output("mariadb edxapp --execute %s", insert.format(0))
+    try:
+        code, _, words = tool.run("regenerate", "--force")
+    finally:
+        lms.check_output("mariadb edxapp --execute %s", insert.format(5))
+    assert code == 4, words
+    assert "num_versions_to_keep is 0: the platform would delete each object right after writing it." in words
+    assert rows() == stored
+
+
+def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, rows, objects, s3_api) -> None:
+    studio.manage("sandbox_courses", "--blocks", "12", "--org", "PruneX")
+    course = "course-v1:PruneX+B12N0001+2026"
+    code, told, words = tool.run("regenerate", "--pattern", "*PruneX*")
+    assert (code, len(told["courses"])) == (0, 1), words
+    orphan = rows()[course]
+    studio.delete(course)
+    assert course not in rows()
+    assert orphan in objects()
+    # Young objects are left alone: a worker may be about to write the row.
+    assert tool.run("prune")[1]["objects"] == []
+    code, told, _ = tool.run("prune", "--min-age-hours", "0")
+    assert code == 0
+    listed = {entry["name"]: entry for entry in told["objects"]}
+    assert (listed[orphan]["why"], told["removed"]) == ("its course is gone", [])
+    assert listed[orphan]["bytes"] > 0
+    assert not set(listed) & set(rows().values())
+    assert orphan in objects()
+    code, told, _ = tool.run("prune", "--min-age-hours", "0", "--yes")
+    assert code == 0
+    assert set(told["removed"]) == set(listed)
+    assert not set(listed) & objects()
+    versions = s3_api.call("list_object_versions", Bucket="example-block-structures", Prefix=orphan)
+    assert [version["Key"] for version in versions["Versions"]] == [orphan]
+
+
+def test_what_goes_first_and_how_many(engine, lms, courses) -> None:
+    run = engine.generate(select={"force": True, "order": "largest", "limit": 2}, dry_run=True)
+    planned = run.result()
+    assert planned["skipped"] == {"over-limit": len(courses) - 2}
+    assert {course["key"].split("+")[1] for course in planned["run"]} == {"OVER1M", "OVER2M"}
+    lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{courses[3]}'", ENROL)
+    run = engine.generate(select={"force": True, "order": "enrolled", "limit": 1}, dry_run=True)
+    assert [course["key"] for course in run.result()["run"]] == [courses[3]]
