@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -130,12 +131,17 @@ def main() -> None:
                 log.write(report)
     stop = Stop()
     ended = "failed"
+
+    def take(event: dict[str, Any]) -> None:
+        stop.note(event)
+        log.write(event)
+
     try:
         answer = probe_client.run(
             given["manage_argv"],
             from_named_row(given["release"]),
             operations,
-            on_event=log.write,
+            on_event=take,
             on_start=stop.watch,
         )
         ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
@@ -165,6 +171,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
+        self.pid: int | None = None
         self.asked = 0
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._hand_on)
@@ -172,7 +179,27 @@ class Stop:
     def _hand_on(self, _number: int, _frame: Any) -> None:
         self.asked += 1
         if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            os.kill(self._target(self.process.pid), signal.SIGTERM)
+
+    def _target(self, started: int) -> int:
+        """Return the LMS process itself: runuser (util-linux su-common.c) kills it two seconds after handing a signal on.
+
+        A process that is no descendant of what was started lives in a container, under a number of its own there.
+        """
+        ancestor = self.pid or started
+        while ancestor > 1:
+            if ancestor == started:
+                return self.pid or started
+            try:
+                ancestor = int(Path(f"/proc/{ancestor}/stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError, ValueError):
+                break
+        return started
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Learn the number of the LMS process from its first event."""
+        if event.get("event") == "boot":
+            self.pid = event.get("pid")
 
     def watch(self, process: subprocess.Popen[str]) -> None:
         """Take the process to hand signals to."""

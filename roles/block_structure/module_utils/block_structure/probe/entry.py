@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import os
 import time
 
 from . import benchmark, candidate, database, examine, generate, profile, prune, runtime, spool, survey
@@ -48,7 +49,7 @@ def run(request):
     try:
         if request.get("protocol") != PROTOCOL:
             raise ValueError("unknown protocol %r" % request.get("protocol"))
-        emit("boot")
+        emit("boot", pid=os.getpid())
         results = []
         for operation in request["operations"]:
             where = operation["op"]
