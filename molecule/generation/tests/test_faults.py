@@ -68,6 +68,7 @@ def test_s3_that_stays_away_leaves_the_rest_named(engine, s3_faults, rows, some)
     assert {key: name for key, name in rows().items() if key in result["left"]} == {key: named[key] for key in result["left"]}
 
 
+@pytest.mark.slow
 def test_s3_that_is_away_from_the_start_is_told_before_anything_is_begun(engine, s3_faults, rows) -> None:
     named = rows()
     with s3_faults("refuse"):
@@ -97,6 +98,7 @@ def test_a_database_that_restarts_is_waited_for_and_the_lock_is_taken_again(engi
     all_well(run, some)
 
 
+@pytest.mark.slow
 def test_a_course_that_always_fails_is_named_and_serves_what_it_had(tool, studio, rows, some) -> None:
     course = some[1]
     named = rows()[course]

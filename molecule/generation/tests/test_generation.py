@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
+
 ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
 FORGET = "DELETE FROM block_structure WHERE data_usage_key = @key"
 
@@ -14,6 +16,7 @@ def named(courses: list[str]) -> list[str]:
     return [word for course in courses for word in ("--course", course)]
 
 
+@pytest.mark.slow
 def test_a_fresh_site_costs_one_boot_and_changes_nothing(playbooks, boots, rows) -> None:
     before, stored = boots.count(), rows()
     ended = playbooks.run("regenerate")
@@ -23,6 +26,7 @@ def test_a_fresh_site_costs_one_boot_and_changes_nothing(playbooks, boots, rows)
     assert rows() == stored
 
 
+@pytest.mark.slow
 def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows, courses) -> None:
     before, stored = boots.count(), rows()
     ended = playbooks.run("regenerate", "--check", "-e", "block_structure_generation_force=true")
@@ -33,6 +37,7 @@ def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows,
     assert rows() == stored
 
 
+@pytest.mark.slow
 def test_each_state_is_found_and_mended_and_progress_is_told(
     tool, playbooks, lms, s3_api, memcached, courses, rows, studio
 ) -> None:
@@ -125,6 +130,7 @@ def test_a_host_that_lost_power_resumes(tool, lms, some) -> None:
     assert {course["key"] for course in resumed["courses"]} == set(some)
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, lms, courses) -> None:
     first = engine.generate(courses)
     first.wait_for("plan")
@@ -137,6 +143,7 @@ def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, 
     assert told["error"]["id"] == "run-held"
 
 
+@pytest.mark.slow
 def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, rows) -> None:
     insert = (
         "INSERT INTO block_structure_config (change_date, enabled, num_versions_to_keep, cache_timeout_in_seconds)"
@@ -153,6 +160,7 @@ def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, rows) -> 
     assert rows() == stored
 
 
+@pytest.mark.slow
 def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, rows, objects, s3_api) -> None:
     studio.manage("sandbox_courses", "--blocks", "12", "--org", "PruneX")
     course = "course-v1:PruneX+B12N0001+2026"
@@ -179,6 +187,7 @@ def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, 
     assert [version["Key"] for version in versions["Versions"]] == [orphan]
 
 
+@pytest.mark.slow
 def test_what_goes_first_and_how_many(engine, lms, courses) -> None:
     run = engine.generate(select={"force": True, "order": "largest", "limit": 2}, dry_run=True)
     planned = run.result()
