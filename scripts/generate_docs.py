@@ -54,17 +54,39 @@ def variable_table() -> str:
 def release_matrix() -> str:
     """One row per release: what the role does there."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
-    lines = [
-        "| release | support | storage is on by | `--with_storage` | cache client | cached below | storage class |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    columns = (
+        "release",
+        "support",
+        "Django",
+        "settings",
+        "switches",
+        "storage is on by",
+        "`--with_storage`",
+        "cache client",
+        "cached below",
+        "long keys",
+        "storage class",
+        "other kwargs",
+        "Tutor, its cache",
+    )
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name, row in table.items():
-        cap = f"{row['cache_cap_bytes'] // 1024 // 1024} MiB" if row["cache_cap_bytes"] else "none"
-        lines.append(
-            f"| {name.capitalize() if name != 'main' else name} | {row['support'].replace('_', ' ')} "
-            f"| {'switch' if row['storage_switch'] else 'always'} | {'yes' if row['with_storage_option'] else 'no'} "
-            f"| {row['cache_client']} | {cap} | `{row['storage_class']}` |"
+        cells = (
+            name if name == "main" else name.capitalize(),
+            row["support"],
+            row["django"],
+            row["config_format"].upper(),
+            str(len(row["switches"])),
+            "switch" if row["storage_switch"] else "always",
+            "yes" if row["with_storage_option"] else "no",
+            row["cache_client"],
+            f"{row['cache_cap_bytes'] // 1024 // 1024} MiB" if row["cache_cap_bytes"] else "any size",
+            row["cache_key_hash"] + (" or blake2b" if row["blake2b_feature"] else ""),
+            f"`{row['storage_class'].rpartition('.')[2]}`",
+            row["unknown_kwargs"],
+            f"{row['tutor_major']}, {row['tutor_cache']}" if row["tutor_major"] else "-",
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

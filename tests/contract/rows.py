@@ -22,8 +22,11 @@ TASKS = "edx-platform block_structure/tasks.py"
 SETTINGS = "edx-platform lms/envs/production.py"
 MEASURED_TEAK = "measured on a running LMS of mid-2025 (Teak), 2026-11-23"
 MEASURED_SUMAC = "measured on a running LMS of 2024-09 (Redwood to Sumac), 2026-11-23"
+S3BOTO3_AND_LATER = ("storages.backends.s3boto3.S3Boto3Storage",)
 READ = {"rebuilds": 0, "storage_reads": 1}
 WARM = {"rebuilds": 0, "storage_reads": 0}
+# Names that some version of django-storages takes as arguments and does not keep as attributes.
+ARGUMENTS = {"acl", "bucket", "cloudfront_key", "cloudfront_key_id", "cloudfront_signer"}
 REBUILT = {"rebuilds": 1, "storage_reads": 0}
 
 
@@ -72,7 +75,7 @@ def cap(release: Release) -> dict[str, Any]:
 
 def key_hash(release: Release) -> tuple[dict[str, Any], ...]:
     """Return the digest of long keys on a site that works; before Teak the feature decides."""
-    kinds = ("md4", "blake2b") if release.cache_key_hash == "md4" else ("blake2b",)
+    kinds = [release.cache_key_hash] + ["blake2b"] * release.blake2b_feature
     return tuple({"short": True, "hash": kind} for kind in kinds)
 
 
@@ -136,10 +139,10 @@ ROWS = [
         {"warm": {**WARM, "files": 0}, "cold": {"rebuilds": 1, "storage_reads": 1, "files": 1}},
     ),
     Row(
-        "what_does_not_unpickle_is_rebuilt",
-        "A cache entry that does not unpickle counts as not found.",
-        STORE,
-        1,
+        "what_does_not_unpickle",
+        "A cache entry that does not unpickle counts as not found; Ironwood raises what unpickling raised.",
+        f"{STORE} of 2018 and of 2023-03",
+        lambda release: release.unpickle_errors,
     ),
     Row(
         "staleness_is_not_looked_at",
@@ -170,6 +173,13 @@ ROWS = [
         "The SQL course index's published_version equals a fresh row's data_version.",
         f"edx-platform split_modulestore_django/models.py; {MEASURED_TEAK}",
         True,
+        lambda release: release.course_index == "sql",
+    ),
+    Row(
+        "the_course_index_is_here",
+        "The index of courses is an SQL model from Maple, a collection of MongoDB before.",
+        "edx-platform split_modulestore_django/models.py, absent in 2018",
+        lambda release: release.course_index,
     ),
     Row(
         "the_cache_key_is_the_row_as_text",
@@ -238,6 +248,33 @@ ROWS = [
             "refused": "PermissionError",
             "other": "RuntimeError",
         },
+    ),
+    Row(
+        "the_storage_is_made_by_this",
+        "The storage comes from get_storage through Teak, from resolve_storage_backend after it.",
+        MODELS,
+        lambda release: [release.storage_resolver],
+    ),
+    # Switches
+    Row(
+        "the_switches_are_these",
+        "The release has these switches and no others.",
+        "edx-platform block_structure/config/__init__.py; pull requests 31633, 32517, 35185",
+        lambda release: sorted(name.partition(".")[2] for name in release.switches),
+    ),
+    Row(
+        "switches_are_asked_like_this",
+        "Until Koa switches are names in a namespace, from Lilac objects.",
+        "edx-platform block_structure/config/__init__.py of 2018 and of 2023-03",
+        lambda release: release.switch_api,
+        has_switch,
+    ),
+    Row(
+        "a_miss_with_the_raise_switch_is_an_error",
+        "With raise_error_when_not_found a miss is an error and nothing is rebuilt, but an update rebuilds all the same.",
+        f"{MANAGER} of 2018, pull request 31633",
+        {"get": "BlockStructureNotFound", "update": "accepted", "after": WARM},
+        lambda release: any(name.endswith(".raise_error_when_not_found") for name in release.switches),
     ),
     # The storage switch
     Row(
@@ -328,6 +365,20 @@ ROWS = [
         lambda release: "accepted" if release.unhashable_kwargs else "TypeError",
     ),
     Row(
+        "keyword_arguments_that_are_refused",
+        "These names of keyword arguments stop Django from starting.",
+        "django-storages 1.4.1 to 1.14.6",
+        lambda release: sorted(release.storage_kwargs_refused),
+    ),
+    Row(
+        "keyword_arguments_that_do_something",
+        "These names are attributes of the storage, which is what a keyword argument sets.",
+        "django-storages 1.4.1 to 1.14.6",
+        lambda release: sorted(set(release.storage_kwargs_valid) - ARGUMENTS),
+        # The miniature's Ironwood has a newer django-storages than Ironwood had.
+        lambda release: release.storage_class in S3BOTO3_AND_LATER,
+    ),
+    Row(
         "a_location_with_a_leading_slash",
         "A location with a leading slash is refused.",
         "django-storages",
@@ -369,6 +420,13 @@ ROWS = [
         "Until Palm a publish clears row and cache entry where invalidate_cache_on_publish is on.",
         SIGNALS,
         {"False": {"row": True, "cached": True}, "True": {"row": False, "cached": False}},
+        invalidates,
+    ),
+    Row(
+        "a_new_course_with_the_switch_is_queued",
+        "With invalidate_cache_on_publish a new course's publish ends in an error until Koa, and queues nothing.",
+        f"{SIGNALS}, pull request 25543",
+        lambda release: "BlockStructureNotFound" if release.publish_needs_row else "accepted",
         invalidates,
     ),
     Row(

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,12 @@ class Target:
     def manage_lms(self, *arguments: str, stdin: str = "", lms_cfg: str | None = None) -> Finished:
         """Run `manage.py lms`, with the YAML of the platform or another."""
         words = [self.python, self.manage, "lms", f"--settings={self.settings}", *arguments]
-        return self.run(["env", f"LMS_CFG={lms_cfg or self.lms_cfg}", *words], stdin)
+        return self.run(["env", self.names_settings(lms_cfg or self.lms_cfg), *words], stdin)
+
+    def names_settings(self, path: str) -> str:
+        """Return the assignment that has the LMS read a settings file: by its path, or by its folder for a pair of files."""
+        pair = self.release.config_format == "json"
+        return f"{self.release.config_env['lms']}={Path(path).parent if pair else path}"
 
     def observe(self, names: Iterable[str], lms_cfg: str | None = None) -> dict[str, dict[str, Any]]:
         """Observe rows in one process; return the outcome of each: {"value": ...} or {"error": traceback}."""
@@ -92,17 +98,38 @@ class Target:
         missing = {"error": f"exit code {done.code}\n{done.err[-4000:]}"}
         return {name: outcomes.get(name, missing) for name in names}
 
-    def with_settings(self, name: str, changes: Mapping[str, Any]) -> str:
-        """Write a copy of the platform's YAML with other top-level keys beside nothing of its own; return its path."""
-        tokens = yaml.safe_load(self.run(["cat", self.lms_cfg]).out)
+    def with_settings(self, changes: Mapping[str, Any]) -> str:
+        """Write a copy of the platform's settings with other top-level keys beside nothing of its own; return its path."""
+        tokens = self.read(self.lms_cfg)
         folder = self.run(["mktemp", "--directory", "/tmp/block-structure-contract.XXXXXX"]).out.strip()
-        path = f"{folder}/{name}.yml"
-        self.run(["/bin/sh", "-c", f"umask 077 && cat > {shlex.quote(path)}"], yaml.safe_dump({**tokens, **changes}))
+        path = f"{folder}/{file_name(self.release)}"
+        self.write(path, {**tokens, **changes})
         return path
+
+    def read(self, path: str) -> dict[str, Any]:
+        """Return the keys of a settings file, and of the one beside it that completes a pair."""
+        # YAML takes JSON too.
+        return {key: value for part in self.parts(path) for key, value in yaml.safe_load(self.run(["cat", part]).out).items()}
+
+    def write(self, path: str, tokens: Mapping[str, Any]) -> None:
+        """Write a settings file, for its owner alone; the second one of a pair stays empty."""
+        dump = json.dumps if self.release.config_format == "json" else yaml.safe_dump
+        for number, part in enumerate(self.parts(path)):
+            command = f"umask 077 && mkdir -p {shlex.quote(str(Path(part).parent))} && cat > {shlex.quote(part)}"
+            self.run(["/bin/sh", "-c", command], dump({} if number else dict(tokens)))
+
+    def parts(self, path: str) -> list[str]:
+        """Return the files that a settings file consists of."""
+        return [path, path.replace(".env.json", ".auth.json")] if self.release.config_format == "json" else [path]
 
     def remove(self, path: str) -> None:
         """Remove what with_settings wrote."""
         self.run(["rm", "--recursive", str(Path(path).parent)])
+
+
+def file_name(release: Release) -> str:
+    """Return the name of the LMS's settings file on a native installation."""
+    return Path(release.config_files["lms"]).name
 
 
 def program(names: list[str]) -> str:
@@ -115,10 +142,17 @@ def program(names: list[str]) -> str:
     return f"exec(compile({text!r}, 'contract', 'exec'), {{'__name__': 'contract'}})\n"
 
 
+@cache
 def release_row(name: str) -> Release:
     """Return a row of the role's release table."""
-    table = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())
-    return pick(table["__block_structure_releases"], name)
+    return pick(_table(), name)
+
+
+@cache
+def _table() -> dict[str, Any]:
+    path = ROOT / "roles/block_structure/vars/releases.yml"
+    table: dict[str, Any] = yaml.safe_load(path.read_text())["__block_structure_releases"]
+    return table
 
 
 def from_environment() -> Target | None:

@@ -59,7 +59,7 @@ def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
 
 def starts(target: Target, settings: dict[str, Any], words: str) -> dict[str, Any]:
     """Return how a command ends with other settings, and whether it says the words."""
-    path = target.with_settings("lms", {"BLOCK_STRUCTURES_SETTINGS": settings})
+    path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": settings})
     try:
         done = target.manage_lms("shell", stdin="pass\n", lms_cfg=path)
     finally:
@@ -77,7 +77,7 @@ def long_cache_keys_without_the_feature(target: Target) -> Any:
 
 def observed_with(target: Target, changes: dict[str, Any], name: str) -> Any:
     """Return what a row shows with other top-level keys in the YAML."""
-    path = target.with_settings("lms", changes)
+    path = target.with_settings(changes)
     try:
         outcome = target.observe([name], lms_cfg=path)[name]
     finally:

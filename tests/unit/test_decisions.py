@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
-from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, releases, storage_settings
+from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, storage_settings
 from block_structure.changes import Change, as_diff
 from block_structure.errors import BlockStructureError
 from hypothesis import given
@@ -15,42 +13,6 @@ from .surveys import KEY, ROW, SETTINGS, survey
 
 NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "palm", "quince"]
 NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
-
-
-def test_the_table_has_every_release_in_order_and_each_row_is_whole(table):
-    assert list(table) == NAMES
-    for name in NAMES:
-        releases.pick(table, name)
-
-
-def test_each_cell_has_a_source_and_a_confidence(table):
-    for row in table.values():
-        missing = releases.columns() - {"sources", "support"} - set(row["sources"])
-        assert not missing
-        assert {cell["confidence"] for cell in row["sources"].values()} <= {"high", "medium", "low"}
-        assert all(cell["source"] for cell in row["sources"].values())
-
-
-def test_what_is_gone_stays_gone(table):
-    rows = list(table.values())
-    for earlier, later in itertools.pairwise(rows):
-        assert set(later["switches"]) <= set(earlier["switches"])
-        assert set(earlier["inert_switches"]) <= set(later["inert_switches"])
-        assert not (later["with_storage_option"] and not earlier["with_storage_option"])
-        assert not (earlier["cache_cap_bytes"] and not later["cache_cap_bytes"])
-
-
-def test_the_class_that_the_role_writes_imports_and_its_kwargs_are_valid(table):
-    for name in NAMES:
-        release = releases.pick(table, name)
-        assert release.storage_class in release.storage_classes
-        assert not set(release.storage_kwargs_valid) & set(release.storage_kwargs_refused)
-
-
-def test_overrides_replace_single_columns_and_unknown_ones_are_refused(table):
-    assert releases.pick(table, "teak", {"cache_cap_bytes": None}).cache_cap_bytes is None
-    with pytest.raises(BlockStructureError, match="has unknown cache_cup"):
-        releases.pick(table, "teak", {"cache_cup": 1})
 
 
 OPTIONS = {"bucket": "example-bucket", "prefix": "courses/", "access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "EXAMPLEKEY"}

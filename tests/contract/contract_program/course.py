@@ -130,13 +130,23 @@ class Course:
             return {"rebuilds": rebuilds.call_count, "storage_reads": reads.call_count}
 
 
+def set_switch(attribute, value):
+    """Take a switch as on or off until the request caches are cleared; nothing happens where the release has none."""
+    switch = getattr(config, attribute, None)
+    if switch is None:
+        return
+    if hasattr(config, "waffle"):
+        # Until Koa: names in a namespace.
+        config.waffle()._cached_switches["block_structure." + switch] = value
+    else:
+        switch._cached_switches[switch.name] = value
+
+
 @contextlib.contextmanager
 def storage_switch(value):
     """Take the storage switch as on or off in this process; nothing happens where storage is always on."""
     RequestCache.clear_all_namespaces()
-    switch = getattr(config, "STORAGE_BACKING_FOR_CACHE", None)
-    if switch is not None:
-        switch._cached_switches[switch.name] = value
+    set_switch("STORAGE_BACKING_FOR_CACHE", value)
     try:
         yield
     finally:

@@ -2,10 +2,10 @@
 
 from unittest import mock
 
-from contract_program.course import storage_switch, with_storage
-from contract_program.harness import row
+from contract_program.course import set_switch, storage_switch, with_storage
+from contract_program.harness import name_of, row
 from django.conf import settings
-from openedx.core.djangoapps.content.block_structure import config, signals, tasks
+from openedx.core.djangoapps.content.block_structure import signals, tasks
 
 
 def publish(course):
@@ -25,15 +25,21 @@ def a_publish_queues_an_update_after_the_delay(course):
 
 @row
 def a_publish_clears_the_structure_with_the_switch(course):
-    switch = config.INVALIDATE_CACHE_ON_PUBLISH
     found = {}
     for value in (False, True):
         with storage_switch(True):
-            switch._cached_switches[switch.name] = value
+            set_switch("INVALIDATE_CACHE_ON_PUBLISH", value)
             course.get()
             publish(course)
             found[str(value)] = {"row": bool(course.stored()), "cached": course.cached()}
     return found
+
+
+@row
+def a_new_course_with_the_switch_is_queued(course):
+    with storage_switch(True):
+        set_switch("INVALIDATE_CACHE_ON_PUBLISH", True)
+        return name_of(publish, course)
 
 
 @row

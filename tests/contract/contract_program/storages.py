@@ -3,15 +3,62 @@
 from contract_program.course import block_structures_settings, with_storage
 from contract_program.harness import name_of, row
 from django.conf import settings
+from django.utils.module_loading import import_string
 from openedx.core.djangoapps.content.block_structure import api, models
 
 S3 = "storages.backends.s3boto3.S3Boto3Storage"
+S3BOTO = "storages.backends.s3boto.S3BotoStorage"
 NAMED = {"bucket_name": "block-structure-contract"}
+# Every name that django-storages' S3 classes of any version have, and none that merely looks like one.
+KEYWORDS = [
+    "access_key",
+    "acl",
+    "addressing_style",
+    "auto_create_bucket",
+    "bucket",
+    "bucket_acl",
+    "bucket_name",
+    "calling_format",
+    "client_config",
+    "cloudfront_key",
+    "cloudfront_key_id",
+    "cloudfront_signer",
+    "custom_domain",
+    "default_acl",
+    "encryption",
+    "endpoint_url",
+    "file_overwrite",
+    "gzip",
+    "gzip_content_types",
+    "headers",
+    "host",
+    "location",
+    "max_memory_size",
+    "object_parameters",
+    "port",
+    "preload_metadata",
+    "proxies",
+    "querystring_auth",
+    "querystring_expire",
+    "reduced_redundancy",
+    "region_name",
+    "secret_key",
+    "secure_urls",
+    "security_token",
+    "session_profile",
+    "signature_version",
+    "transfer_config",
+    "url_protocol",
+    "use_ssl",
+    "use_threads",
+    "verify",
+]
 
 
-def storage_of(storage_class=S3, **kwargs):
-    """Return the storage of a class and keyword arguments, found as the platform does."""
-    values = {"STORAGE_CLASS": storage_class, "STORAGE_KWARGS": kwargs}
+def storage_of(storage_class=None, **kwargs):
+    """Return the storage of a class (None: the newest one that imports) and keyword arguments, found as the platform does."""
+    found = storage_class or next(name for name in (S3, S3BOTO) if name_of(import_string, name) == "accepted")
+    values = {"STORAGE_CLASS": found, "STORAGE_KWARGS": kwargs}
     with block_structures_settings(**values):
         return models._bs_model_storage()
 
@@ -24,6 +71,25 @@ def unknown_keyword_arguments(_course):
 @row
 def lists_as_keyword_arguments(_course):
     return name_of(storage_of, gzip_content_types=["text/css"], **NAMED)
+
+
+@row
+def keyword_arguments_that_are_refused(_course):
+    """Asked with None: it is the name that is refused, not the value."""
+    return [name for name in KEYWORDS if name_of(storage_of, **{**NAMED, name: None}) == "ImproperlyConfigured"]
+
+
+@row
+def keyword_arguments_that_do_something(_course):
+    storage = storage_of(**NAMED)
+    # What is computed, such as `bucket`, can't be set; cloudfront's are arguments in some versions, attributes in others.
+    return [
+        name
+        for name in KEYWORDS
+        if name in dir(storage)
+        and not isinstance(getattr(type(storage), name, None), property)
+        and not name.startswith("cloudfront_")
+    ]
 
 
 @row

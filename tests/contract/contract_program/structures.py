@@ -6,20 +6,23 @@ import os
 import re
 from unittest import mock
 
-from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
 from common.djangoapps.student.models import CourseEnrollment
 from common.djangoapps.util.memcache import fasthash, safe_key
-from contract_program.course import storage_switch, with_storage
+from contract_program.course import set_switch, storage_switch, with_storage
 from contract_program.harness import name_of, row
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import SuspiciousFileOperation
 from django.db import connections
 from django.db.models import Count
+from django.utils.module_loading import import_string
 from openedx.core.djangoapps.content.block_structure import api, config, models
 from openedx.core.djangoapps.content.block_structure.store import BlockStructureStore
 from openedx.core.djangoapps.content.block_structure.transformer_registry import TransformerRegistry
 from xmodule.modulestore.django import clear_existing_modulestores, modulestore
+
+COURSE_INDEX = "common.djangoapps.split_modulestore_django.models.SplitModulestoreCourseIndex"
+SWITCHES = ("invalidate_cache_on_publish", "raise_error_when_not_found", "storage_backing_for_cache")
 
 
 @row
@@ -101,10 +104,37 @@ def a_missing_file_is_made_again_once_the_cache_is_cold(course):
 
 @row
 @with_storage
-def what_does_not_unpickle_is_rebuilt(course):
+def what_does_not_unpickle(course):
     course.get()
     api.get_cache().set(str(course.stored()), b"no pickle", 60)
-    return course.get()["rebuilds"]
+    return "rebuilt" if name_of(course.get) == "accepted" else "raised"
+
+
+@row
+@with_storage
+def a_miss_with_the_raise_switch_is_an_error(course):
+    set_switch("RAISE_ERROR_WHEN_NOT_FOUND", True)
+    return {"get": name_of(course.get), "update": name_of(course.update), "after": course.get()}
+
+
+@row
+def the_switches_are_these(_course):
+    return [name for name in SWITCHES if hasattr(config, name.upper())]
+
+
+@row
+def switches_are_asked_like_this(_course):
+    return "namespace" if hasattr(config, "waffle") else "objects"
+
+
+@row
+def the_storage_is_made_by_this(_course):
+    return [name for name in ("get_storage", "resolve_storage_backend") if hasattr(models, name)]
+
+
+@row
+def the_course_index_is_here(_course):
+    return "sql" if name_of(import_string, COURSE_INDEX) == "accepted" else "mongo"
 
 
 @row
@@ -149,7 +179,7 @@ def all_versions_agree_once_both_sides_are_text(course):
 def the_course_index_has_the_version(course):
     course.edit()
     course.update()
-    return SplitModulestoreCourseIndex.objects.get(course_id=course.key).published_version == course.stored().data_version
+    return import_string(COURSE_INDEX).objects.get(course_id=course.key).published_version == course.stored().data_version
 
 
 @row

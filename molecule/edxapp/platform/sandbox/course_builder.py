@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Max
 from opaque_keys.edx.locator import CourseLocator
 
-from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
 from xmodule.modulestore import ModuleStoreEnum
+from xmodule.modulestore.course_index import SplitModulestoreCourseIndex
 from xmodule.modulestore.models import BlockRow, Definition
 from xmodule.modulestore.sql import now
 

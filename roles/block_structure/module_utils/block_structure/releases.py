@@ -14,20 +14,33 @@ class Release:
 
     name: str
     support: str
-    config_format: str
-    config_env: dict[str, str]
+    branch: str
     django: str
     python: str
+    config_format: str
+    config_env: dict[str, str]
+    config_files: dict[str, str]
+    studio_reads_settings: bool
     switches: list[str]
     storage_switch: str | None
     inert_switches: list[str]
+    switch_api: str
+    publish_needs_row: bool
     command_options: list[str]
     with_storage_option: bool
     pruning_active_honoured: bool
+    course_index: str
+    unpickle_errors: str
+    leading_slash_migration: bool
     cache_cap_bytes: int | None
     cache_backend: str
     cache_client: str
     client_item_limit_bytes: int | None
+    cache_key_hash: str
+    blake2b_feature: bool
+    storage_resolver: str
+    storages_setting: bool
+    django_storages: str
     storage_class: str
     storage_classes: list[str]
     storage_kwargs_valid: list[str]
@@ -36,11 +49,8 @@ class Release:
     unknown_kwargs: str
     unhashable_kwargs: bool
     acl_trap: bool
-    storages_setting: bool
-    cache_key_hash: str
     tutor_major: int | None
     tutor_cache: str | None
-    sources: dict[str, dict[str, str]]
 
     def probe_row(self) -> dict[str, Any]:
         """Return what the probe needs of the row; it never learns the release's name."""

@@ -1,4 +1,7 @@
-"""Studio in production: the file that CMS_CFG (from Teak) or STUDIO_CFG names over the defaults."""
+"""Studio in production: the file that CMS_CFG (from Teak) or STUDIO_CFG names over the defaults.
+
+Until Ironwood a pair of JSON files in CONFIG_ROOT, of whose keys BLOCK_STRUCTURES_SETTINGS is not read.
+"""
 
 import os
 import warnings
@@ -19,4 +22,13 @@ def config_file():
     return path
 
 
-globals().update(production.build(common, config_file(), default_acl="private"))
+def tokens():
+    """Return the keys of Studio's file or files."""
+    row = release_rows.current()
+    found = production.tokens_of_json() if row.config_format == "json" else production.tokens_of_yaml(config_file())
+    if not row.studio_reads_settings:
+        found.pop("BLOCK_STRUCTURES_SETTINGS", None)
+    return found
+
+
+globals().update(production.build(common, tokens(), default_acl="private"))

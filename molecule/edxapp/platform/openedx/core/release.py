@@ -2,4 +2,5 @@
 
 import release_rows
 
-RELEASE_LINE = release_rows.current().name
+# Code that belongs to no named release calls itself master.
+RELEASE_LINE = "master" if release_rows.current() is release_rows.MAIN else release_rows.current().name

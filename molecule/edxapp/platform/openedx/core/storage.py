@@ -6,9 +6,15 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.utils.deconstruct import deconstructible
 from django.utils.module_loading import import_string
-from storages.backends.s3boto3 import S3Boto3Storage
 
-__all__ = ["OverwriteStorage", "S3Boto3Storage", "get_storage"]
+import release_rows
+
+__all__ = ["OverwriteStorage", "get_storage"]
+
+if "storages.backends.s3boto3" not in release_rows.current().absent_modules:
+    from storages.backends.s3boto3 import S3Boto3Storage
+
+    __all__ += ["S3Boto3Storage"]
 
 
 @deconstructible

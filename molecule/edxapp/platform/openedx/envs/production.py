@@ -1,11 +1,12 @@
-"""Production settings: the defaults of a system, overridden by the keys of one YAML file.
+"""Production settings: the defaults of a system, overridden by the keys of one YAML file, or of Ironwood's two JSON files.
 
-Facts: edx-platform lms/envs/production.py and cms/envs/production.py. A key of the YAML replaces the default
-whole, even where both are dicts, but for MERGED_KEYS. What stands after the YAML in the platform's
-files (ACL, default storage, broker) overrides the YAML here too.
+Facts: edx-platform lms/envs/production.py and cms/envs/production.py (until Ironwood lms/envs/aws.py). A key of the file
+replaces the default whole, even where both are dicts, but for MERGED_KEYS. What stands after the file in the platform's
+code (ACL, default storage, broker) overrides the file here too.
 """
 
 import copy
+import json
 import os
 from pathlib import Path
 
@@ -39,16 +40,27 @@ def environment(name):
         raise ImproperlyConfigured(f"Set the {name} env variable") from error
 
 
-def build(defaults, path, default_acl):
+def tokens_of_yaml(path):
+    """Return the keys of a YAML file."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def tokens_of_json():
+    """Return the keys of `<SERVICE_VARIANT>.env.json` and `<SERVICE_VARIANT>.auth.json` in the folder CONFIG_ROOT."""
+    folder, variant = Path(environment("CONFIG_ROOT")), environment("SERVICE_VARIANT")
+    files = [folder / f"{variant}.{kind}.json" for kind in ("env", "auth")]
+    return {key: value for file in files for key, value in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def build(defaults, tokens, default_acl):
     """Return the settings of a system as a dict.
 
     defaults: the module of the system's defaults.
-    path: the YAML file.
+    tokens: the keys of its files.
     default_acl: what AWS_DEFAULT_ACL is forced to, in the releases that force it.
     """
     row = release_rows.current()
     settings = {name: copy.deepcopy(value) for name, value in vars(defaults).items() if name.isupper()}
-    tokens = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     settings.update((key, value) for key, value in tokens.items() if key not in MERGED_KEYS)
     settings["FEATURES"].update(tokens.get("FEATURES") or {})
     settings["TIME_ZONE"] = settings["CELERY_TIMEZONE"]

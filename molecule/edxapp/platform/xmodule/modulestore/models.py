@@ -8,7 +8,7 @@ import json
 
 from django.db import models
 
-from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
+from xmodule.modulestore.course_index import SplitModulestoreCourseIndex
 
 
 class Definition(models.Model):

@@ -14,9 +14,9 @@ from bson.objectid import ObjectId
 from django.db import DatabaseError, transaction
 from opaque_keys.edx.locator import CourseLocator
 
-from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
 from xmodule.exceptions import HeartbeatFailure
 from xmodule.modulestore import ModuleStoreEnum, fields
+from xmodule.modulestore.course_index import SplitModulestoreCourseIndex
 from xmodule.modulestore.exceptions import DuplicateCourseError, InvalidBranchSetting, ItemNotFoundError
 from xmodule.modulestore.models import BlockRow, Definition
 from xmodule.modulestore.runtime import Runtime

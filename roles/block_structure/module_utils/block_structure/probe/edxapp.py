@@ -156,8 +156,13 @@ def storage_in_use(release):
 
 def assume_storage(release):
     """Act in this request as if the switch were on, as `generate_course_blocks --with_storage` does."""
-    if release["storage_switch"]:
-        config().enable_storage_backing_for_cache_in_request()
+    if not release["storage_switch"]:
+        return
+    module = config()
+    if hasattr(module, "waffle"):  # until Koa switches are names in a namespace
+        module.waffle().override_for_request(module.STORAGE_BACKING_FOR_CACHE)
+    else:
+        module.enable_storage_backing_for_cache_in_request()
 
 
 def reconnect():

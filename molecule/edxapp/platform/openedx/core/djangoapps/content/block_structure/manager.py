@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from . import config
 from .exceptions import BlockStructureNotFound, TransformerDataIncompatible, UsageKeyNotInBlockStructure
 from .factory import BlockStructureFactory
 from .store import BlockStructureStore
@@ -35,7 +36,7 @@ class BlockStructureManager:
         return block_structure
 
     def get_collected(self, user=None):
-        """Return the structure; rebuild it if it is nowhere or too old for a transformer.
+        """Return the structure; rebuild it if it is nowhere or too old for a transformer, or raise where the switch says so.
 
         Staleness is not looked at. The requesting `user` (from Teak) never narrows what is collected.
         """
@@ -43,6 +44,8 @@ class BlockStructureManager:
             block_structure = BlockStructureFactory.create_from_store(self.root_block_usage_key, self.store)
             BlockStructureTransformers.verify_versions(block_structure)
         except (BlockStructureNotFound, TransformerDataIncompatible):
+            if config.a_miss_is_an_error():
+                raise
             block_structure = self._update_collected()
         return block_structure
 

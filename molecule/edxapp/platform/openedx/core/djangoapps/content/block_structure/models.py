@@ -18,6 +18,11 @@ from . import config
 from .config.models import BlockStructureConfiguration
 from .exceptions import BlockStructureNotFound
 
+if release_rows.current().storage_resolver == "resolve_storage_backend":
+    from common.djangoapps.util.storage import resolve_storage_backend
+else:
+    from openedx.core.storage import get_storage
+
 __all__ = ["BlockStructureConfiguration", "BlockStructureModel", "BlockStructureNotFound"]
 log = logging.getLogger(__name__)
 TIME_IN_NAMES = "%Y-%m-%d-%H:%M:%S-%f"
@@ -41,13 +46,9 @@ def _bs_model_storage():
     own = settings.BLOCK_STRUCTURES_SETTINGS
     kwargs = own.get("STORAGE_KWARGS", {})
     if release_rows.current().storage_resolver == "resolve_storage_backend":
-        from common.djangoapps.util.storage import resolve_storage_backend
-
         return resolve_storage_backend(
             "block_structures_settings", "BLOCK_STRUCTURES_SETTINGS", ["STORAGE_CLASS"], options=kwargs
         )
-    from openedx.core.storage import get_storage
-
     return get_storage(own.get("STORAGE_CLASS"), **kwargs)
 
 

@@ -22,10 +22,12 @@ def update_block_structure_on_course_publish(sender, course_key, **_named):
     """Have a worker rebuild the structure after COURSE_PUBLISH_TASK_DELAY seconds; libraries have none."""
     if isinstance(course_key, LibraryLocator):
         return
-    if release_rows.current().invalidate_switch and config.INVALIDATE_CACHE_ON_PUBLISH.is_enabled():
+    if config.publish_clears():
         try:
             clear_course_from_cache(course_key)
         except BlockStructureNotFound:
+            if release_rows.current().publish_needs_row:
+                raise
             log.warning("BlockStructure: %s not found when trying to clear course from cache", course_key)
     update_course_in_cache_v2.apply_async(
         kwargs={"course_id": str(course_key)},

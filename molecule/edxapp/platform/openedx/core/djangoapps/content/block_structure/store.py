@@ -127,6 +127,8 @@ class BlockStructureStore:
             parts = zunpickle(serialized_data)
             block_relations, transformer_data, block_data_map = parts
         except Exception as error:
+            if release_rows.current().unpickle_errors == "raised":
+                raise
             bs_model = self._get_model(root_block_usage_key)
             logger.exception("BlockStructure: Failed to load data from cache for %s", bs_model)
             raise BlockStructureNotFound(bs_model.data_usage_key) from error

@@ -55,7 +55,7 @@ def _run(self, call, kwargs):
     `with_storage` in the message has the storage used whatever the switch says, where the release has the switch.
     """
     if kwargs.get("with_storage") and release_rows.current().storage_switch:
-        config.enable_storage_backing_for_cache_in_request()
+        config.use_storage_in_request()
     try:
         call(CourseKey.from_string(kwargs["course_id"]))
     except NO_RETRY_TASKS:

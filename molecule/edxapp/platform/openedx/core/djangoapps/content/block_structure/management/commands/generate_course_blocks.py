@@ -41,7 +41,7 @@ class Command(BaseCommand):
         course_keys = self._course_keys(options)
         self._set_log_levels(options["verbosity"])
         if options.get("with_storage"):
-            config.enable_storage_backing_for_cache_in_request()
+            config.use_storage_in_request()
         log.critical("BlockStructure: STARTED generating Course Blocks for %d courses.", len(course_keys))
         for course_key in course_keys:
             try:
