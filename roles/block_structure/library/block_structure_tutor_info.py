@@ -65,13 +65,14 @@ _QUESTIONS = {
 
 def ask(argv: list[str], question: list[str]) -> str:
     """Return the last line of an answer. Raises BlockStructureError `tutor-command` when Tutor does not run."""
-    remedy = "correct block_structure_tutor_command and block_structure_tutor_user."
+    remedy = "correct block_structure_tutor_command, block_structure_tutor_user or block_structure_tutor_root."
     try:
         done = subprocess.run([*argv, *question], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError as error:
         raise BlockStructureError("tutor-command", f"Tutor cannot be run: {error}.", remedy) from error
     if done.returncode != 0:
-        words = " ".join((done.stderr or done.stdout).split())[-300:]
+        # The last line: what comes before are Tutor's warnings of plugins.
+        words = ((done.stderr or done.stdout).strip().splitlines() or ["it said nothing"])[-1][:300]
         raise BlockStructureError("tutor-command", f"`tutor {' '.join(question)}` fails: {words}", remedy)
     lines = done.stdout.strip().splitlines()
     return lines[-1].strip() if lines else ""
