@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # Every recipe that needs the tools starts with this; `make setup` makes both files.
 ACTIVATE := . .venv/bin/activate
+# The package that the role carries to the LMS has its own tests.
+STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
 
 .PHONY: help
 help: ## Show the targets
@@ -61,7 +63,7 @@ lint: tools ## Run every linter
 
 .PHONY: unit
 unit: tools ## Run the unit and property tests
-	@$(ACTIVATE) && pytest tests/unit
+	@$(ACTIVATE) && pytest tests/unit $(STORAGE_TESTS)
 
 .PHONY: contract
 contract: setup ## Run the contract tests of the miniature edxapp (or of a real LMS, see docs/sandbox.md)
@@ -80,9 +82,20 @@ molecule: setup browser ## Run every molecule scenario
 bench-storage: tools ## Time a cold read: plain S3 at added latencies against the local copy
 	@$(ACTIVATE) && python scripts/bench_storage.py
 
+.PHONY: load-outage
+load-outage: export BLOCK_STRUCTURE_OUTAGE_SECONDS ?= 60
+load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbox of its own)
+	@scripts/storage-scenario test_load.py
+
+.PHONY: storage-table
+storage-table: export BLOCK_STRUCTURE_SLOW_CELLS = yes
+storage-table: setup ## Meet every fault of S3 with both storage classes, write the table of docs/storage.md (up to an hour)
+	@scripts/storage-scenario test_outages.py
+	@$(ACTIVATE) && python scripts/storage_table.py
+
 .PHONY: test
 test: setup browser lint ## Run everything that CI runs
-	@$(ACTIVATE) && pytest tests
+	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose
 bench-diagnose: setup ## Measure what a diagnosis of many courses costs, on the running sandbox (BENCH_COURSES=1000)

@@ -1,0 +1,125 @@
+"""The driver in the LMS, the storage class in force, and the record of all cells."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
+NAME = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
+MARK = "STORAGE_DRIVER "
+# What `make storage-table` makes docs/storage.md of.
+CELLS = ROOT / ".cache" / "storage-cells.json"
+# The inventory of the scenario, for playbooks that a test runs.
+INVENTORY = ("-i", "inventory/sandbox", "-i", "molecule/storage/inventory")
+
+
+class Driver:
+    """One booted LMS process that takes orders (molecule/storage/driver.py)."""
+
+    def __init__(self) -> None:
+        program = (ROOT / "molecule/storage/driver.py").read_text()
+        shell = ["runuser", "--user=www-data", "--", "/edx/app/edxapp/run.sh", "python", "manage.py", "lms", "shell", "-c"]
+        environment = ["--env=SERVICE_VARIANT=lms", "--env=DJANGO_SETTINGS_MODULE=lms.envs.production"]
+        # Through exec: Django's shell gives the program's functions no view of its imports otherwise.
+        command = [*shell, f"exec({program!r}, {{'__name__': 'driver'}})"]
+        self.process = subprocess.Popen(
+            [ENGINE, "exec", "--interactive", *environment, f"{NAME}-lms1", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.answer()
+
+    def answer(self) -> Any:
+        """Return the next answer; the platform's own talk is passed over."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if MARK in line:
+                told = json.loads(line.split(MARK, 1)[1])
+                assert "error" not in told, told
+                return told["answer"]
+        raise AssertionError("the driver ended")
+
+    def __call__(self, order: str, **arguments: Any) -> Any:
+        """Give an order and return its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"order": order, **arguments}) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+@dataclass
+class Cell:
+    """One cell of the table: a class of storage, a fault, and what somebody did meanwhile.
+
+    status: of the page, or what generation said. seconds: that it took. sees: what learners saw. lost: what was missing when
+    S3 was well again.
+    """
+
+    cls: str
+    fault: str
+    case: str
+    status: str = ""
+    seconds: float = 0.0
+    sees: str = ""
+    lost: str = ""
+
+
+@pytest.fixture(scope="session")
+def table() -> Iterator[list[Cell]]:
+    """The cells that the tests fill; written down at the end, over those of an earlier run."""
+    cells: list[Cell] = []
+    yield cells
+    CELLS.parent.mkdir(exist_ok=True)
+    known = json.loads(CELLS.read_text()) if CELLS.exists() else []
+    kept = {(cell["fault"], cell["cls"], cell["case"]): cell for cell in [*known, *map(vars, cells)]}
+    CELLS.write_text(json.dumps(list(kept.values()), indent=1))
+
+
+@pytest.fixture(scope="session")
+def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
+    """Return the driver on a class of storage; another class than the one in force is deployed first."""
+    started: dict[str, Driver] = {}
+    in_force = ["resilient"]  # what converge deployed
+
+    def of(cls: str) -> Driver:
+        if cls not in started:
+            for name in list(started):
+                started.pop(name).close()
+            if in_force != [cls]:
+                ended = playbooks.run("deploy", *INVENTORY, "-e", f"block_structure_storage_class={cls}")
+                assert ended.exit_code == 0, ended.output[-3000:]
+                in_force[:] = [cls]
+            started[cls] = Driver()
+        return started[cls]
+
+    yield of
+    for one in started.values():
+        one.close()
+
+
+def wait_until(question: Callable[[], Any], seconds: float) -> Any:
+    """Ask until the answer is true, at most so many seconds; return the last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(0.3)

@@ -1,0 +1,72 @@
+"""Learners keep asking while S3 hangs in the middle, with a cache that is emptied every few seconds: no request fails.
+
+BLOCK_STRUCTURE_OUTAGE_SECONDS (12) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from typing import Any
+
+import pytest
+
+SECONDS = int(os.environ.get("BLOCK_STRUCTURE_OUTAGE_SECONDS", "12"))
+COURSES = [f"course-v1:SandboxX+S{blocks}+2026" for blocks in (50, 120, 300, 600)]
+LEARNERS = 4
+FLUSH_SECONDS = 3
+# Two of gunicorn, the worker and the driver; they may meet the outage in the same moment.
+PROCESSES = 4
+
+
+def p95(samples: list[list[float]]) -> float:
+    """Return the 95th percentile of the requests' milliseconds."""
+    waits = [seconds * 1000 for _, _, seconds in samples]
+    return round(statistics.quantiles(waits, n=20)[-1], 0) if len(waits) > 1 else round(sum(waits), 0)
+
+
+@pytest.mark.parametrize("kind", ["hang"])
+def test_no_request_fails_while_s3_hangs(driver_of: Any, s3_faults: Any, kind: str) -> None:
+    driver = driver_of("resilient")
+    driver("forget", copies=False)
+    for course in COURSES:
+        assert driver("visit", course=course, timeout=120)["status"] == 200
+    # One course that this host has no copy of when the outage begins.
+    before = dict(driver("state")["counters"]["counts"])
+    driver("load_start", courses=COURSES, threads=LEARNERS, flush_seconds=FLUSH_SECONDS)
+    time.sleep(SECONDS)
+    driver("forget")
+    began = driver("now")
+    with s3_faults(kind):
+        driver("publish", course=COURSES[0], title=f"published at {began}")
+        time.sleep(SECONDS)
+        met = s3_faults.met()
+    ended = driver("now")
+    time.sleep(SECONDS)
+    samples = driver("load_stop")
+    after = driver("state")["counters"]["counts"]
+    phases = {
+        "before": [sample for sample in samples if sample[0] < began],
+        "during": [sample for sample in samples if began <= sample[0] < ended],
+        "after": [sample for sample in samples if sample[0] >= ended],
+    }
+    failed = [sample for sample in samples if sample[1] != 200]
+    told = {
+        "outage_seconds": SECONDS,
+        "requests": {name: len(phase) for name, phase in phases.items()},
+        "failed": len(failed),
+        "p95_ms": {name: p95(phase) for name, phase in phases.items()},
+        "requests_that_met_the_outage": met,
+        "counts": {name: count - before.get(name, 0) for name, count in after.items()},
+    }
+    print(json.dumps(told))
+    assert failed == []
+    assert all(phases.values())
+    # Not one wait for each learner: at most one read of each process, of two requests, in each interval of the breaker.
+    assert met <= PROCESSES * 2 * (1 + SECONDS // 30)
+    driver("forget", copies=False)
+    driver("drain")
+    assert driver("state")["spool"]["waiting"] == 0
+    assert driver("row", course=COURSES[0])["fresh"]

@@ -1,0 +1,52 @@
+"""Write the table of docs/storage.md from the cells that the scenario `storage` measured (.cache/storage-cells.json)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CELLS = ROOT / ".cache" / "storage-cells.json"
+PAGE = ROOT / "docs" / "storage.md"
+BEGIN, END = "<!-- generated:cells -->", "<!-- /generated:cells -->"
+TITLES = {"cold, copy here": "copy here"}
+CASES = ("cold", "cold, copy here", "warm", "publish", "generation")
+
+
+def words(cell: dict[str, Any] | None) -> str:
+    """Return one cell of the table; `-` for what there is not."""
+    if cell is None:
+        return "-"
+    said = f"{'no answer' if cell['status'] == 'none' else cell['status']}, {cell['seconds']:.1f} s"
+    told = [said] + [cell["sees"]] * bool(cell["sees"]) + [f"**lost: {cell['lost']}**"] * bool(cell["lost"])
+    return "; ".join(told)
+
+
+def table(cells: list[dict[str, Any]]) -> str:
+    """Return the Markdown of all cells, the two classes of each fault one under the other."""
+    found = {(cell["fault"], cell["cls"], cell["case"]): cell for cell in cells}
+    heads = " | ".join(TITLES.get(case, case) for case in CASES)
+    lines = [f"| fault | class | {heads} |", "|---|---|" + "---|" * len(CASES)]
+    for fault in dict.fromkeys(cell["fault"] for cell in cells):
+        for cls in ("plain", "resilient"):
+            row = [words(found.get((fault, cls, case))) for case in CASES]
+            if set(row) != {"-"}:
+                lines.append(f"| {fault} | {cls} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Replace the table between its marks."""
+    if not CELLS.exists():
+        print(f"There is no {CELLS}.\nRemedy: run `make storage-table`, which measures first.", file=sys.stderr)
+        return 1
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{table(json.loads(CELLS.read_text()))}\n{END}{after}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
