@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import desired, findings, verdict
+from block_structure import desired, findings, storage_settings, verdict
 from block_structure.diagnosis import catalogue, cure, report
 from block_structure.diagnosis.cache import refused_by
 from block_structure.diagnosis.look import Look, Server, in_force
+from block_structure.storage_settings import StorageOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -349,6 +350,17 @@ def test_what_is_wrong_is_found(release, case):
 @pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
 def test_nothing_is_found_on_a_cured_site(release, name):
     assert Site(release(name)).found() == []
+
+
+def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
+    row = release("teak")
+    built = storage_settings.build(StorageOptions("b-c", "courses/", storage_class="resilient"), row).public
+    site = Site(row)
+    site.given["desired"] = {**DESIRED, "settings": built}
+    live(**built)(site)
+    assert site.found() == []
+    live(STORAGE_KWARGS={**built["STORAGE_KWARGS"], "tries": 3})(site)
+    assert "'tries'" in {finding["id"]: finding["message"] for finding in site.found()}["kwarg-refused"]
 
 
 def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above():

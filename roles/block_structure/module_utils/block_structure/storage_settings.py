@@ -216,6 +216,15 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
     return kwargs
 
 
+def inherited_kwargs(live: dict[str, Any]) -> dict[str, Any]:
+    """Return those STORAGE_KWARGS of a BLOCK_STRUCTURES_SETTINGS in force that reach the class of django-storages.
+
+    The resilient class takes its own ones before that, so no release of django-storages has a say in them.
+    """
+    own = _RESILIENT_KWARGS if live.get("STORAGE_CLASS") == RESILIENT_CLASS else {}
+    return {name: value for name, value in (live.get("STORAGE_KWARGS") or {}).items() if name not in own}
+
+
 def check_class(storage_class: str, release: Release) -> list[Finding]:
     """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
     path = resolve_class(storage_class, release)

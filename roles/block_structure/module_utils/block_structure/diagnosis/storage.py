@@ -121,7 +121,7 @@ def _settings(look: Look) -> list[Finding]:
             )
         )
     try:
-        ignored = storage_settings.check_kwargs(live.get("STORAGE_KWARGS") or {}, look.release)
+        ignored = storage_settings.check_kwargs(storage_settings.inherited_kwargs(live), look.release)
         found += [replace(finding, cost="whatever it was meant to bring") for finding in ignored]
     except BlockStructureError as error:
         if error.identifier != "acl-public":  # asked below of what the storage resolved
