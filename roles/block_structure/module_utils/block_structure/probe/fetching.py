@@ -6,16 +6,49 @@ shared between threads (boto3 documentation, "Clients": multithreading).
 
 from __future__ import absolute_import
 
+import collections
 import gc
 import gzip
 import io
-from multiprocessing.dummy import Pool  # threads
+import threading
 
 from . import edxapp, hollow, objects
 from .events import describe
 
 THREADS = 8
 COLLECTED_EVERY = 200
+
+
+def concurrently(function, items, threads):
+    """Yield (item, function(item)) in the order in which they get done; what `function` raises is raised here.
+
+    Not multiprocessing's pool: its locks are files in /dev/shm, which may be full on a host that is looked at for trouble.
+    """
+    todo, done, ready = collections.deque(items), collections.deque(), threading.Semaphore(0)
+    expected = len(todo)
+
+    def work():
+        while True:
+            try:
+                item = todo.popleft()
+            except IndexError:
+                return
+            try:
+                done.append((item, function(item), None))
+            except BaseException as error:  # a thread that dies silently would be waited for
+                done.append((item, None, error))
+            ready.release()
+
+    for _ in range(min(threads, expected)):
+        thread = threading.Thread(target=work)
+        thread.daemon = True
+        thread.start()
+    for _ in range(expected):
+        ready.acquire()
+        item, value, error = done.popleft()
+        if error is not None:
+            raise error
+        yield item, value
 
 
 def s3_client(backend):
@@ -88,15 +121,13 @@ class Store(object):
         was_on = gc.isenabled()
         # Collecting garbage while millions of small objects are made costs half of the time (measured on a real LMS).
         gc.disable()
-        pool = Pool(THREADS if self.kind == "s3" else 1)
         try:
-            for name, told in pool.imap_unordered(lambda one: (one, self.read(one)), names):
+            for name, told in concurrently(self.read, names, THREADS if self.kind == "s3" else 1):
                 found[name] = told
                 tell(len(found))
                 if len(found) % COLLECTED_EVERY == 0:
                     gc.collect()
         finally:
-            pool.terminate()
             if was_on:
                 gc.enable()
         return found
