@@ -80,14 +80,17 @@ def test_each_state_is_found_and_mended_and_progress_is_told(
         lms.check_output("/edx/bin/supervisorctl start edxapp_worker:lms_default_1")
 
 
-def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, some) -> None:
+def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
     process = tool.start("regenerate", *named(some), "--force", "--workers", "1", "--format", "jsonl")
     seen = []
-    for line in iter(process.stdout.readline, ""):
-        seen.append(json.loads(line))
-        if seen[-1]["event"] == "course":
-            process.send_signal(signal.SIGINT)
-            break
+    # The second course by its key is held until the run has heard of the signal: news of the first one takes seconds to come.
+    with s3_faults("hang", methods=["PUT"], match="S120"):
+        for line in iter(process.stdout.readline, ""):
+            seen.append(json.loads(line))
+            if seen[-1]["event"] == "course":
+                process.send_signal(signal.SIGINT)
+            if seen[-1]["event"] == "stopping":
+                break
     output, words = process.communicate(timeout=300)
     seen += [json.loads(line) for line in output.splitlines()]
     assert process.returncode == 130, words
@@ -107,20 +110,22 @@ def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, some) -> None:
     assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in words
 
 
-def test_a_host_that_lost_power_resumes(tool, lms, some) -> None:
+def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
     """Everything of the run dies at once: the module, the LMS process, its workers."""
     process = tool.start("regenerate", *named(some), "--force", "--workers", "1", "--format", "jsonl")
     pid = None
-    for line in iter(process.stdout.readline, ""):
-        event = json.loads(line)
-        pid = event["pid"] if event["event"] == "begin" else pid
-        if event["event"] == "course":
-            break
-    family = lms.check_output("pgrep --parent %s --full manage.py || true", str(pid)).split()
-    workers = lms.check_output("pgrep --parent %s || true", ",".join(family)).split()
-    lms.check_output("kill -KILL %s", str(pid))
-    for number in [*family, *workers]:
-        lms.run("kill -KILL %s", number)
+    # As above: held at its second course until all of it is dead.
+    with s3_faults("hang", methods=["PUT"], match="S120"):
+        for line in iter(process.stdout.readline, ""):
+            event = json.loads(line)
+            pid = event["pid"] if event["event"] == "begin" else pid
+            if event["event"] == "course":
+                break
+        family = lms.check_output("pgrep --parent %s --full manage.py || true", str(pid)).split()
+        workers = lms.check_output("pgrep --parent %s || true", ",".join(family)).split()
+        lms.check_output("kill -KILL %s", str(pid))
+        for number in [*family, *workers]:
+            lms.run("kill -KILL %s", number)
     _, words = process.communicate(timeout=300)
     assert process.returncode == 3, words
     assert "Remedy: run it again with --resume; finished courses are not repeated." in words
