@@ -88,13 +88,15 @@ def test_without_memcached_storage_serves(engine, cache, some) -> None:
     assert {report["tier"] for report in run.reports().values()} == {"storage"}
 
 
-def test_a_database_that_restarts_is_waited_for_and_the_lock_is_taken_again(engine, lms, some) -> None:
+def test_a_database_that_restarts_is_waited_for_and_the_lock_is_taken_again(engine, lms, s3_faults, some) -> None:
     run = engine.generate(some)
     run.wait_for("course")
-    lms.check_output("systemctl restart mariadb")
-    time.sleep(2)
-    refused = engine.generate(select={})
-    assert refused.end()["type"] == "HeldError"
+    # Held at its last course, the smallest, for as long as the second run takes to come.
+    with s3_faults("hang", methods=["PUT"], match="S50"):
+        lms.check_output("systemctl restart mariadb")
+        time.sleep(2)
+        refused = engine.generate(select={}).end()
+    assert refused["type"] == "HeldError", refused
     all_well(run, some)
 
 
