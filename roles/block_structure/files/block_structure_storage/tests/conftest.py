@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,6 @@ django.conf.settings.configure()
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
-BUCKET = "example-resilient"
 # A row's name, and the bytes of a structure.
 NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
 DATA = b"tree" * 1000
@@ -30,7 +30,10 @@ Make = Callable[..., Any]
 class S3:
     """The S3 API with a fault in force or none, and a way around the class under test."""
 
+    bucket: str
+
     def __init__(self) -> None:
+        self.numbers = itertools.count(1)
         seed()
         self.faults = Faults(application())
         self.listener = Listener(self.faults, "127.0.0.1", 0)
@@ -46,6 +49,11 @@ class S3:
             config=Config(s3={"addressing_style": "path"}),
         )
 
+    def begin(self) -> None:
+        """Turn to an empty bucket: what a thread of an earlier test still uploads goes into the bucket of that test."""
+        self.bucket = f"example-resilient-{next(self.numbers)}"
+        self.client.create_bucket(Bucket=self.bucket)
+
     def fail(self, kind: str, **keys: Any) -> None:
         """Put a fault in force."""
         self.faults.set(Fault(kind, **keys))
@@ -56,7 +64,7 @@ class S3:
 
     def names(self) -> list[str]:
         """Return the keys of all objects of the bucket."""
-        return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +79,9 @@ def server() -> Iterator[S3]:
 @pytest.fixture
 def s3(server: S3) -> Iterator[S3]:
     """The S3 API with an empty bucket and no fault."""
-    server.client.create_bucket(Bucket=BUCKET)
+    server.begin()
     yield server
     server.heal()
-    if BUCKET in [bucket["Name"] for bucket in server.client.list_buckets()["Buckets"]]:
-        for name in server.names():
-            server.client.delete_object(Bucket=BUCKET, Key=name)
-        server.client.delete_bucket(Bucket=BUCKET)
 
 
 @pytest.fixture
@@ -88,7 +92,7 @@ def make(s3: S3, tmp_path: Path) -> Iterator[Make]:
         storage._SHARED.clear()
         given = {
             **KEYS,
-            "bucket_name": BUCKET,
+            "bucket_name": s3.bucket,
             "endpoint_url": s3.endpoint,
             "region_name": "us-east-1",
             "addressing_style": "path",
@@ -110,4 +114,4 @@ def healthy() -> Any:
     return {"read_timeout_seconds": 20, "budget_seconds": 30, "connect_timeout_seconds": 20}
 
 
-__all__ = ["BUCKET", "DATA", "NAME", "S3", "remote"]
+__all__ = ["DATA", "NAME", "S3", "remote"]

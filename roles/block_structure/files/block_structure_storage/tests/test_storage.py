@@ -16,7 +16,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 
 KEYS_OF_NOBODY = {"access_key": "AKIAXXXXXXXXXEXAMPLE"}
-BUCKET = "example-resilient"
 NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
 DATA = b"tree" * 1000
 
@@ -68,7 +67,7 @@ def calm(make: Any, healthy: Any) -> Any:
 def test_object_is_in_s3_with_its_digest_and_on_disk(s3: Any, calm: Any, tmp_path: Path) -> None:
     made = calm()
     assert write(made) == NAME
-    head = s3.client.head_object(Bucket=BUCKET, Key=NAME)
+    head = s3.client.head_object(Bucket=s3.bucket, Key=NAME)
     assert head["Metadata"] == {remote.METADATA: envelope.digest(DATA)}
     assert read(made) == DATA
     assert made.exists(NAME)
@@ -134,7 +133,7 @@ def test_write_that_fails_is_spooled_readable_and_uploaded_later(s3: Any, make: 
     again = calm()
     again._breaker.close()
     assert drained(again) == {"uploaded": 1, "left": 0, "problem": None}
-    assert s3.client.get_object(Bucket=BUCKET, Key=NAME)["Body"].read() == DATA
+    assert s3.client.get_object(Bucket=s3.bucket, Key=NAME)["Body"].read() == DATA
     assert again.state()["spool"]["files"] == 0
 
 
@@ -226,8 +225,8 @@ def test_object_that_was_changed_in_the_bucket_is_not_found_loudly(
     made = calm()
     write(made)
     made._copies.forget(NAME)
-    metadata = s3.client.head_object(Bucket=BUCKET, Key=NAME)["Metadata"]
-    s3.client.put_object(Bucket=BUCKET, Key=NAME, Body=DATA[:-1] + b"?", Metadata=metadata)
+    metadata = s3.client.head_object(Bucket=s3.bucket, Key=NAME)["Metadata"]
+    s3.client.put_object(Bucket=s3.bucket, Key=NAME, Body=DATA[:-1] + b"?", Metadata=metadata)
     with pytest.raises(FileNotFoundError):
         read(made)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
