@@ -52,6 +52,17 @@ require_space() {
   fi
 }
 
+# Build secrets need BuildKit: part of docker's client up to version 22, a component of its own afterwards.
+require_buildkit() {
+  local version
+  [ "$BLOCK_STRUCTURE_ENGINE" = docker ] || return 0
+  version=$(docker version --format '{{.Client.Version}}')
+  if [ "${version%%.*}" -ge 23 ] && ! docker buildx version >/dev/null 2>&1 </dev/null; then
+    die "docker $version is here without its buildx component, which builds the images." \
+      "install docker-buildx (from docker's own packages: docker-buildx-plugin), or set BLOCK_STRUCTURE_ENGINE to podman."
+  fi
+}
+
 # What a build sees of the host's package configuration: index addresses that a container can reach, and the certificates that
 # the host trusts. Both are build secrets: no image keeps them.
 prepare_build() {
@@ -60,6 +71,7 @@ prepare_build() {
   build_prepared=yes
   # Older dockers know build secrets only so; podman does not read it.
   export DOCKER_BUILDKIT=1
+  require_buildkit
   require_space
   rm -rf "$state/build"
   mkdir -p "$state/build"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, storage_settings
 from block_structure.changes import Change, as_diff
@@ -98,6 +100,28 @@ def test_one_aspect_that_differs_is_the_one_that_changes(aspect):
     options = bucket.BucketOptions("example-bucket")
     live = {**whole_bucket(options), aspect: None}
     assert [change.field for change in bucket.compare(live, options)] == [aspect]
+
+
+@pytest.mark.parametrize("aspect", bucket.LEAVE_ALONE)
+def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
+    wanted = bucket.BucketOptions("example-bucket", tags={"site": "example"})
+    live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None, "lacking": [aspect]}
+    with pytest.raises(BlockStructureError) as caught:
+        bucket.check_features(live, bucket.compare(live, wanted))
+    assert f"does not implement '{aspect}' of a bucket.\nRemedy: set block_structure_bucket_" in str(caught.value)
+    option = {"policy": "tls_only"}.get(aspect, aspect)
+    alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False})
+    bucket.check_features(live, bucket.compare(live, alone))
+
+
+@pytest.mark.parametrize("aspect", bucket.LEAVE_ALONE)
+def test_what_the_store_did_not_take_is_named(aspect):
+    wanted = bucket.BucketOptions("example-bucket", tags={"site": "example"})
+    live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None}
+    with pytest.raises(BlockStructureError) as caught:
+        bucket.check_taken(bucket.compare(live, wanted))
+    assert f"The store accepted '{aspect}' of the bucket and does not have it afterwards." in str(caught.value)
+    assert bucket.LEAVE_ALONE[aspect] in str(caught.value)
 
 
 def test_statements_of_others_stay():

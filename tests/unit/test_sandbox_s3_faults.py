@@ -106,6 +106,12 @@ def test_delay(client: BaseClient, order: Order) -> None:
     assert time.monotonic() - start >= 0.2
 
 
+def test_ignoring_says_yes_and_does_nothing(client: BaseClient, order: Order) -> None:
+    order(kind="ignore", methods=["PUT"])
+    client.put_object(Bucket="example-faults", Key="x", Body=b"shrub")
+    assert read(client) == b"tree"
+
+
 def test_refusing_breaks_open_connections_and_keeps_objects(client: BaseClient, order: Order) -> None:
     assert read(client) == b"tree"
     order(kind="refuse")

@@ -158,25 +158,43 @@ def test_no_python(checkout: Path, programs: Path) -> None:
     ]
 
 
-def test_no_space_for_the_images(checkout: Path, programs: Path) -> None:
-    for folder in ("images", "edxapp"):
-        (checkout / "molecule" / folder).mkdir(parents=True)
+@pytest.fixture
+def buildable(checkout: Path) -> Path:
+    """A checkout with empty folders for what goes into the images."""
     for folder in ("images/base", "images/lms", "images/cache", "images/s3", "edxapp/requirements", "edxapp/platform"):
-        (checkout / "molecule" / folder).mkdir(exist_ok=True)
+        (checkout / "molecule" / folder).mkdir(parents=True)
+    return checkout
+
+
+def set_up_images(checkout: Path, programs: Path, engine: str) -> subprocess.CompletedProcess[str]:
+    path = f"{programs}:{os.environ['PATH']}"
+    return run("scripts/setup", "engine", "images", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE=engine)
+
+
+def test_no_space_for_the_images(buildable: Path, programs: Path) -> None:
     program(programs, "podman", 'case "$1 $2" in "image inspect") exit 1;; "info --format") echo /;; esac')
     program(programs, "df", "echo ' Avail'; echo '    2'")
-    ended = run(
-        "scripts/setup",
-        "engine",
-        "images",
-        root=checkout,
-        PATH=f"{programs}:{os.environ['PATH']}",
-        BLOCK_STRUCTURE_ENGINE="podman",
-    )
-    assert refusal(ended) == [
+    assert refusal(set_up_images(buildable, programs, "podman")) == [
         "The images need 6 GiB in /, and 2 GiB are free.",
         "Remedy: free some space there ('podman system prune' removes unused images), or point the engine's storage elsewhere.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "cause"),
+    [
+        ("28.2.2", "docker 28.2.2 is here without its buildx component, which builds the images."),
+        # The older client has it within: the next complaint is about space.
+        ("20.10.24+dfsg1", "The images need 6 GiB in /, and 2 GiB are free."),
+    ],
+)
+def test_docker_without_what_builds_images(buildable: Path, programs: Path, version: str, cause: str) -> None:
+    answers = f'"image inspect"|"buildx version") exit 1;; "version --format") echo {version};; "info --format") echo /;;'
+    program(programs, "docker", f'case "$1 $2" in {answers} esac')
+    program(programs, "df", "echo ' Avail'; echo '    2'")
+    lines = refusal(set_up_images(buildable, programs, "docker"))
+    assert lines[0] == cause
+    assert lines[1].startswith("Remedy: ")
 
 
 def test_sandbox_before_setup(checkout: Path) -> None:

@@ -112,6 +112,41 @@ def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: 
         assert secret not in ended.output
 
 
+# How a store lacks a feature of a bucket -> (the fault of S3, the words that tell it, the feature, what reads it)
+LACKING = {
+    "says so": (
+        {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
+        "does not implement 'lifecycle' of a bucket. Remedy: set block_structure_bucket_lifecycle to false.",
+        "lifecycle",
+        "get_bucket_lifecycle_configuration",
+    ),
+    "ignores it": (
+        {"kind": "ignore", "methods": ["PUT"], "match": "?publicAccessBlock"},
+        "The store accepted 'public_access_block' of the bucket and does not have it afterwards. Remedy: if the store",
+        "public_access_block",
+        "get_public_access_block",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", LACKING)
+@pytest.mark.usefixtures("untouched")
+def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(playbooks, s3_faults, s3_api, how: str) -> None:
+    fault, words, feature, reading = LACKING[how]
+    name = f"example-lacks-{feature.replace('_', '-')}"
+    # The bucket only, and the verdict at the end, which this site does not pass.
+    arguments = ["--tags", "block_structure_bucket", "-e", f"block_structure_storage_bucket={name}"]
+    with s3_faults(**fault):
+        ended = playbooks.run("deploy", *arguments)
+        alone = playbooks.run("deploy", *arguments, "-e", json.dumps({f"block_structure_bucket_{feature}": False}))
+    assert ended.exit_code == 2
+    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert "TASK [block_structure : verify | " not in ended.output
+    assert "TASK [block_structure : verify | " in alone.output, alone.output[-3000:]
+    assert s3_api.call("get_bucket_versioning", Bucket=name)["Status"] == "Enabled"
+    assert "code" in s3_api.call(reading, Bucket=name)
+
+
 @pytest.mark.usefixtures("untouched")
 def test_memcached_that_is_down_stops_the_deploy_before_the_settings(playbooks, cache: Host) -> None:
     cache.check_output("systemctl stop memcached")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible.plugins.action import ActionBase
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
 from block_structure import bucket, controller, desired
 from block_structure.changes import Change, as_diff
+from block_structure.errors import BlockStructureError
 
 READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
@@ -23,8 +25,9 @@ class ActionModule(ActionBase):
     """`block_structure_bucket`: reads the public variables itself; no arguments.
 
     Reads the bucket (module block_structure_bucket_info), compares, and in check mode stops there. Otherwise runs
-    amazon.aws.s3_bucket and community.aws.s3_lifecycle for what differs, and reads again: what the store did not take is
-    an error that names the feature. Returns changed, changes, diff.
+    amazon.aws.s3_bucket and community.aws.s3_lifecycle for what differs, and reads again. What the store says that it
+    lacks is an error before any change (for a new bucket: after it was made), what it did not take is one afterwards; both
+    name the feature and its variable. Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
@@ -49,17 +52,29 @@ class ActionModule(ActionBase):
         options = desired.bucket_options(variables)
         live = self._read(options)
         changes = bucket.compare(live, options)
+        self._insist(bucket.check_features, live, changes)
         result.update(
             changed=bool(changes),
             changes=[change.as_dict() for change in changes],
             diff=as_diff(changes, f"bucket {options.name}"),
         )
         if changes and not self._task.check_mode:
-            self._apply(options, live, changes)
-            left = self._left(options)
-            if left:
-                self._refuse(left)
+            try:
+                self._apply(options, live, changes)
+            except AnsibleActionFail:
+                # A store that has just made the bucket can now be asked what it lacks: a better word than the module's.
+                made = self._read(options)
+                self._insist(bucket.check_features, made, bucket.compare(made, options))
+                raise
+            self._insist(bucket.check_taken, self._left(options))
         return result
+
+    @staticmethod
+    def _insist(check: Callable[..., None], *arguments: Any) -> None:
+        try:
+            check(*arguments)
+        except BlockStructureError as error:
+            raise AnsibleActionFail(str(error)) from error
 
     def _left(self, options: bucket.BucketOptions) -> list[Change]:
         """Return what still differs; S3's answers are eventually consistent, so it is asked more than once."""
@@ -123,12 +138,3 @@ class ActionModule(ActionBase):
                 rule_id=bucket.ABORT_RULE,
                 abort_incomplete_multipart_upload_days=options.abort_multipart_days,
             )
-
-    @staticmethod
-    def _refuse(left: list[Change]) -> None:
-        name = left[0].field.split(".")[0]
-        variable = {"policy": "tls_only"}.get(name, name)
-        raise AnsibleActionFail(
-            f"The store accepted '{name}' of the bucket and does not have it afterwards.\n"
-            f"Remedy: if the store lacks this feature, set block_structure_bucket_{variable} to false."
-        )

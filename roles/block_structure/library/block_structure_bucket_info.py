@@ -65,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bucket:
-  description: Its aspects, or null when it does not exist.
+  description: Its aspects, with the names of those that the store does not have in C(lacking); null when there is no bucket.
   type: dict
   returned: success
 """
@@ -78,21 +78,27 @@ UNSET = {
     "NoSuchBucketPolicy",
     "NoSuchTagSet",
     "NoSuchLifecycleConfiguration",
-    # The store does not have the feature: it reads as unset, and is named if it is asked for.
-    "NotImplemented",
-    "MethodNotAllowed",
-    "501",
 }
+# Codes that mean "this store has no such thing" (S3 API reference, list of error codes; 501 is an answer without a body).
+LACKING = {"NotImplemented", "MethodNotAllowed", "501"}
 
 
-def _aspect(function: Callable[[], Any]) -> Any:
-    """Return one aspect, None when it is not set."""
-    try:
-        return function()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in UNSET:
+class Aspects:
+    """Reads aspect by aspect; one that is not set is None, one that the store does not have is None and stands in `lacking`."""
+
+    def __init__(self) -> None:
+        self.lacking: list[str] = []
+
+    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in LACKING:
+                self.lacking.append(name)
+            elif code not in UNSET:
+                raise
             return None
-        raise
 
 
 def _encryption(client: Any, name: str) -> str | None:
@@ -112,17 +118,21 @@ def _public_access_block(client: Any, name: str) -> dict[str, bool]:
 
 def read(client: Any, name: str) -> dict[str, Any]:
     """Return every aspect of an existing bucket."""
-    ownership = _aspect(lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"])
-    policy = _aspect(lambda: client.get_bucket_policy(Bucket=name)["Policy"])
-    tags = _aspect(lambda: client.get_bucket_tagging(Bucket=name)["TagSet"])
+    aspect = Aspects()
+    ownership = aspect(
+        "object_ownership", lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
+    )
+    policy = aspect("policy", lambda: client.get_bucket_policy(Bucket=name)["Policy"])
+    tags = aspect("tags", lambda: client.get_bucket_tagging(Bucket=name)["TagSet"])
     return {
-        "versioning": _aspect(lambda: client.get_bucket_versioning(Bucket=name).get("Status")) == "Enabled",
-        "encryption": _aspect(lambda: _encryption(client, name)),
-        "public_access_block": _aspect(lambda: _public_access_block(client, name)),
+        "versioning": aspect("versioning", lambda: client.get_bucket_versioning(Bucket=name).get("Status")) == "Enabled",
+        "encryption": aspect("encryption", lambda: _encryption(client, name)),
+        "public_access_block": aspect("public_access_block", lambda: _public_access_block(client, name)),
         "object_ownership": ownership[0]["ObjectOwnership"] if ownership else None,
         "policy": json.loads(policy) if policy else None,
         "tags": {tag["Key"]: tag["Value"] for tag in tags or []},
-        "lifecycle": _aspect(lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]) or [],
+        "lifecycle": aspect("lifecycle", lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]) or [],
+        "lacking": aspect.lacking,
     }
 
 

@@ -53,6 +53,18 @@ def check_name(name: str) -> None:
         )
 
 
+# Aspect of a bucket -> what leaves it alone, for a store that lacks it.
+LEAVE_ALONE = {
+    "versioning": "block_structure_bucket_versioning to false",
+    "encryption": "block_structure_bucket_encryption to false",
+    "public_access_block": "block_structure_bucket_public_access_block to false",
+    "object_ownership": "block_structure_bucket_object_ownership to false",
+    "policy": "block_structure_bucket_tls_only to false",
+    "tags": "block_structure_bucket_tags to {}",
+    "lifecycle": "block_structure_bucket_lifecycle to false",
+}
+
+
 @dataclass(frozen=True)
 class BucketOptions:
     """What the operator wants of the bucket. A feature that is off is left alone, for stores that lack it."""
@@ -150,8 +162,9 @@ def _rule_differs(live: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
 def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]:
     """Return what has to change for the live bucket to be as wanted; `live` is None when there is no bucket.
 
-    live: {"versioning": bool, "encryption": str|None, "public_access_block": {key: bool}, "object_ownership": str|None,
-    "policy": dict|None, "tags": dict, "lifecycle": [rule]}, in the terms of the S3 API.
+    live, as the module block_structure_bucket_info returns it, in the terms of the S3 API: {"versioning": bool,
+    "encryption": str|None, "public_access_block": {key: bool}, "object_ownership": str|None, "policy": dict|None,
+    "tags": dict, "lifecycle": [rule], "lacking": [aspect]}.
     """
     found = live or {}
     changes = [] if live is not None else [Change("bucket", None, options.name)]
@@ -180,3 +193,28 @@ def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]
             if _rule_differs(rules.get(rule["ID"]), rule)
         ]
     return changes
+
+
+def check_features(live: dict[str, Any] | None, changes: list[Change]) -> None:
+    """Raise BlockStructureError `bucket-feature` when a change asks for what the store itself says that it lacks."""
+    wanted = {change.field.split(".")[0] for change in changes}
+    for aspect in (live or {}).get("lacking", []):
+        if aspect in wanted:
+            raise BlockStructureError(
+                "bucket-feature",
+                f"This S3-compatible store does not implement '{aspect}' of a bucket.",
+                f"set {LEAVE_ALONE[aspect]}.",
+                LEAVE_ALONE[aspect].split()[0],
+            )
+
+
+def check_taken(left: list[Change]) -> None:
+    """Raise BlockStructureError `bucket-ignored` when the store said yes to a change and still differs."""
+    if left:
+        aspect = left[0].field.split(".")[0]
+        raise BlockStructureError(
+            "bucket-ignored",
+            f"The store accepted '{aspect}' of the bucket and does not have it afterwards.",
+            f"if the store lacks this feature, set {LEAVE_ALONE[aspect]}.",
+            LEAVE_ALONE[aspect].split()[0],
+        )
