@@ -20,7 +20,7 @@ die() { # cause, remedy
 digest() {
   {
     cat
-    (cd "$root" && find "$@" -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
+    (cd "$root" && find "$@" -type f ! -name '*.pyc' ! -path '*/.*_cache/*' -print0 | LC_ALL=C sort -z | xargs -0r sha256sum)
   } | sha256sum | cut -c1-12
 }
 

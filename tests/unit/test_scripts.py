@@ -236,3 +236,18 @@ def test_pip_configuration_for_builds_keeps_what_a_container_can_see(tmp_path: P
         "retries = 7\n"
         "timeout = 60\n"
     )
+
+
+def test_what_tools_leave_behind_changes_no_image(checkout: Path) -> None:
+    def digest() -> str:
+        program = ". scripts/lib/common.sh; digest scripts/lib <<<base"
+        return subprocess.run(["bash", "-c", program], cwd=checkout, text=True, capture_output=True, check=True).stdout
+
+    before = digest()
+    for folder in (".ruff_cache/0.17.6", "__pycache__"):
+        (checkout / "scripts/lib" / folder).mkdir(parents=True)
+    (checkout / "scripts/lib/.ruff_cache/0.17.6/1").write_text("x")
+    (checkout / "scripts/lib/__pycache__/x.pyc").write_text("x")
+    assert digest() == before
+    (checkout / "scripts/lib/new").write_text("x")
+    assert digest() != before
