@@ -25,21 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles/block_struct
 from block_structure_storage import storage
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVER = """
-import logging
-from threading import Event
-from sandbox_s3.faults import Faults
-from sandbox_s3.server import Listener, application, seed
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-seed()
-faults = Faults(application())
-api, control = Listener(faults, "127.0.0.1", 0), Listener(faults.control, "127.0.0.1", 0)
-faults.ports.append(api)
-faults.set(None)
-control.open()
-print(api.port, control.port, flush=True)
-Event().wait()
-"""
+SERVER = [sys.executable, "-m", "sandbox_s3.loopback"]
 KWARGS = {
     "access_key": "AKIAIOSFODNN7EXAMPLE",
     "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -70,7 +56,7 @@ def main() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "molecule/images/s3")}
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True, env=environment) as server,
+        subprocess.Popen(SERVER, stdout=subprocess.PIPE, text=True, env=environment) as server,
     ):
         try:
             assert server.stdout is not None

@@ -14,8 +14,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
-from sandbox_s3.faults import Faults
-from sandbox_s3.server import Listener, application, seed
+from sandbox_s3.loopback import Loopback
 
 KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 READ_TIMEOUT_SECONDS = 0.5
@@ -26,16 +25,9 @@ Order = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def ports() -> Iterator[tuple[int, int]]:
     """Serve S3 and the endpoint for faults on free loopback ports; return both port numbers."""
-    seed()
-    faults = Faults(application())
-    api, control = Listener(faults, "127.0.0.1", 0), Listener(faults.control, "127.0.0.1", 0)
-    faults.ports.append(api)
-    faults.set(None)
-    control.open()
-    yield api.port, control.port
-    faults.set(None)
-    api.close()
-    control.close()
+    served = Loopback()
+    yield served.api.port, served.control.port
+    served.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import django.conf
 import pytest
 from block_structure_storage import remote, storage
 from botocore.config import Config
-from sandbox_s3.faults import Fault, Faults
-from sandbox_s3.server import Listener, application, seed
+from sandbox_s3.faults import Fault
+from sandbox_s3.loopback import Loopback
 
 django.conf.settings.configure()
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 # A row's name, and the bytes of a structure.
@@ -34,12 +32,8 @@ class S3:
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
-        seed()
-        self.faults = Faults(application())
-        self.listener = Listener(self.faults, "127.0.0.1", 0)
-        self.faults.ports.append(self.listener)
-        self.faults.set(None)
-        self.endpoint = f"http://127.0.0.1:{self.listener.port}"
+        self.served = Loopback()
+        self.faults, self.endpoint = self.served.faults, self.served.endpoint
         self.client = boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -72,8 +66,7 @@ def server() -> Iterator[S3]:
     """One S3 API for all tests."""
     started = S3()
     yield started
-    started.heal()
-    started.listener.close()
+    started.served.close()
 
 
 @pytest.fixture
