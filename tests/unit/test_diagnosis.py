@@ -514,6 +514,15 @@ def test_the_report_counts_and_carries_everything(release):
     assert told["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
 
 
+def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
+    site = Site(release("teak"))
+    other_host(site)
+    spooling(spool={"waiting": 2, "oldest": 0})(site)
+    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
+    assert {host: state["spool"]["waiting"] for host, state in told["local_storage"].items()} == {"lms1": 2}
+    assert report.of(Site(release("teak")).look(), platform="native", host="lms1", boots={})["local_storage"] == {}
+
+
 def test_the_page_has_every_finding():
     page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text()
     assert [name for name in catalogue.CATALOGUE if f"`{name}`" not in page] == []

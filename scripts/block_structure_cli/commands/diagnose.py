@@ -27,6 +27,7 @@ _COURSES = (
 _COURSE_KEYS = ("key", "blocks", "bytes", "tier", "tier_when_cold", "fresh", "cache_ms", "storage_ms", "unpickle_ms", "reason")
 _SERVERS = ("server", "aliases", "-m MiB", "-I bytes", "used MiB", "items", "evicted", "of these never expiring", "too large")
 _SERVER_KEYS = ("memory_mb", "item_size_bytes", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
+_LOCAL = ("host", "copies", "copies MiB", "waiting", "S3 is", "counted")
 _SECRET_NOTE = """# The site's S3 keys, if it has any, belong into a file that ansible-vault encrypted:
 # block_structure_storage_access_key: "{{ vault_block_structure_access_key }}"
 # block_structure_storage_secret_key: "{{ vault_block_structure_secret_key }}"
@@ -35,6 +36,14 @@ _SECRET_NOTE = """# The site's S3 keys, if it has any, belong into a file that a
 
 def _shown(value: Any) -> Any:
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _local_row(host: str, state: dict[str, Any]) -> list[Any]:
+    """Return what the storage class says of one host."""
+    copies, counts = state["copies"], state["counters"]["counts"]
+    asked = f"left alone ({state['breaker']['cause']})" if state["breaker"]["open"] else "asked"
+    counted = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return [host, copies["files"], f"{copies['bytes'] / 1048576:.1f}", state["spool"]["waiting"], asked, counted]
 
 
 def show(told: dict[str, Any]) -> None:
@@ -53,6 +62,9 @@ def show(told: dict[str, Any]) -> None:
         for server in told["servers"]
     ]
     output.print_table("memcached", (*_SERVERS, "hit rate", "uptime s"), servers, right=_SERVERS[2:])
+    if told["local_storage"]:
+        local = [_local_row(host, state) for host, state in told["local_storage"].items()]
+        output.print_table("local copies and spool", _LOCAL, local, right=_LOCAL[1:4])
     output.print_findings(told["findings"])
     counts = told["counts"]
     output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")

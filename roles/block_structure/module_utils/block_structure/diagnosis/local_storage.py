@@ -80,6 +80,16 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
     return found
 
 
+def states(look: Look, host: str) -> dict[str, Any]:
+    """Return what the storage class says of each LMS host by its name: copies, spool, breaker, counters.
+
+    host: the one of the survey. A host whose class keeps no state is left out.
+    """
+    surveys = {host: look.survey, **look.others}
+    found = {name: survey["settings"].get("storage_state") for name, survey in surveys.items()}
+    return {name: state for name, state in found.items() if state}
+
+
 def find(look: Look) -> list[Finding]:
     """Return the findings of every host that was looked at."""
     return [

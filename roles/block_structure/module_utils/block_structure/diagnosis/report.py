@@ -8,7 +8,7 @@ from typing import Any
 from .. import verdict
 from ..findings import SEVERITIES
 from ..memcached_sizing import MIB
-from . import cure
+from . import cure, local_storage
 from .look import Look, Server
 
 # Raised when a key changes its meaning or goes away; new keys leave it.
@@ -75,6 +75,7 @@ def of(
         "courses": told["courses"],
         "servers": [server(asked) for asked in look.servers],
         "storage": survey.get("storage"),
+        "local_storage": local_storage.states(look, host),
         "settings": survey["settings"],
         "versions": survey["platform"],
         "switches": survey["switches"],
