@@ -1,0 +1,188 @@
+"""Each planted fault is found by its id, and nothing needs attention on the cured site, before and after.
+
+Faults that do not hide each other are planted together: a look costs a boot of the LMS.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+BUCKET = "example-block-structures"
+LMS_USER = "arn:aws:iam::123456789012:user/lms"
+MIB = 1024 * 1024
+Diagnose = Callable[[], dict[str, Any]]
+
+# Rewrites lms.yml with the statements of its first argument; `settings` is the file's content.
+EDIT = """
+import sys, yaml
+path = "/edx/etc/lms.yml"
+settings = yaml.safe_load(open(path))
+exec(sys.argv[1])
+open(path, "w").write(yaml.safe_dump(settings))
+"""
+
+# Items with an expiry, as structures have one while the row has a timeout, and more of them than the memory holds.
+FILL = """
+import socket
+connection = socket.create_connection(("127.0.0.1", 11211), 10)
+value = b"x" * 900000
+for number in range(200):
+    connection.sendall(b"set filler%d 0 3600 %d\\r\\n" % (number, len(value)) + value + b"\\r\\n")
+    assert connection.recv(64) == b"STORED\\r\\n"
+"""
+
+
+@pytest.fixture
+def diagnose(playbooks, tmp_path) -> Diagnose:
+    """Return what looks at the site: findings by id, with the whole report under "report"."""
+
+    def look() -> dict[str, Any]:
+        path = tmp_path / "diagnosis.json"
+        ended = playbooks.run("diagnose", "-e", f"block_structure_report_path={path}")
+        assert path.exists(), ended.output[-3000:]
+        report = json.loads(path.read_text())
+        found = {finding["id"]: finding for finding in report["findings"]}
+        attention = any(finding["severity"] != "info" for finding in found.values())
+        assert ended.exit_code == (2 if attention else 0), ended.output[-3000:]
+        assert ended.changed == []
+        return {**found, "report": report}
+
+    return look
+
+
+def is_cured(found: dict[str, Any]) -> None:
+    """Nothing needs attention; what is left are notes, and they are true of this site."""
+    report = found["report"]
+    assert {finding["id"]: finding["severity"] for finding in report["findings"]} == {
+        "cache-client-limit": "info",
+        "secret-in-plain-inventory": "info",
+    }
+    assert {course["tier_when_cold"] for course in report["courses"]} == {"storage"}
+    assert all(course["blocks"] and course["bytes"] for course in report["courses"])
+
+
+def rows(lms: Host) -> dict[str, str]:
+    """Return the object's name of each course."""
+    query = "SELECT data_usage_key, data FROM block_structure"
+    lines = lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query).splitlines()
+    pairs = (line.split("\t") for line in lines)
+    return {key.replace("block-v1:", "course-v1:").partition("+type@")[0]: name for key, name in pairs}
+
+
+def sql(lms: Host, statement: str) -> None:
+    """Write to the LMS's database behind its back."""
+    lms.check_output("mariadb edxapp --execute %s", statement)
+
+
+@pytest.fixture
+def edit(lms: Host) -> Iterator[Callable[[str], None]]:
+    """Return what edits lms.yml; afterwards the file is as it was, time stamp and all."""
+    lms.check_output("cp --preserve=all /edx/etc/lms.yml /root/lms.yml.kept")
+
+    def write(statements: str) -> None:
+        lms.check_output("/edx/app/edxapp/venvs/edxapp/bin/python -c %s %s", EDIT, statements)
+
+    yield write
+    lms.check_output("cp --preserve=all /root/lms.yml.kept /edx/etc/lms.yml")
+
+
+def test_nothing_needs_attention_on_the_cured_site(diagnose: Diagnose, boots) -> None:
+    before = boots.count()
+    found = diagnose()
+    is_cured(found)
+    assert boots.count() - before == 1
+    assert found["report"]["workers"]["answers"]
+    assert found["cache-client-limit"]["cost_ms"] is not None
+    assert found["cache-client-limit"]["value"] == "3m"
+
+
+def test_faults_of_objects_are_found_and_a_deploy_heals_them(diagnose, playbooks, lms: Host, s3_api, courses) -> None:
+    missing, corrupt, stale, public = courses[:4]
+    objects = rows(lms)
+    s3_api.call("delete_object", Bucket=BUCKET, Key=objects[missing])
+    s3_api.call("put_object", Bucket=BUCKET, Key=objects[corrupt], Body="this is no structure")
+    usage_key = stale.replace("course-v1:", "block-v1:") + "+type@course+block@course"
+    former = "UPDATE block_structure SET data_version = '0123456789abcdef01234567' WHERE data_usage_key = 'KEY'"
+    sql(lms, former.replace("KEY", usage_key))
+    s3_api.call("delete_bucket_ownership_controls", Bucket=BUCKET)
+    s3_api.call("delete_public_access_block", Bucket=BUCKET)
+    s3_api.call("put_object_acl", Bucket=BUCKET, Key=objects[public], ACL="public-read")
+    assert s3_api.call("get_object", keys=None, Bucket=BUCKET, Key=objects[public]).get("Body")
+    found = diagnose()
+    assert found["object-missing"]["evidence"] == [missing]
+    assert found["object-corrupt"]["evidence"] == [corrupt]
+    assert found["course-stale"]["evidence"] == [stale]
+    assert found["object-public"]["evidence"] == [objects[public]]
+    assert found["bucket-not-private"]["value"] is True
+    healed = playbooks.run("deploy")
+    assert healed.exit_code == 0, healed.output[-3000:]
+
+
+def test_faults_of_settings_rights_database_and_cache_are_found(
+    diagnose, edit, lms: Host, s3_api, memcached, cache: Host
+) -> None:
+    policy = json.loads(s3_api.call("get_bucket_policy", Bucket=BUCKET)["Policy"])
+    denied = {"Sid": "NoListing", "Effect": "Deny", "Principal": {"AWS": LMS_USER}, "Action": "s3:ListBucket"}
+    planted = {**policy, "Statement": [*policy["Statement"], {**denied, "Resource": f"arn:aws:s3:::{BUCKET}"}]}
+    try:
+        s3_api.call("put_bucket_policy", Bucket=BUCKET, Policy=json.dumps(planted))
+        sql(
+            lms,
+            "INSERT INTO block_structure_config (change_date, enabled, num_versions_to_keep, cache_timeout_in_seconds) "
+            "VALUES (NOW(), 1, 0, 86400)",
+        )
+        sql(
+            lms,
+            "INSERT INTO waffle_switch (name, active, note, created, modified) "
+            "VALUES ('block_structure.raise_error_when_not_found', 1, '', NOW(), NOW())",
+        )
+        edit(
+            "caches = settings['CACHES']\n"
+            f"caches['default']['OPTIONS'] = {{'server_max_value_length': {4 * MIB}}}\n"
+            f"caches['course_structure_cache']['OPTIONS'] = {{'server_max_value_length': {8 * MIB}}}\n"
+            "settings['BLOCK_STRUCTURES_SETTINGS']['DIRECTORY_PREFIX'] = '/block_structures/'"
+        )
+        memcached.flush()
+        cache.check_output("python3 -c %s", FILL)
+        found = diagnose()
+    finally:
+        s3_api.call("put_bucket_policy", Bucket=BUCKET, Policy=json.dumps(policy))
+        sql(lms, "DELETE FROM block_structure_config ORDER BY id DESC LIMIT 1")
+        sql(lms, "DELETE FROM waffle_switch WHERE name = 'block_structure.raise_error_when_not_found'")
+        # Only a restart sets the counters back; the flush forgets the row that the LMS has cached.
+        cache.check_output("systemctl restart memcached")
+    assert found["iam-list-bucket-missing"]["evidence"]["missing_object"] == "403"
+    assert found["versions-below-one"]["evidence"] == 0
+    assert found["cache-expires"]["evidence"] == 86400
+    assert found["switch-inert"]["evidence"] == 1 or found["switch-inert"]["evidence"] is True
+    assert found["prefix-leading-slash"]["value"] == "block_structures/"
+    assert "block_structures.DIRECTORY_PREFIX" in found["workers-differ"]["message"]
+    assert found["processes-outdated"]["severity"] == "warning"
+    assert found["item-size-small"]["evidence"]["item_size_bytes"] == MIB
+    assert found["cache-alias-confusion"]["evidence"]["more"] == [f"OPTIONS server_max_value_length {8 * MIB}"]
+    assert found["cache-evictions"]["severity"] == "warning"
+    assert found["cache-evictions"]["evidence"]["evictions"] > 0
+
+
+def test_structures_that_the_web_server_publishes_are_found(diagnose, edit, lms: Host) -> None:
+    name = next(iter(rows(lms).values()))
+    path = f"/edx/var/edxapp/media/{name}"
+    lms.check_output("install -D --owner=www-data --mode=0666 /etc/hostname %s", path)
+    try:
+        edit("settings['BLOCK_STRUCTURES_SETTINGS'].update(STORAGE_CLASS=None, STORAGE_KWARGS={})")
+        found = diagnose()
+    finally:
+        lms.check_output("rm --recursive /edx/var/edxapp/media/block_structures")
+    assert found["storage-in-media"]["evidence"]["world_readable"] == [name]
+    assert found["storage-world-writable"]["evidence"] == [name]
+
+
+def test_nothing_needs_attention_once_all_is_healed(diagnose: Diagnose, playbooks) -> None:
+    healed = playbooks.run("deploy")
+    assert healed.exit_code == 0, healed.output[-3000:]
+    is_cured(diagnose())
