@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -157,23 +159,22 @@ def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:
 
 
 def counters(points: dict[str, list[tuple[str, int]]]) -> str:
-    """Return evictions over time. points: {server: [(moment, evictions)]}."""
+    """Return evictions over time. points: {server: [(ISO 8601 moment, evictions)]}."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(3)
-        moments = sorted({moment for series in points.values() for moment, _ in series})
         for number, (server, series) in enumerate(sorted(points.items())):
-            places = [moments.index(moment) for moment, _ in series]
-            colour = _PLACES["after"] if number % 2 else _PLACES["before"]
             axes.plot(
-                places,
+                [datetime.fromisoformat(moment) for moment, _ in series],
                 [count for _, count in series],
                 label=server,
-                color=colour,
+                color=_PLACES["after"] if number % 2 else _PLACES["before"],
                 marker="o",
                 linestyle=("-", "--", ":")[number % 3],
             )
-        axes.set_xticks(range(len(moments)), [moment[:16].replace("T", "\n") for moment in moments])
-        axes.set(ylabel="evictions since its start", ylim=(0, None))
+        locator = AutoDateLocator(minticks=2, maxticks=6)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.set(xlabel="UTC", ylabel="evictions since its start", ylim=(0, None))
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(visible=True, axis="y")
         axes.legend()

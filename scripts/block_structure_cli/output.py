@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -31,13 +31,23 @@ def print_line(value: Any) -> None:
     sys.stdout.write(json.dumps(value, sort_keys=True) + "\n")
 
 
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Write rows as a table; None shows as `-`, and the columns named in `right` hold numbers."""
+    """Write rows as a table; None shows as `-`, whole numbers in groups of three, and columns named in `right` hold numbers.
+
+    The first column names what a row is about (a course key, a server): it is the last one to be broken.
+    """
     table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for place, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="ellipsis" if place == 0 else "fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*("-" if value is None else str(value) for value in row))
+        table.add_row(*(_shown(value) for value in row))
     data().print(table)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +148,26 @@ def size_table(found: dict[str, int], held: list[tuple[str, int]]) -> tables.Tab
     return tables.Table("Size of each structure against each limit", columns, rows)
 
 
+def _counted(run: runs.Run) -> Iterator[tuple[str, str, int]]:
+    """Yield (server, moment, evictions) of a run: before its load, and after it as far as the server ran on.
+
+    A run has one time stamp; how much later it was asked again is told by the server's own uptime.
+    """
+    started = datetime.fromisoformat(run["started"])
+    before = {server["address"]: server["counters"] for server in run["servers"]}
+    for server in (*run["servers"], *run["servers_after"]):
+        address, counters = server["address"], server["counters"]
+        later = counters.get("uptime", 0) - before.get(address, {}).get("uptime", 0)
+        if later >= 0:
+            yield address, (started + timedelta(seconds=later)).isoformat(), counters.get("evictions", 0)
+
+
 def eviction_points(sources: Sources) -> dict[str, list[tuple[str, int]]]:
     """Return {server: [(moment, evictions)]} of all runs and diagnoses, in the order of time."""
     points: dict[str, set[tuple[str, int]]] = {}
     for run in (*sources.runs, *sources.further):
-        for server in run["servers"]:
-            points.setdefault(server["address"], set()).add((run["started"], server["counters"].get("evictions", 0)))
+        for address, moment, count in _counted(run):
+            points.setdefault(address, set()).add((moment, count))
     for diagnosis in sources.diagnoses:
         for server in diagnosis.get("servers") or []:
             if not server.get("error"):

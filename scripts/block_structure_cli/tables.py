@@ -97,17 +97,24 @@ def pages(run: runs.Run) -> Table:
     return Table(f"Pages over HTTP: cold one at a time, warm by {users} learners", columns, runs.pages(run))
 
 
+def _before_and_after(cell: Callable[[Row], Any]) -> Callable[[Row], str]:
+    """Return what makes one cell of both sides of a comparison, so that a table of pairs fits a screen."""
+    return lambda row: " → ".join(str(cell(row[when])) for when in ("before", "after"))
+
+
 def compared_tiers(told: dict[str, Any]) -> Table:
     """Return a comparison's courses: cold and warm, before and after."""
+
+    def read(state: str) -> Callable[[Row], str]:
+        return lambda side: f"{milliseconds(side[state]) or '-'} ({side[f'{state}_from']})"
+
     columns: tuple[Column, ...] = (_COURSE, _BLOCKS)
     for state in ("cold", "warm"):
-        for when in ("before", "after"):
-            columns += (
-                Column(f"{state} {when} from", lambda row, s=state, w=when: row[w][f"{s}_from"], number=False),
-                Column(f"{state} {when} ms", lambda row, s=state, w=when: milliseconds(row[w][s])),
-            )
-        columns += (Column(f"{state} faster", lambda row, s=state: times(row[s])),)
-    return Table("Reading a structure inside the LMS, before and after", columns, told["courses"])
+        columns += (
+            Column(f"{state} ms", _before_and_after(read(state))),
+            Column(f"{state} faster", lambda row, s=state: times(row[s])),
+        )
+    return Table("Reading a structure inside the LMS, before → after", columns, told["courses"])
 
 
 def compared_pages(told: dict[str, Any]) -> Table:
@@ -116,16 +123,18 @@ def compared_pages(told: dict[str, Any]) -> Table:
     def spread(row: Row) -> str | None:
         return f"{row['ratio']['low']:.1f} to {row['ratio']['high']:.1f}" if row["ratio"] else None
 
-    percentiles = [(which, when) for which in ("p50", "p95", "p99") for when in ("before", "after")]
+    def waits(which: str) -> Column:
+        return Column(f"{which} ms", _before_and_after(lambda side: milliseconds(side[which]) or "-"))
+
     columns = (
         *(_STATE, _PAGE),
-        *(Column(f"{which} {when} ms", lambda row, k=which, w=when: milliseconds(row[w][k])) for which, when in percentiles),
+        *(waits(which) for which in ("p50", "p95", "p99")),
         Column("p50 faster", lambda row: times(row["ratio"]["times_faster"]) if row["ratio"] else None),
         Column("95 % interval", spread),
-        Column("errors before", lambda row: row["before"]["errors"]),
-        Column("errors after", lambda row: row["after"]["errors"]),
+        Column("requests", _before_and_after(lambda side: side["n"])),
+        Column("errors", _before_and_after(lambda side: side["errors"])),
     )
-    return Table("Pages over HTTP, before and after", columns, told["pages"])
+    return Table("Pages over HTTP, before → after", columns, told["pages"])
 
 
 def profile_parts(profile: dict[str, Any]) -> Table:

@@ -15,6 +15,7 @@ from block_structure.diagnosis import catalogue, cure, report
 from block_structure.diagnosis.cache import refused_by
 from block_structure.diagnosis.look import Look, Server, in_force
 from block_structure.storage_settings import StorageOptions
+from block_structure_cli.commands import diagnose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -521,6 +522,20 @@ def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
     assert {host: state["spool"]["waiting"] for host, state in told["local_storage"].items()} == {"lms1": 2}
     assert report.of(Site(release("teak")).look(), platform="native", host="lms1", boots={})["local_storage"] == {}
+
+
+def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
+    site = Site(release("teak"))
+    site.survey["courses"].append(entry(key="course-v1:ExampleX+Large+2026", bytes=2_500_000, cached=False, tier="storage"))
+    servers = (server(), server("cache2:11211", live={}, stats={}, error="it does not answer"))
+    told = report.of(Look(site.release, site.survey, servers), platform="native", host="lms1", boots={"lms1": 1})
+    diagnose.show(told)
+    shown = capsys.readouterr().out
+    assert "course-v1:ExampleX+Large+2026" in shown
+    assert "2,500,000" in shown
+    assert "read from storage:" not in shown
+    assert re.search(r"cache1:11211\W+default\W+128\W+3m\W", shown)
+    assert re.search(r"cache2:11211\W+default\W+does not", shown)
 
 
 def test_the_page_has_every_finding():

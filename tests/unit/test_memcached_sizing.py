@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import shutil
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from block_structure import memcached_client, memcached_sizing
 from block_structure.errors import BlockStructureError
+from block_structure_cli.commands import size
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymemcache.client.base import Client
@@ -42,6 +45,30 @@ def memcached_binary() -> str:
     return binary
 
 
+def survives(binary: str, path: str, plan: memcached_sizing.MemcachedPlan, sizes: list[int], tenants_mb: int = 0) -> None:
+    """Assert that memcached with the planned flags holds values of these sizes at once, beside other tenants.
+
+    The tenants come first, as sessions and fragments of some KiB do, and their memory is counted as `used_mb` counts it.
+    """
+    process = start(binary, path, plan)
+    try:
+        client = Client(path, ignore_exc=False)
+        number = 0
+        while tenants_mb and int(client.stats()[b"bytes"]) < tenants_mb * memcached_sizing.MIB:
+            client.set_many({f"tenant{number + count}": bytes(700 + 97 * (count % 40)) for count in range(400)}, noreply=False)
+            number += 400
+        for place, value in enumerate(sizes):
+            client.set(f"{place:0250d}", bytes(value), noreply=False)
+        for place, value in enumerate(sizes):
+            kept = client.get(f"{place:0250d}")
+            assert kept is not None, (value, plan)
+            assert len(kept) == value
+        assert memcached_client.stats(path, 0)["stats"]["evictions"] == "0", plan
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @pytest.mark.parametrize("name", ["sumac", "teak"])
 def test_what_the_plan_says_fits_does_fit(release, name, memcached_binary, tmp_path_factory):
     row = release(name)
@@ -51,20 +78,37 @@ def test_what_the_plan_says_fits_does_fit(release, name, memcached_binary, tmp_p
     def holds(sizes):
         plan = memcached_sizing.plan(sizes, row, other_tenants_mb=0)
         path = str(tmp_path_factory.mktemp("memcached") / "s")
-        process = start(memcached_binary, path, plan)
-        try:
-            client = Client(path, ignore_exc=False)
-            expected = memcached_sizing.cacheable(sizes, row)
-            for number, size in enumerate(expected):
-                client.set(f"{number:0250d}", os.urandom(size), noreply=False)
-            for number, size in enumerate(expected):
-                value = client.get(f"{number:0250d}")
-                assert value is not None, (size, plan)
-                assert len(value) == size
-            assert memcached_client.stats(path, 0)["stats"]["evictions"] == "0"
-        finally:
-            process.terminate()
-            process.wait()
+        survives(memcached_binary, path, plan, memcached_sizing.cacheable(sizes, row))
+
+    holds()
+
+
+def diagnosis(name: str, sizes: list[int], tenants_mb: int) -> dict[str, Any]:
+    """Return what `size` reads of a diagnosis: nothing is cached, so all that the server holds is other tenants'."""
+    courses = [{"key": str(number), "bytes": value, "cached": False} for number, value in enumerate(sizes)]
+    server = {"server": "cache1:11211", "aliases": ["default"], "error": None, "memory_mb": 64, "item_size_bytes": 1024 * 1024}
+    limits = {"client_item_limit_bytes": None}
+    return {"release": name, "courses": courses, "servers": [{**server, "used_mb": tenants_mb}], "limits": limits}
+
+
+@pytest.mark.parametrize("name", ["sumac", "teak"])
+def test_what_size_plans_for_a_site_that_grows_does_fit(release, name, memcached_binary, tmp_path_factory):
+    """`size --courses --growth`: the site of so many courses and the same mix, grown by so much, beside today's tenants."""
+    row = release(name)
+
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.lists(st.integers(1_000, 2_600_000), min_size=1, max_size=12),
+        st.integers(1, 80),
+        st.integers(0, 100),
+        st.sampled_from([0, 30, 150]),
+    )
+    def holds(sizes, courses, growth, tenants_mb):
+        told = size.plan_for(diagnosis(name, sizes, tenants_mb), courses=courses, growth=growth, servers=None, tenants=None)
+        plan = memcached_sizing.MemcachedPlan(told["plan"]["memory_mb"], told["plan"]["item_size_bytes"])
+        grown = memcached_sizing.scaled(sizes, math.floor(courses * (100 + growth) / 100))
+        path = str(tmp_path_factory.mktemp("memcached") / "s")
+        survives(memcached_binary, path, plan, memcached_sizing.cacheable(grown, row), tenants_mb)
 
     holds()
 

@@ -61,6 +61,17 @@ def test_evictions_are_told_over_time():
     assert points == {"cache1:11211": [("2026-11-24T12:00:00+00:00", 7), ("2026-11-25T13:00:00+00:00", 9)]}
 
 
+@pytest.mark.parametrize(
+    ("uptime", "later"), [(160, [("2026-11-24T12:01:00+00:00", 9)]), (3, [])], ids=["ran on", "was restarted"]
+)
+def test_a_run_with_load_tells_evictions_before_and_after_it(uptime, later):
+    (server,) = BEFORE["servers"]
+    before = {**server, "counters": {"evictions": 7, "uptime": 100}}
+    after = {**server, "counters": {"evictions": 9, "uptime": uptime}}
+    points = report.eviction_points(report.Sources({**BEFORE, "servers": [before], "servers_after": [after]}))
+    assert points == {"cache1:11211": [("2026-11-24T12:00:00+00:00", 7), *later]}
+
+
 def test_no_secret_and_no_markup_of_others_reaches_the_page():
     page = report.html(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis("error")]), "<i>Title</i>")
     assert SECRET not in page

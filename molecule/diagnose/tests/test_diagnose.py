@@ -1,6 +1,6 @@
 """Each planted fault is found by its id, and nothing needs attention on the cured site, before and after.
 
-Faults that do not hide each other are planted together: a look costs a boot of the LMS.
+Faults that do not hide each other are planted together: a look costs a boot of the LMS. One deploy heals them all.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from testinfra.host import Host
 BUCKET = "example-block-structures"
 LMS_USER = "arn:aws:iam::123456789012:user/lms"
 MIB = 1024 * 1024
-Diagnose = Callable[[], dict[str, Any]]
+Diagnose = Callable[..., dict[str, Any]]
 
-# Rewrites lms.yml with the statements of its first argument; `settings` is the file's content.
+# Rewrites a settings file (argument 1) with the statements of argument 2; `settings` is the file's content.
 EDIT = """
 import sys, yaml
-path = "/edx/etc/lms.yml"
+path, statements = sys.argv[1:]
 settings = yaml.safe_load(open(path))
-exec(sys.argv[1])
+exec(statements)
 open(path, "w").write(yaml.safe_dump(settings))
 """
 
@@ -38,18 +38,20 @@ for number in range(200):
 
 
 @pytest.fixture
-def diagnose(playbooks, tmp_path) -> Diagnose:
+def diagnose(playbooks, tmp_path, boots) -> Diagnose:
     """Return what looks at the site: findings by id, with the whole report under "report"."""
 
-    def look() -> dict[str, Any]:
-        path = tmp_path / "diagnosis.json"
-        ended = playbooks.run("diagnose", "-e", f"block_structure_report_path={path}")
+    def look(*arguments: str) -> dict[str, Any]:
+        path, before = tmp_path / "diagnosis.json", boots.count()
+        ended = playbooks.run("diagnose", "-e", f"block_structure_report_path={path}", *arguments)
         assert path.exists(), ended.output[-3000:]
         report = json.loads(path.read_text())
         found = {finding["id"]: finding for finding in report["findings"]}
         attention = any(finding["severity"] != "info" for finding in found.values())
         assert ended.exit_code == (2 if attention else 0), ended.output[-3000:]
         assert ended.changed == []
+        assert set(report["boots"].values()) == {1}
+        assert boots.count() - before == len(report["boots"])
         return {**found, "report": report}
 
     return look
@@ -79,29 +81,43 @@ def sql(lms: Host, statement: str) -> None:
     lms.check_output("mariadb edxapp --execute %s", statement)
 
 
+def edit(lms: Host, statements: str, path: str = "/edx/etc/lms.yml") -> None:
+    """Change a settings file of the LMS; no process learns of it."""
+    lms.check_output("/edx/app/edxapp/venvs/edxapp/bin/python -c %s %s %s", EDIT, path, statements)
+
+
 @pytest.fixture
-def edit(lms: Host) -> Iterator[Callable[[str], None]]:
+def lms_yml(lms: Host) -> Iterator[Callable[[str], None]]:
     """Return what edits lms.yml; afterwards the file is as it was, time stamp and all."""
     lms.check_output("cp --preserve=all /edx/etc/lms.yml /root/lms.yml.kept")
-
-    def write(statements: str) -> None:
-        lms.check_output("/edx/app/edxapp/venvs/edxapp/bin/python -c %s %s", EDIT, statements)
-
-    yield write
+    yield lambda statements: edit(lms, statements)
     lms.check_output("cp --preserve=all /root/lms.yml.kept /edx/etc/lms.yml")
 
 
-def test_nothing_needs_attention_on_the_cured_site(diagnose: Diagnose, boots) -> None:
-    before = boots.count()
+def test_nothing_needs_attention_on_the_cured_site(diagnose: Diagnose) -> None:
     found = diagnose()
     is_cured(found)
-    assert boots.count() - before == 1
     assert found["report"]["workers"]["answers"]
     assert found["cache-client-limit"]["cost_ms"] is not None
     assert found["cache-client-limit"]["value"] == "3m"
 
 
-def test_faults_of_objects_are_found_and_a_deploy_heals_them(diagnose, playbooks, lms: Host, s3_api, courses) -> None:
+def test_a_host_with_settings_of_its_own_is_found_at_one_boot_each(diagnose: Diagnose, lms: Host) -> None:
+    lms.check_output(
+        "cp --preserve=all /edx/etc/lms.yml /edx/etc/lms2.yml && cd /edx/app/edxapp && "
+        "cp --preserve=all edxapp_env edxapp_env2 && sed --in-place s:lms.yml:lms2.yml: edxapp_env2"
+    )
+    try:
+        edit(lms, "settings['BLOCK_STRUCTURES_SETTINGS']['DIRECTORY_PREFIX'] = 'elsewhere/'", "/edx/etc/lms2.yml")
+        found = diagnose("-i", "inventory/sandbox", "-i", "molecule/diagnose/second_host.yml")
+    finally:
+        lms.check_output("rm /edx/etc/lms2.yml /edx/app/edxapp/edxapp_env2")
+    assert found["report"]["boots"] == {"lms1": 1, "lms2": 1}
+    assert "block_structures.DIRECTORY_PREFIX" in found["hosts-differ"]["evidence"]
+    assert "lms2" in found["hosts-differ"]["message"]
+
+
+def test_faults_of_objects_are_found(diagnose: Diagnose, lms: Host, s3_api, courses) -> None:
     missing, corrupt, stale, public = courses[:4]
     objects = rows(lms)
     s3_api.call("delete_object", Bucket=BUCKET, Key=objects[missing])
@@ -119,12 +135,10 @@ def test_faults_of_objects_are_found_and_a_deploy_heals_them(diagnose, playbooks
     assert found["course-stale"]["evidence"] == [stale]
     assert found["object-public"]["evidence"] == [objects[public]]
     assert found["bucket-not-private"]["value"] is True
-    healed = playbooks.run("deploy")
-    assert healed.exit_code == 0, healed.output[-3000:]
 
 
 def test_faults_of_settings_rights_database_and_cache_are_found(
-    diagnose, edit, lms: Host, s3_api, memcached, cache: Host
+    diagnose: Diagnose, lms_yml, lms: Host, s3_api, memcached, cache: Host
 ) -> None:
     policy = json.loads(s3_api.call("get_bucket_policy", Bucket=BUCKET)["Policy"])
     denied = {"Sid": "NoListing", "Effect": "Deny", "Principal": {"AWS": LMS_USER}, "Action": "s3:ListBucket"}
@@ -139,9 +153,10 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
         sql(
             lms,
             "INSERT INTO waffle_switch (name, active, note, created, modified) "
-            "VALUES ('block_structure.raise_error_when_not_found', 1, '', NOW(), NOW())",
+            "VALUES ('block_structure.raise_error_when_not_found', 1, '', NOW(), NOW()), "
+            "('block_structure.invalidate_cache_on_publish', 1, '', NOW(), NOW()) ON DUPLICATE KEY UPDATE active = 1",
         )
-        edit(
+        lms_yml(
             "caches = settings['CACHES']\n"
             f"caches['default']['OPTIONS'] = {{'server_max_value_length': {4 * MIB}}}\n"
             f"caches['course_structure_cache']['OPTIONS'] = {{'server_max_value_length': {8 * MIB}}}\n"
@@ -152,14 +167,14 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
         found = diagnose()
     finally:
         s3_api.call("put_bucket_policy", Bucket=BUCKET, Policy=json.dumps(policy))
-        sql(lms, "DELETE FROM block_structure_config ORDER BY id DESC LIMIT 1")
         sql(lms, "DELETE FROM waffle_switch WHERE name = 'block_structure.raise_error_when_not_found'")
-        # Only a restart sets the counters back; the flush forgets the row that the LMS has cached.
+        # Only a restart sets the counters back; it also forgets the row and the switches that the LMS has cached.
         cache.check_output("systemctl restart memcached")
     assert found["iam-list-bucket-missing"]["evidence"]["missing_object"] == "403"
     assert found["versions-below-one"]["evidence"] == 0
     assert found["cache-expires"]["evidence"] == 86400
-    assert found["switch-inert"]["evidence"] == 1 or found["switch-inert"]["evidence"] is True
+    assert found["switch-inert"]["evidence"] is True
+    assert found["switch-invalidates"]["value"] is False
     assert found["prefix-leading-slash"]["value"] == "block_structures/"
     assert "block_structures.DIRECTORY_PREFIX" in found["workers-differ"]["message"]
     assert found["processes-outdated"]["severity"] == "warning"
@@ -169,20 +184,26 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
     assert found["cache-evictions"]["evidence"]["evictions"] > 0
 
 
-def test_structures_that_the_web_server_publishes_are_found(diagnose, edit, lms: Host) -> None:
+def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, lms_yml, lms: Host) -> None:
     name = next(iter(rows(lms).values()))
     path = f"/edx/var/edxapp/media/{name}"
     lms.check_output("install -D --owner=www-data --mode=0666 /etc/hostname %s", path)
     try:
-        edit("settings['BLOCK_STRUCTURES_SETTINGS'].update(STORAGE_CLASS=None, STORAGE_KWARGS={})")
-        found = diagnose()
+        lms_yml("settings['BLOCK_STRUCTURES_SETTINGS'].update(STORAGE_CLASS=None, STORAGE_KWARGS={})")
+        found = diagnose("-e", '{"__block_structure_rebuild": true}')
     finally:
         lms.check_output("rm --recursive /edx/var/edxapp/media/block_structures")
     assert found["storage-in-media"]["evidence"]["world_readable"] == [name]
     assert found["storage-world-writable"]["evidence"] == [name]
+    # No object, no cache entry and no counter tells of a structure that the client drops: only its rebuild does.
+    silent = found["cache-client-limit"]
+    assert (silent["severity"], silent["evidence"]["limit_bytes"]) == ("warning", MIB)
+    rebuilt = {course["key"]: course["rebuild_ms"] for course in found["report"]["courses"] if course["rebuild_ms"]}
+    assert len(rebuilt) == 3
+    assert silent["cost_ms"] == max(rebuilt[key] for key in silent["evidence"]["courses"])
 
 
-def test_nothing_needs_attention_once_all_is_healed(diagnose: Diagnose, playbooks) -> None:
+def test_one_deploy_heals_them_all(diagnose: Diagnose, playbooks) -> None:
     healed = playbooks.run("deploy")
     assert healed.exit_code == 0, healed.output[-3000:]
     is_cured(diagnose())

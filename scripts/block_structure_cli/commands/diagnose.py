@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 import yaml
+from block_structure import memcached_sizing
 from block_structure.findings import needs_attention
 
 from .. import exits, output
@@ -25,8 +26,9 @@ _COURSES = (
     "reason",
 )
 _COURSE_KEYS = ("key", "blocks", "bytes", "tier", "tier_when_cold", "fresh", "cache_ms", "storage_ms", "unpickle_ms", "reason")
-_SERVERS = ("server", "aliases", "-m MiB", "-I bytes", "used MiB", "items", "evicted", "of these never expiring", "too large")
-_SERVER_KEYS = ("memory_mb", "item_size_bytes", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
+_SERVERS = ("server", "aliases", "-m MiB", "-I", "used MiB", "items", "evicted", "of these never expiring", "too large")
+_SERVER_KEYS = ("memory_mb", "item_size", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
+_FROM_STORAGE = "read from storage: "  # what the column "served from" says already
 _LOCAL = ("host", "copies", "copies MiB", "waiting", "S3 is", "counted")
 _SECRET_NOTE = """# The site's S3 keys, if it has any, belong into a file that ansible-vault encrypted:
 # block_structure_storage_access_key: "{{ vault_block_structure_access_key }}"
@@ -46,16 +48,22 @@ def _local_row(host: str, state: dict[str, Any]) -> list[Any]:
     return [host, copies["files"], f"{copies['bytes'] / 1048576:.1f}", state["spool"]["waiting"], asked, counted]
 
 
+def _flags(server: dict[str, Any]) -> dict[str, Any]:
+    """Return a server with -I as memcached writes it."""
+    return {**server, "item_size": memcached_sizing.item_size_flag(server["item_size_bytes"])}
+
+
 def show(told: dict[str, Any]) -> None:
     """Write a diagnosis: courses, cache servers, then the findings, which are what the eye should end on."""
-    rows = [[_shown(course[name]) for name in _COURSE_KEYS] for course in told["courses"]]
+    courses = [{**course, "reason": course["reason"].removeprefix(_FROM_STORAGE)} for course in told["courses"]]
+    rows = [[_shown(course[name]) for name in _COURSE_KEYS] for course in courses]
     numbers = ("blocks", "bytes", "cache ms", "storage ms", "unpickle ms")
     output.print_table(f"{told['release']} on {told['platform']}, read by {told['host']}", _COURSES, rows, right=numbers)
     servers = [
         [
             server["server"],
             " ".join(server["aliases"]),
-            *([server[name] for name in _SERVER_KEYS] if not server["error"] else ["does not answer"]),
+            *([_flags(server)[name] for name in _SERVER_KEYS] if not server["error"] else ["does not answer"]),
             f"{server['hit_rate']:.1%}" if server.get("hit_rate") is not None else None,
             server.get("uptime_seconds"),
         ]

@@ -313,6 +313,8 @@ class Reader(object):
                 lambda: edxapp.collect(edxapp.root_usage_key(edxapp.course_key(entry["key"])))
             )
             entry["blocks"] = entry["blocks"] or sum(1 for _ in structure.get_block_keys())
+            if entry["bytes"] is None:  # nothing is kept of it, perhaps because no cache takes so much
+                entry["bytes"] = len(self.store._serialize(structure))
         except Exception as error:
             entry["rebuild_error"] = describe(error)
 

@@ -1,0 +1,113 @@
+"""What benchmark and profile say of a cured site, and that they leave it as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGES = {("outline", None), ("blocks", 2), ("blocks", 3)}
+
+
+def tool(*words: str) -> str:
+    """Run the operator's tool on the sandbox and return what it printed."""
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = subprocess.run(
+        [str(ROOT / "scripts/block-structure"), *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(courses, tmp_path_factory):
+    """A run over the smallest course and a larger one."""
+    path = tmp_path_factory.mktemp("run") / "run.json"
+    words = ["--course", courses[0], "--course", courses[2], "--rebuilds", "1", "--users", "2", "--duration", "3"]
+    told = json.loads(tool("benchmark", "--format", "json", *words, "--think", "0.1", "0.3", "-o", str(path)))
+    assert told == json.loads(path.read_text())
+    return told
+
+
+def test_tiers_alone_cost_one_boot_and_compare_with_a_whole_run(run, courses, boots, tmp_path):
+    before, path = boots.count(), tmp_path / "tiers.json"
+    alone = json.loads(tool("benchmark", "--format", "json", "--no-http", "--course", courses[2], "-o", str(path)))
+    assert boots.count() - before == 1
+    assert alone["http"] is None
+    whole = tmp_path / "run.json"
+    whole.write_text(json.dumps(run))
+    told = json.loads(tool("benchmark", "--format", "json", "--compare", str(path), str(whole)))
+    assert [row["key"] for row in told["courses"]] == [courses[2]]
+    assert told["courses"][0]["before"]["cold_from"] == told["courses"][0]["after"]["cold_from"] == "storage"
+    assert told["courses"][0]["cold"] > 0
+    assert told["pages"] == []
+    told = json.loads(tool("benchmark", "--format", "json", "--compare", str(whole), str(whole)))
+    assert {row["ratio"]["times_faster"] for row in told["pages"]} == {1}
+    assert {(row["page"], row["nav_depth"]) for row in told["pages"]} == PAGES
+    shown = tool("benchmark", "--compare", str(whole), str(whole))
+    assert "blocks, nav_depth 3" in shown
+    assert courses[2] in shown
+
+
+def test_each_tier_of_a_cured_course_is_timed(run):
+    for course in run["courses"]:
+        assert course["error"] is None
+        assert all(len(course[f"{tier}_ms"]) == 5 for tier in ("cache", "storage", "unpickle")), course
+        assert len(course["rebuild_ms"]) == 1, course
+
+
+def test_every_page_answered_cold_and_warm(run):
+    samples = run["http"]["samples"]
+    assert not [sample for sample in samples if sample["errors"]]
+    pages = {(sample["page"], sample["nav_depth"]) for sample in samples if sample["state"] == "cold"}
+    assert pages == PAGES
+    assert all(len(sample["ms"]) == 1 for sample in samples if sample["state"] == "cold")
+    assert sum(len(sample["ms"]) for sample in samples if sample["state"] == "warm") > 5
+
+
+def test_the_run_holds_what_a_report_needs_and_no_secret(run):
+    assert run["limits"]["item_size"]
+    assert run["servers"][0]["counters"]["uptime"] <= run["servers_after"][0]["counters"]["uptime"]
+    assert run["configuration"]["storage_in_use"] is True
+    assert "EXAMPLEKEY" not in json.dumps(run)
+
+
+def test_forgetting_removes_one_structure_that_the_next_request_puts_back(courses, playbooks, memcached, learner):
+    def forget() -> int:
+        """Return how many items memcached was asked to delete, and had."""
+        before = int(memcached.stats()["delete_hits"])
+        words = {"block_structure_benchmark_courses": [], "block_structure_benchmark_forget": [courses[0]]}
+        done = playbooks.run("benchmark", "--extra-vars", json.dumps(words))
+        assert done.exit_code == 0, done.output
+        return int(memcached.stats()["delete_hits"]) - before
+
+    for _ in range(2):
+        assert learner.visit(courses[0])[courses[0]]["status"] == 200
+        assert forget() == 1
+
+
+def test_a_profile_explains_a_request_and_makes_no_session(courses, lms, tmp_path):
+    def sessions() -> str:
+        return lms.check_output("mariadb --batch --skip-column-names edxapp --execute 'SELECT COUNT(*) FROM django_session'")
+
+    before = sessions()
+    told = json.loads(tool("profile", "--format", "json", "--course", courses[2], "--cold", "-o", str(tmp_path)))
+    assert sessions() == before
+    assert told["request"]["status"] == 200
+    share = {entry["part"]: entry["share"] for entry in told["parts"]}
+    assert sum(share.values()) == pytest.approx(1)
+    assert share["collection"] == 0  # the storage answers
+    assert share["storage"] + share["unpickle"] > 0
+    assert any("block_structure.store" in entry["module"] for entry in told["modules"])
+    for name in ("flamegraph.svg", "callgraph.svg"):
+        ElementTree.parse(tmp_path / name)
