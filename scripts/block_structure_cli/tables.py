@@ -51,8 +51,10 @@ def milliseconds(value: float | None) -> str | None:
 
 
 def times(value: float | None) -> str | None:
-    """Return a ratio."""
-    return None if value is None else f"{value:.1f}x"
+    """Return a ratio; one below 1 is slower, and never looks like nothing."""
+    if value is None:
+        return None
+    return f"{value:.1f}x" if value >= 1 else f"{value:.2g}x"
 
 
 def _count(name: str) -> Callable[[Row], str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from block_structure_cli import exits, runs
+from block_structure_cli import exits, runs, tables
 from hypothesis import given
 from hypothesis import strategies as st
 from measured import course, run, sample
@@ -102,3 +102,8 @@ def test_the_same_times_are_neither_faster_nor_slower(times):
 def test_nothing_compares_with_nothing():
     assert runs.ratio([], [1.0]) is None
     assert runs.median([]) is None
+
+
+@pytest.mark.parametrize(("value", "words"), [(None, None), (12.34, "12.3x"), (1.0, "1.0x"), (0.0268, "0.027x")])
+def test_a_ratio_that_is_a_loss_is_no_nought(value, words):
+    assert tables.times(value) == words

@@ -8,8 +8,8 @@ from .diagnosis import cache, courses, database, local_storage, settings, storag
 from .diagnosis.look import Look
 from .findings import order
 
-# In this order the findings of equal weight are told.
-_SUBJECTS = (courses, settings, database, storage, local_storage, cache)
+# In this order the findings of equal weight are told: causes before what they bring about.
+_SUBJECTS = (storage, local_storage, database, cache, courses, settings)
 _TOLD = (
     "key",
     "blocks",

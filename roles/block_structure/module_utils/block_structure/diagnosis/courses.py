@@ -34,14 +34,14 @@ def in_words(entry: dict[str, Any]) -> str:
     """Return why storage does not serve a course."""
     problem = entry.get("object_error")
     if not entry["row"]:
-        return "it has no row in block_structure"
+        return "no row in block_structure"
     if problem:
-        return f"its object cannot be read ({problem['type']}: {problem['message']})"
+        return f"the object cannot be read ({problem['type']}: {problem['message']})"
     return "storage is not in use (the switch is off)"
 
 
 _WORDS = {
-    "course-not-stored": ("No storage behind the cache for {who}: {why}.", _DEPLOY),
+    "course-not-stored": ("Nothing is stored behind the cache of {who}: {why}.", _DEPLOY),
     "object-missing": ("The stored object is gone of {who}: {why}.", _DEPLOY),
     "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
     "object-unreadable": ("The LMS may not or cannot read the stored object of {who}: {why}.", _DEPLOY),

@@ -14,16 +14,25 @@ _RESTART = "restart LMS, Studio and the LMS's workers, the workers above all: th
 
 
 def _desired(look: Look) -> list[Finding]:
-    live = look.survey["settings"]["block_structures"]
+    apart: dict[str, list[Any]] = {}
+    for change in differences(look.survey["settings"]["block_structures"], (look.desired or {}).get("settings") or {}):
+        if isinstance(change.after, dict):
+            changed = {key: [change.before.get(key), value] for key, value in change.after.items()}
+            apart.update((f"{change.field}.{key}", pair) for key, pair in changed.items() if pair[0] != pair[1])
+        else:
+            apart[change.field] = [change.before, change.after]
+    if not apart:
+        return []
+    told = [f"{name} is {'unset' if live is None else live}, wanted is {wanted}" for name, (live, wanted) in apart.items()]
     return [
         Finding(
             "settings-differ",
             "error",
-            f"BLOCK_STRUCTURES_SETTINGS['{change.field}'] in force is {change.before}, wanted is {change.after}.",
+            f"BLOCK_STRUCTURES_SETTINGS in force are not those of the inventory: {names(told)}.",
             "run playbooks/deploy.yml.",
+            evidence=apart,
             cost=DIFFERS,
         )
-        for change in differences(live, (look.desired or {}).get("settings") or {})
     ]
 
 
