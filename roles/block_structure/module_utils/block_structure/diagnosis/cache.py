@@ -134,7 +134,11 @@ def _over_client(look: Look, entries: list[dict[str, Any]]) -> Finding:
 
 def _over_item_size(look: Look, entries: list[dict[str, Any]]) -> Finding:
     cap = look.release.cache_cap_bytes
-    wanted = item_size_flag(cap + MIB if cap else max(UNBOUNDED_ITEM_BYTES, _rounded_up(_largest(entries))))
+    computed = cap + MIB if cap else max(UNBOUNDED_ITEM_BYTES, _rounded_up(_largest(entries)))
+    # What a deploy would do, where that was worked out: the client in force may send less.
+    wanted = item_size_flag(
+        max((server.plan["item_size_bytes"] for server in look.cache_servers if server.plan), default=computed)
+    )
     cost, words = look.costs.miss(entries)
     return Finding(
         "item-size-small",

@@ -42,7 +42,7 @@ def in_words(entry: dict[str, Any]) -> str:
 
 _WORDS = {
     "course-not-stored": ("Nothing is stored behind the cache of {who}: {why}.", _DEPLOY),
-    "object-missing": ("The stored object is gone of {who}: {why}.", _DEPLOY),
+    "object-missing": ("The stored object of {who} is gone: {why}.", _DEPLOY),
     "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
     "object-unreadable": ("The LMS may not or cannot read the stored object of {who}: {why}.", _DEPLOY),
 }

@@ -125,6 +125,11 @@ def _inert(look: Look) -> list[Finding]:
     ]
 
 
+def _shown(value: Any) -> Any:
+    """Return a value of the row as an inventory writes it."""
+    return "null" if value is None else value
+
+
 def _differences(look: Look) -> list[Finding]:
     found = []
     desired: dict[str, Any] = look.desired or {}
@@ -134,7 +139,8 @@ def _differences(look: Look) -> list[Finding]:
                 Finding(
                     "row-differs",
                     "error",
-                    f"BlockStructureConfiguration.{name} in force is {look.survey['row'][name]}, wanted is {value}.",
+                    f"BlockStructureConfiguration.{name} in force is {_shown(look.survey['row'][name])}, "
+                    f"wanted is {_shown(value)}.",
                     "run playbooks/deploy.yml.",
                     cost=DIFFERS,
                 )

@@ -93,8 +93,8 @@ def _workers(look: Look) -> list[Finding]:
             Finding(
                 "studio-differs" if studio else "workers-differ",
                 "error",
-                f"{'Studio, by its worker' if studio else 'The worker'} {worker}, runs with other settings than a new LMS "
-                f"process: {names(apart, 5)}.",
+                f"{f'Studio, by its worker {worker},' if studio else f'The worker {worker}'} runs with other settings than a "
+                f"new LMS process: {names(apart, 5)}.",
                 "make studio.yml and lms.yml agree with playbooks/deploy.yml, and restart Studio and its workers."
                 if studio
                 else _RESTART,

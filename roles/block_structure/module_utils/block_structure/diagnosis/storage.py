@@ -302,7 +302,7 @@ def _bucket(look: Look) -> list[Finding]:
             Finding(
                 "bucket-not-private",
                 "warning",
-                f"Public access to the bucket is not blocked: {', '.join(open_ways)} is off.",
+                f"Public access to the bucket is not blocked; off: {', '.join(open_ways)}.",
                 "leave block_structure_bucket_public_access_block on and run playbooks/deploy.yml.",
                 "block_structure_bucket_public_access_block",
                 evidence=block,
