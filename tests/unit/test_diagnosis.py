@@ -524,6 +524,24 @@ def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     assert report.of(Site(release("teak")).look(), platform="native", host="lms1", boots={})["local_storage"] == {}
 
 
+def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
+    site = Site(release("sumac"))  # whose own answer, without a plan, is 8m: nothing bounds a structure there
+    site.course(bytes=2 * MIB, cached=False, tier="storage")
+    site.given["servers"] = (server(live={"memory_mb": 128, "item_size_bytes": MIB}),)
+    values = {finding["id"]: finding["value"] for finding in site.found()}
+    assert values["item-size-small"] == PLAN["item_size_flag"]
+    assert values["memcached-small"] == PLAN["memory_mb"]
+
+
+def test_settings_that_differ_are_one_finding_with_each_of_them(release):
+    site = Site(release("sumac"))
+    site.survey["settings"]["block_structures"] = {"STORAGE_KWARGS": {}}
+    (found,) = [finding for finding in site.found() if finding["id"] == "settings-differ"]
+    assert "STORAGE_CLASS is unset, wanted is " in found["message"]
+    assert found["evidence"]["STORAGE_KWARGS.bucket_name"] == [None, "b-c"]
+    assert found["evidence"]["DIRECTORY_PREFIX"] == [None, "courses/"]
+
+
 def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
     site = Site(release("teak"))
     site.survey["courses"].append(entry(key="course-v1:ExampleX+Large+2026", bytes=2_500_000, cached=False, tier="storage"))
