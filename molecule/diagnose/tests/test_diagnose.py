@@ -109,7 +109,7 @@ def test_a_host_with_settings_of_its_own_is_found_at_one_boot_each(diagnose: Dia
     )
     try:
         edit(lms, "settings['BLOCK_STRUCTURES_SETTINGS']['DIRECTORY_PREFIX'] = 'elsewhere/'", "/edx/etc/lms2.yml")
-        found = diagnose("-i", "inventory/sandbox", "-i", "molecule/diagnose/second_host.yml")
+        found = diagnose("-i", "inventory/sandbox", "-i", "molecule/diagnose/inventory")
     finally:
         lms.check_output("rm /edx/etc/lms2.yml /edx/app/edxapp/edxapp_env2")
     assert found["report"]["boots"] == {"lms1": 1, "lms2": 1}
