@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from block_structure import bucket, candidate, desired, memcached_config, plan, probe_client, redact, storage_settings
+from block_structure import bucket, candidate, desired, memcached_config, plan, redact, storage_settings
 from block_structure.changes import Change, as_diff
 from block_structure.errors import BlockStructureError
 from hypothesis import given
@@ -201,11 +201,50 @@ def test_desired_state_of_a_good_site(variables, table):
     wanted = desired.validate(variables, table, known=list(variables))
     assert wanted["errors"] == []
     assert wanted["row"] == ROW
-    assert wanted["switches"] == {}
-    assert desired.validate({**variables, "block_structure_release": "palm"}, table)["switches"] == {
+    # Nothing reads them on teak: they are deleted.
+    assert wanted["switches"] == dict.fromkeys(wanted["release"]["inert_switches"])
+    kept = {**variables, "block_structure_delete_inert_switches": False}
+    assert desired.validate(kept, table)["switches"] == {}
+    assert desired.validate({**kept, "block_structure_release": "palm"}, table)["switches"] == {
         "block_structure.storage_backing_for_cache": True,
         "block_structure.invalidate_cache_on_publish": False,
     }
+
+
+def test_a_switch_that_nothing_reads_is_deleted_only_where_it_is():
+    wanted = plan.Desired(SETTINGS, ROW, {"block_structure.x": None})
+    now = survey()
+    assert plan.make(now, wanted).changes == []
+    now["switches"] = {"block_structure.x": False}
+    assert [change.as_dict() for change in plan.make(now, wanted).changes] == [
+        {"field": "switch block_structure.x", "before": False, "after": None}
+    ]
+
+
+def test_without_a_release_what_is_needed_to_find_it_out_is_all_there_is(variables, table):
+    given_variables = {**variables, "block_structure_release": None}
+    wanted = desired.validate(given_variables, table)
+    assert (wanted["errors"], wanted["release"]) == ([], None)
+    assert [row["name"] for row in wanted["identify"]["rows"]] == list(table)
+
+
+def test_what_is_installed_decides(variables, table):
+    given_variables = {**variables, "block_structure_release": None}
+    found = {"installed": {}, "candidates": ["palm"], "release": "palm"}
+    found["installed"] = dict.fromkeys(("release_line", "storage_resolver", "course_index"), "x") | {
+        "switches": [],
+        "command_options": [],
+    }
+    assert desired.validate(given_variables, table, identified=found)["release"]["name"] == "palm"
+    refused = desired.validate({**given_variables, "block_structure_release": "teak"}, table, identified=found)
+    assert [error["id"] for error in refused["errors"]] == ["release-differs"]
+
+
+@pytest.mark.parametrize(("name", "also"), [("sumac", {"FEATURES": {"ENABLE_BLAKE2B_HASHING": True}}), ("teak", {})])
+def test_the_hashing_feature_is_set_where_it_is_read(variables, table, name, also):
+    wanted = desired.validate({**variables, "block_structure_release": name, "block_structure_blake2b_hashing": True}, table)
+    assert wanted["also"] == also
+    assert [finding["id"] for finding in wanted["findings"]] == ([] if also else ["blake2b-not-read"])
 
 
 def test_an_error_instead_of_a_rebuild_waits_for_a_clean_generation(variables, table):
@@ -243,18 +282,12 @@ def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
     trap = {"key_hash": {"message": "unsupported hash type md4"}, "canary": None}
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("sumac"))
-    assert "ENABLE_BLAKE2B_HASHING" in refused.value.remedy
+    assert refused.value.remedy == "set block_structure_blake2b_hashing to true and run playbooks/deploy.yml."
+    with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
+        candidate.judge(trap, release("palm"))
+    assert "legacy provider" in refused.value.remedy
     with pytest.raises(BlockStructureError, match="can be read by everybody"):
         candidate.judge({"key_hash": None, "canary": {"name": "x", "public": True}}, release("teak"))
-
-
-def test_a_release_that_is_not_installed_is_refused(release):
-    facts = {"platform": {"command_options": ["--with_storage"], "release_line": "master"}}
-    probe_client.check_release(facts, release("palm"))
-    with pytest.raises(BlockStructureError, match="has --with_storage"):
-        probe_client.check_release(facts, release("teak"))
-    with pytest.raises(BlockStructureError, match="calls itself 'palm'"):
-        probe_client.check_release({"platform": {**facts["platform"], "release_line": "palm"}}, release("olive"))
 
 
 @given(st.dictionaries(st.sampled_from(["secret_key", "access_key", "PASSWORD", "bucket_name"]), st.text(min_size=1)))
@@ -283,3 +316,25 @@ def test_memcached_flags_are_what_was_asked_for_and_setting_twice_is_setting_onc
     once = memcached_config.set_flags(text, {"-m": "256", "-I": "3m"})
     assert {"-m": "256", "-I": "3m"}.items() <= memcached_config.flags(once).items()
     assert memcached_config.set_flags(once, {"-m": "256", "-I": "3m"}) == once
+
+
+def test_boto_is_told_the_endpoint_in_parts_and_the_region_by_its_host(release):
+    own = {**OPTIONS, "endpoint_url": "https://s3.example.com:9000", "addressing_style": "path", "region": "eu-central-1"}
+    kwargs = storage_settings.build(storage_settings.StorageOptions(**own), release("ironwood")).public["STORAGE_KWARGS"]
+    told = {name: kwargs.get(name) for name in ("host", "port", "calling_format", "endpoint_url", "region_name")}
+    assert told == {
+        "host": "s3.example.com",
+        "port": 9000,
+        "calling_format": "boto.s3.connection.OrdinaryCallingFormat",
+        "endpoint_url": None,
+        "region_name": None,
+    }
+    aws = storage_settings.StorageOptions(**{**own, "endpoint_url": None, "addressing_style": None})
+    assert storage_settings.build(aws, release("ironwood")).public["STORAGE_KWARGS"]["host"] == "s3.eu-central-1.amazonaws.com"
+    assert "host" not in storage_settings.build(aws, release("juniper")).public["STORAGE_KWARGS"]
+
+
+def test_an_endpoint_without_tls_is_said_to_boto_apart(release):
+    plain = storage_settings.StorageOptions(**{**OPTIONS, "endpoint_url": "http://127.0.0.1:5000"})
+    kwargs = storage_settings.build(plain, release("ironwood")).public["STORAGE_KWARGS"]
+    assert (kwargs["use_ssl"], kwargs["port"]) == (False, 5000)

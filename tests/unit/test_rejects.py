@@ -24,9 +24,16 @@ REJECTED = {
             "verawood, main."
         ),
     ),
-    "no release": (
-        {"block_structure_release": None},
-        "block_structure_release is not set.\nRemedy: name the Open edX release of the site, such as teak.",
+    "an upgrade to nowhere": (
+        {"block_structure_release": None, "block_structure_prepare_upgrade": True},
+        (
+            "block_structure_prepare_upgrade is true, and block_structure_release does not say to which release.\n"
+            "Remedy: name the release that the site will be upgraded to in block_structure_release."
+        ),
+    ),
+    "prefix with a leading slash where the release is to be found out": (
+        {"block_structure_release": None, "block_structure_storage_prefix": "/courses/"},
+        "block_structure_storage_prefix '/courses/' begins with a slash: Django refuses such names and nothing is stored.",
     ),
     "no bucket": (
         {"block_structure_storage_bucket": ""},
@@ -144,9 +151,13 @@ REJECTED = {
             "Remedy: set both, or neither to use the instance role."
         ),
     ),
-    "settings in JSON": (
-        {"block_structure_release": "ironwood"},
-        "The settings of ironwood are JSON files, which this role does not edit yet.",
+    "hashing that the release does not know": (
+        {"block_structure_release": "palm", "block_structure_blake2b_hashing": True},
+        (
+            "block_structure_blake2b_hashing is true, and palm does not read FEATURES.ENABLE_BLAKE2B_HASHING: it hashes with "
+            "md4.\nRemedy: remove block_structure_blake2b_hashing, and give the OpenSSL of the LMS hosts its legacy provider "
+            "if it has no md4."
+        ),
     ),
     "two mistakes at once": (
         {"block_structure_storage_prefix": "/x", "block_structure_num_versions_to_keep": -1},
@@ -187,6 +198,26 @@ def test_an_inventory_without_an_lms_is_refused():
     )
     assert done.returncode == 2
     assert "The inventory has no host in the group block_structure_lms. Remedy: name an inventory" in unwrapped(done.stdout)
+
+
+@pytest.mark.parametrize("playbook", ["regenerate", "prune", "benchmark", "profile"])
+def test_a_run_that_does_not_look_first_wants_the_release(playbook):
+    unset = json.dumps({"block_structure_release": None, "block_structure_profile_course": "course-v1:ExampleX+1+2026"})
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "inventory/example", f"playbooks/{playbook}.yml", "-e", unset],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    output = unwrapped(done.stdout + done.stderr)
+    assert done.returncode == 2, output
+    assert (
+        "This run does not look at the site before its work, and block_structure_release does not name the installed release. "
+        "Remedy: name in it the release that playbooks/verify.yml finds installed (block_structure_result.release)."
+    ) in output
+    assert "unreachable=1" not in output
 
 
 def test_every_tag_validates():

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from block_structure import releases
 from block_structure.errors import BlockStructureError
+from block_structure.probe import identify
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())
@@ -105,6 +106,119 @@ def test_an_unknown_release_lists_the_known_ones():
         "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
         f"Remedy: set it to one of {', '.join(NAMES)}."
     )
+
+
+def platform(name: str, line: str | None = None) -> dict:
+    """What a platform of a release shows, as the probe finds it; Django's own options beside the release's."""
+    row = releases.pick(ROWS, name).identify_row()
+    shown = {column: row[column] for column in identify.EVIDENCE}
+    return {**shown, "release_line": line or row["line"], "command_options": ["--help", *reversed(row["command_options"])]}
+
+
+def identified(name: str, line: str | None = None) -> dict:
+    rows = releases.identify_rows(ROWS, None, None)
+    return identify_result(platform(name, line), rows)
+
+
+def identify_result(found: dict, rows: list, named: str | None = None) -> dict:
+    names = identify.candidates(found, rows)
+    return {"installed": found, "candidates": names, "release": named if named in names else None}
+
+
+@pytest.mark.parametrize("name", NAMES[:-1])
+def test_an_installed_release_is_found_by_its_own_line(name):
+    assert identified(name)["candidates"] == [name]
+    assert releases.settle(ROWS, identified(name)).name == name
+    assert releases.settle(ROWS, identified(name), name).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates"),
+    [
+        ("ironwood", ["ironwood", "juniper", "koa"]),
+        ("lilac", ["lilac"]),
+        ("maple", ["maple", "nutmeg", "olive"]),
+        ("palm", ["palm"]),
+        ("sumac", ["quince", "redwood", "sumac"]),
+        ("teak", ["teak"]),
+        ("main", ["ulmo", "verawood", "main"]),
+    ],
+)
+def test_code_between_releases_is_what_the_evidence_allows_and_never_guessed(name, candidates):
+    found = identified(name, "master")
+    assert found["candidates"] == candidates
+    for named in candidates:
+        assert releases.settle(ROWS, found, named).name == named
+    if len(candidates) > 1:
+        with pytest.raises(
+            BlockStructureError, match=f"The installed platform may be .* or {candidates[-1]}: it calls itself 'master'"
+        ):
+            releases.settle(ROWS, found)
+
+
+def test_a_line_that_the_evidence_belies_is_no_release():
+    """A fork of Palm's branch with Teak's code, for example."""
+    found = identified("teak", "palm")
+    assert found["candidates"] == []
+    with pytest.raises(BlockStructureError) as refused:
+        releases.settle(ROWS, found)
+    assert str(refused.value) == (
+        "The installed platform is none that this role knows: it calls itself 'palm', has 0 switches of block structures, "
+        "has no --with_storage, makes its storage by get_storage, keeps its course index in sql.\n"
+        "Remedy: name the nearest release, and correct its row by block_structure_release_overrides."
+    )
+
+
+def test_overrides_of_the_named_release_let_a_site_that_differs_from_it_through():
+    changed = {column: platform("teak")[column] for column in identify.EVIDENCE if column != "command_options"}
+    overrides = {**changed, "command_options": ROWS["teak"]["command_options"]}
+    rows = releases.identify_rows(ROWS, "palm", overrides)
+    found = identify_result(platform("teak", "palm"), rows)
+    assert found["candidates"] == ["palm"]
+    assert releases.settle(ROWS, found, "palm", overrides).with_storage_option == ROWS["palm"]["with_storage_option"]
+
+
+def test_inventory_and_installation_that_disagree_are_both_named():
+    with pytest.raises(BlockStructureError) as refused:
+        releases.settle(ROWS, identified("teak"), "palm")
+    assert refused.value.identifier == "release-differs"
+    assert str(refused.value) == (
+        "block_structure_release is 'palm', and the installed platform is teak: it calls itself 'teak', has 0 switches of "
+        "block structures, has no --with_storage, makes its storage by get_storage, keeps its course index in sql.\n"
+        "Remedy: name the installed release, or leave block_structure_release unset."
+    )
+
+
+def test_a_later_release_is_refused_with_the_way_to_prepare_for_it():
+    with pytest.raises(BlockStructureError) as refused:
+        releases.settle(ROWS, identified("sumac"), "teak")
+    assert refused.value.remedy.endswith("; to prepare an upgrade to it set block_structure_prepare_upgrade to true.")
+
+
+def test_an_upgrade_is_not_prepared_backwards():
+    with pytest.raises(BlockStructureError, match="'palm', which is no later release than the installed teak"):
+        releases.settle(ROWS, identified("teak"), "palm", prepares=True)
+
+
+@pytest.mark.parametrize(("earlier", "later"), [*itertools.pairwise(NAMES), ("palm", "sumac"), ("juniper", "main")])
+def test_settings_of_a_prepared_upgrade_are_valid_on_both(earlier, later):
+    both = releases.settle(ROWS, identified(earlier), later, prepares=True)
+    assert (both.name, both.prepares) == (earlier, later)
+    assert both.switches == ROWS[earlier]["switches"]
+    for name in (earlier, later):
+        assert both.storage_class in ROWS[name]["storage_classes"]
+        assert set(both.storage_kwargs_valid) <= set(ROWS[name]["storage_kwargs_valid"])
+        assert set(ROWS[name]["storage_kwargs_refused"]) <= set(both.storage_kwargs_refused)
+    assert releases.from_named_row(releases.as_named_row(both)) == both
+
+
+def test_an_upgrade_without_a_class_for_both_is_refused():
+    with pytest.raises(BlockStructureError, match="No storage class imports on ironwood and on quince"):
+        releases.settle(ROWS, identified("ironwood"), "quince", prepares=True)
+
+
+def test_the_installed_release_prepares_for_itself_as_for_any_run():
+    assert releases.settle(ROWS, identified("teak"), "teak", prepares=True).prepares is None
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))

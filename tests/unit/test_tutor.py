@@ -104,7 +104,7 @@ def test_the_tutor_of_the_release_is_taken(release):
     tutor.check_version("20.0.5-nightly", "20.0.1", release("teak"), MAJORS)
 
 
-PLATFORMS = {"tutor_local": {"edits_config_files": False, "tutor": True}}
+PLATFORMS = {"tutor_local": {"tutor": True}}
 
 
 @pytest.fixture

@@ -149,3 +149,32 @@ def test_what_cannot_be_edited_is_refused_without_its_content(text, cause):
         yaml_edit.set_key(text, KEY, VALUE)
     assert refused.value.cause.replace("did not find expected node content", "expected the node content") == cause
     assert refused.value.remedy
+
+
+FEATURES = "# ours\nALPHA: 1\nFEATURES:  # what is on\n    # first\n    A: true\n    B: 'x # y'\nZETA: &z\n    A: 1\n"
+
+
+def test_an_inner_key_is_added_and_taken_back_without_touching_another_byte():
+    added = yaml_edit.set_inner_key(FEATURES, "FEATURES", "C", True)
+    assert added == FEATURES.replace("'x # y'\n", "'x # y'\n    C: true\n")
+    assert yaml_edit.get_inner_raw(added, "FEATURES", "C") == "    C: true\n"
+    assert yaml_edit.set_inner_raw(added, "FEATURES", "C", None) == FEATURES
+
+
+def test_an_inner_key_is_replaced_and_comes_back_as_it_was_written():
+    changed = yaml_edit.set_inner_key(FEATURES, "FEATURES", "A", False)
+    assert changed == FEATURES.replace("    A: true\n", "    A: false\n")
+    assert yaml_edit.set_inner_raw(changed, "FEATURES", "A", yaml_edit.get_inner_raw(FEATURES, "FEATURES", "A")) == FEATURES
+    assert yaml_edit.set_inner_key(FEATURES, "FEATURES", "A", True) == FEATURES
+
+
+def test_a_parent_that_was_not_there_comes_and_goes_with_its_only_key():
+    added = yaml_edit.set_inner_key("ALPHA: 1\n", "FEATURES", "C", True)
+    assert yaml.safe_load(added) == {"ALPHA": 1, "FEATURES": {"C": True}}
+    assert yaml_edit.set_inner_raw(added, "FEATURES", "C", None) == "ALPHA: 1\n"
+
+
+@pytest.mark.parametrize("written", ["FEATURES: {A: true}\n", "FEATURES:\n", "FEATURES: [A]\n"])
+def test_a_parent_that_is_no_block_of_lines_is_refused(written):
+    with pytest.raises(BlockStructureError, match="FEATURES in the settings file is not a block of `KEY: value` lines"):
+        yaml_edit.set_inner_key(written, "FEATURES", "C", True)

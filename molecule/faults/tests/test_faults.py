@@ -46,7 +46,7 @@ FAULTS = {
     ),
     "release that is not installed": (
         {"block_structure_release": "palm"},
-        "block_structure_release is 'palm', and the installed platform calls itself 'teak' and its",
+        "block_structure_release is 'palm', and the installed platform is teak: it calls itself 'teak', has 0 switches of",
     ),
     "no such settings file": (
         {"block_structure_native_lms_config": "/edx/etc/missing.yml"},

@@ -14,8 +14,9 @@ from block_structure import controller, desired
 
 
 class ActionModule(ActionBase):
-    """`block_structure_desired`: arguments `releases`, the release table, and `look`; returns `desired`.
+    """`block_structure_desired`: returns `desired`.
 
+    releases: the release table. identified: what a look at the site found installed; before that look it is left out.
     look: nothing is going to be changed, so only the release and the platform have to be right; what else the role would refuse
     is told among `findings`, and `settings`, `row` and `switches` are missing then.
     """
@@ -38,10 +39,11 @@ class ActionModule(ActionBase):
             plain_secrets=controller.plain_secrets(task_vars or {}),
             platforms=controller.platforms(),
             defaults=controller.defaults(),
+            identified=self._task.args.get("identified"),
             memcached_hosts=list((task_vars or {}).get("groups", {}).get("block_structure_memcached", [])),
         )
         if self._task.args.get("look"):
-            wanted = desired.for_a_look(variables, self._task.args["releases"], wanted)
+            wanted = desired.for_a_look(wanted)
         if wanted["errors"]:
             result.update(failed=True, msg="\n".join(error["message"] for error in wanted["errors"]), errors=wanted["errors"])
             return result

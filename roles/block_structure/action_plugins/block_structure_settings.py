@@ -14,17 +14,28 @@ from ansible.plugins.action import ActionBase
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import yaml_edit
+from block_structure import json_edit, yaml_edit
 from block_structure.errors import BlockStructureError
 from block_structure.redact import redact
 from block_structure.storage_settings import merge
 
+# How a settings file is written -> the module that edits it; both have the same functions.
+EDITORS = {"yaml": yaml_edit, "json": json_edit}
+
+
+def _entries(nested: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
+    """Return (dictionary, key, value) of scalars one level down, as plain strings where Ansible's carry tags."""
+    return [(str(parent), str(key), value) for parent, inner in nested.items() for key, value in inner.items()]
+
 
 class ActionModule(ActionBase):
-    """`block_structure_settings`: one key of one YAML file.
+    """`block_structure_settings`: one key of one settings file.
 
-    path: the file. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`; `raw` restores the
-    exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they may hold secrets).
+    path: the file. format: yaml or json. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`;
+    `raw` restores the exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they
+    may hold secrets).
+    also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: what `read` returned of
+    them, to put back. `read` asks for those that also_keys names, {dictionary: [key]}.
     dest: write the edited text there instead, with the path's owner, group and mode; a candidate.
     create: begin an absent file empty, with mode 0600. backup: keep a copy of what is replaced, beside it.
     Returns changed, differs (the same, for tasks that count as no change), changes and diff (of this key only, secrets
@@ -46,18 +57,23 @@ class ActionModule(ActionBase):
                 "settings": {"type": "dict", "default": {}},
                 "secrets": {"type": "dict", "default": {}, "no_log": True},
                 "raw": {"type": "str", "no_log": True},
+                "format": {"type": "str", "choices": list(EDITORS), "default": "yaml"},
+                "also": {"type": "dict", "default": {}},
+                "also_keys": {"type": "dict", "default": {}},
+                "raw_also": {"type": "dict", "default": {}},
                 "dest": {"type": "str"},
                 "create": {"type": "bool", "default": False},
                 "backup": {"type": "bool", "default": True},
             }
         )
         self._task_vars = task_vars or {}
+        editor = EDITORS[args["format"]]
         try:
             before = self._slurp(args["path"], create=args["create"])
-            former = yaml_edit.get_raw(before, args["key"])
+            former = editor.get_raw(before, args["key"])
             result["exists"] = former is not None
             if args["state"] == "read":
-                result.update(changed=False, raw=former)
+                result.update(changed=False, raw=former, raw_also=self._read_also(before, args))
                 return result
             after = self._edited(before, args)
         except BlockStructureError as error:
@@ -71,12 +87,33 @@ class ActionModule(ActionBase):
         return result
 
     @staticmethod
+    def _read_also(before: str, args: dict[str, Any]) -> dict[str, dict[str, str | None]]:
+        """Return the exact characters of the scalars one level down that this role may set."""
+        if args["format"] != "yaml":
+            return {}
+        found = {}
+        for parent, keys in args["also_keys"].items():
+            try:
+                found[parent] = {key: yaml_edit.get_inner_raw(before, parent, key) for key in keys}
+            except BlockStructureError:
+                # Not a block of lines: it is refused when it is to be set, and never was.
+                continue
+        return found
+
+    @staticmethod
     def _edited(before: str, args: dict[str, Any]) -> str:
+        editor = EDITORS[args["format"]]
         if args["state"] == "raw":
-            return yaml_edit.set_raw(before, args["key"], args["raw"])
+            after = editor.set_raw(before, args["key"], args["raw"])
+            for parent, key, raw in _entries(args["raw_also"]):
+                after = yaml_edit.set_inner_raw(after, parent, key, raw)
+            return str(after)
         # By way of JSON: Ansible's values carry tags that a YAML dumper does not know.
         value = json.loads(json.dumps(merge(args["settings"], args["secrets"] or {})))
-        return yaml_edit.set_key(before, str(args["key"]), value)
+        after = editor.set_key(before, str(args["key"]), value)
+        for parent, key, scalar in _entries(args["also"]):
+            after = yaml_edit.set_inner_key(after, parent, key, json.loads(json.dumps(scalar)))
+        return str(after)
 
     def _slurp(self, path: str, *, create: bool) -> str:
         """Return the file's text with its line endings as they are."""
@@ -134,8 +171,13 @@ class ActionModule(ActionBase):
     @staticmethod
     def _diff(args: dict[str, Any], before: str, after: str) -> dict[str, str]:
         def shown(text: str) -> str:
-            value = yaml_edit.value_of(text, args["key"])
-            return "" if value is None else yaml.safe_dump({str(args["key"]): redact(value)}, sort_keys=True)
+            value = EDITORS[args["format"]].value_of(text, args["key"])
+            own = {} if value is None else {str(args["key"]): redact(value)}
+            # Of a scalar one level down: its line, which holds no secret.
+            for parent, key, _ in _entries(args["also"]) + _entries(args["raw_also"]):
+                raw = yaml_edit.get_inner_raw(text, parent, key)
+                own.update({f"{parent}.{key}": raw.partition(":")[2].strip()} if raw else {})
+            return yaml.safe_dump(own, sort_keys=True) if own else ""
 
         header = f"{args['path']}: {args['key']}"
         old, new = shown(before), shown(after)

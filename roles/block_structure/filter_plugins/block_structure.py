@@ -43,6 +43,21 @@ def secret_values(kwargs: dict[str, Any]) -> list[str]:
     return [str(value) for name, value in kwargs.items() if is_secret_name(name) and value is not None]
 
 
+def settings_files(release: dict[str, Any], lms: str | None, cms: str | None) -> list[dict[str, Any]]:
+    """Return the settings files of a native installation that the role edits, each with its name, path and format.
+
+    lms, cms: the operator's paths; None means the release's own, "" that there is no such system on the host. Studio's file
+    is left out where the release does not read our settings from it.
+    """
+    given = {"lms": lms, "cms": cms if release["studio_reads_settings"] else ""}
+    paths = {name: release["config_files"][name] if path is None else path for name, path in given.items()}
+    return [
+        {"name": name, "path": path, "format": release["config_format"], "variable": f"block_structure_native_{name}_config"}
+        for name, path in paths.items()
+        if path
+    ]
+
+
 def record(found: list[dict[str, Any]], survey: dict[str, Any]) -> dict[str, Any]:
     """Return what a rollback needs: our key of each settings file, character for character, the row and the switches.
 
@@ -254,6 +269,7 @@ class FilterModule:
             "block_structure_package": lambda folder: package.read(Path(folder)),
             "block_structure_spools": spools,
             "block_structure_record": record,
+            "block_structure_settings_files": settings_files,
             "block_structure_tutor_record": tutor_record,
             "block_structure_tutor_majors": tutor_majors,
             "block_structure_site_findings": site_findings,

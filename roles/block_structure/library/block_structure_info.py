@@ -24,7 +24,11 @@ options:
   release:
     description: Row of the release table, with its name.
     type: dict
-    required: true
+  identify:
+    description:
+      - How to find the installed release, as probe/identify.py takes it; what it finds takes the place of O(release), in the
+        same boot. The survey is empty when the platform is no release for sure.
+    type: dict
   courses:
     description: Course keys to look at; all when unset.
     type: list
@@ -68,6 +72,12 @@ EXAMPLES = r"""
     manage_argv: "{{ __block_structure_manage_argv }}"
     release: "{{ __block_structure_desired['release'] }}"
   register: __block_structure_survey
+
+- name: Find the release and survey the site in one boot
+  block_structure_info:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
+  register: __block_structure_survey
 """
 
 RETURN = r"""
@@ -91,6 +101,10 @@ seconds:
   description: How long the boot and the look took.
   type: float
   returned: success
+identified:
+  description: What the installed platform shows, the releases that it may be, and the one that was surveyed.
+  type: dict
+  returned: with O(identify)
 boots:
   description: How many times the LMS was booted.
   type: int
@@ -103,7 +117,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "manage_argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            "release": {"type": "dict"},
+            "identify": {"type": "dict"},
             "courses": {"type": "list", "elements": "str"},
             "read": {"type": "bool", "default": True},
             "runtime": {"type": "dict", "default": {}},
@@ -112,10 +127,13 @@ def main() -> None:
             "rebuild": {"type": "bool", "default": False},
             "worker_timeout_seconds": {"type": "float", "default": 2},
         },
+        required_one_of=[("release", "identify")],
+        mutually_exclusive=[("release", "identify")],
         supports_check_mode=True,
     )
     given = module.params
-    operations = [{"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}}]
+    operations = [{"op": "identify", **given["identify"]}] if given["identify"] else []
+    operations.append({"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}})
     if given["examine"]:
         operations.append({"op": "examine", "workers": given["worker_timeout_seconds"]})
     asked = given["runtime"]
@@ -125,10 +143,10 @@ def main() -> None:
         operations.append(runtime.operation(want, measure=measure))
     start = time.monotonic()
     try:
-        release = from_named_row(given["release"])
+        release = from_named_row(given["release"]) if given["release"] else None
         answer = probe_client.run(given["manage_argv"], release, operations)
+        # Nothing follows `identify` where the installed platform is no release for sure; what is desired then says so.
         results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
-        probe_client.check_release(results["survey"], release)
         measured = results.get("runtime")
         if measured:
             runtime.check_possible(want, measured)
@@ -137,7 +155,8 @@ def main() -> None:
     findings = runtime.advise(measured, want) if measured and measure else []
     module.exit_json(
         changed=False,
-        survey=results["survey"],
+        identified=results.get("identify"),
+        survey=results.get("survey", {}),
         examination=results.get("examine"),
         seconds=round(time.monotonic() - start, 3),
         runtime=measured,

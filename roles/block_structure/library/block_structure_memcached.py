@@ -25,9 +25,8 @@ description:
     touched. The module does not restart anything; C(restart_required) says when the live process differs.
 options:
   release:
-    description: Row of the release table, with its name.
+    description: Row of the release table, with its name; needed to size, not to ask nor to restore.
     type: dict
-    required: true
   sizes:
     description: Compressed bytes of every measured structure.
     type: list
@@ -252,7 +251,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "release": {"type": "dict", "required": True},
+            "release": {"type": "dict"},
             "sizes": {"type": "list", "elements": "int", "default": []},
             "unmeasured": {"type": "int", "default": 0},
             "server": {"type": "str"},
@@ -270,6 +269,7 @@ def main() -> None:
             "record": {"type": "path"},
             "restore": {"type": "str"},
         },
+        required_if=[("state", "present", ("release", "restore"), True)],
         supports_check_mode=True,
     )
     given = module.params
@@ -281,7 +281,7 @@ def main() -> None:
             "memory_mb": int(answer["settings"]["maxbytes"]) // memcached_sizing.MIB,
             "item_size_bytes": int(answer["settings"]["item_size_max"]),
         }
-        wanted = wanted_plan(module, live) if given["restore"] is None else None
+        wanted = wanted_plan(module, live) if given["release"] and given["restore"] is None else None
         result: dict[str, object] = {"changed": False, "changes": [], "restart_required": False, "target": live}
         if given["state"] == "present":
             result = configure(module, wanted, live)

@@ -25,9 +25,8 @@ options:
     elements: str
     required: true
   release:
-    description: Row of the release table, with its name.
+    description: Row of the release table, with its name; left out while the release is not known.
     type: dict
-    required: true
   majors:
     description: Tutor major of each release, to name the release that is installed.
     type: dict
@@ -94,18 +93,19 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            "release": {"type": "dict"},
             "majors": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
+    row = module.params["release"]
     try:
         found = facts(module.params["argv"])
         rendered = Path(str(found["root"]), "env", "version")
         tutor.check_version(
             str(found["version"]),
             rendered.read_text() if rendered.exists() else "",
-            from_named_row(module.params["release"]),
+            from_named_row(row) if row else None,
             module.params["majors"],
         )
     except BlockStructureError as error:

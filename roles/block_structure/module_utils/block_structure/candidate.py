@@ -40,6 +40,13 @@ _MEANINGS = {
 }
 
 
+def hash_cure(release: Release) -> tuple[str, str | None]:
+    """Return what mends a cache key that cannot be hashed, and the variable that does it where the release has the feature."""
+    if release.blake2b_feature:
+        return "set block_structure_blake2b_hashing to true and run playbooks/deploy.yml.", "block_structure_blake2b_hashing"
+    return "give the OpenSSL of the LMS hosts its legacy provider, which has md4, and run again.", None
+
+
 def judge(result: dict[str, Any], release: Release, package_version: str | None = None) -> None:
     """Raise BlockStructureError for the first thing that would hurt a learner; return when the candidate is good.
 
@@ -50,7 +57,7 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
         raise BlockStructureError(
             "cache-key-hash",
             f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
-            "set FEATURES: {ENABLE_BLAKE2B_HASHING: true} in the settings of LMS and Studio, then run again.",
+            *hash_cure(release),
         )
     local = result.get("local") or {}
     if local.get("problem"):

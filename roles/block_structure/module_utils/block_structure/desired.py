@@ -12,7 +12,7 @@ from typing import Any, Callable
 from . import bucket, memcached_sizing, runtime, storage_settings, tutor
 from .errors import BlockStructureError
 from .findings import Finding
-from .releases import Release, from_row, pick
+from .releases import Release, as_named_row, identify_rows, pick, settle
 
 PREFIX = "block_structure_"
 STORAGE_SWITCH = "block_structure.storage_backing_for_cache"
@@ -28,7 +28,7 @@ SECRET_VARIABLES = (
 # Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # What is assumed of a platform whose row is not given: the native one.
-_PLAIN_PLATFORM = {"edits_config_files": True, "tutor": False}
+_PLAIN_PLATFORM = {"tutor": False}
 # Former name -> what to use. A renamed variable is refused by name instead of being ignored.
 RENAMED: dict[str, str] = {}
 
@@ -59,14 +59,10 @@ def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | 
 
 
 def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
-    return [
-        BlockStructureError("variable-missing", f"{name} is not set.", remedy, name)
-        for name, remedy in (
-            ("block_structure_release", "name the Open edX release of the site, such as teak."),
-            ("block_structure_storage_bucket", "name the S3 bucket for block structures."),
-        )
-        if not variables.get(name)
-    ]
+    name = "block_structure_storage_bucket"
+    if variables.get(name):
+        return []
+    return [BlockStructureError("variable-missing", f"{name} is not set.", "name the S3 bucket for block structures.", name)]
 
 
 def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
@@ -81,16 +77,6 @@ def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | 
             "block_structure_platform",
         )
     return platforms[platform]
-
-
-def _check_config_format(release: Release, platform: dict[str, Any]) -> None:
-    if platform["edits_config_files"] and release.config_format != "yaml":
-        raise BlockStructureError(
-            "release-config-format",
-            f"The settings of {release.name} are {release.config_format.upper()} files, which this role does not edit yet.",
-            "set block_structure_manage_settings to false and put BLOCK_STRUCTURES_SETTINGS into them by hand.",
-            "block_structure_manage_settings",
-        )
 
 
 def _memcached_errors(
@@ -184,13 +170,18 @@ def _check_sizes(variables: dict[str, Any], release: Release, findings: list[Fin
         memcached_sizing.check_ratio(item_bytes, memory)
 
 
-def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bool], dict[str, bool]]:
-    """Return (switches, switches that need a clean generation first); a switch that is gone is refused when asked for."""
+def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bool | None], dict[str, bool]]:
+    """Return (switches, switches that need a clean generation first); a switch that is gone is refused when asked for.
+
+    None in place of on and off means that no such switch is to be left: those that nothing reads any more.
+    """
     asked = {
         INVALIDATE_SWITCH: ("block_structure_invalidate_cache_on_publish", False),
         RAISE_SWITCH: ("block_structure_raise_error_when_not_found", True),
     }
-    plain: dict[str, bool] = {release.storage_switch: True} if release.storage_switch else {}
+    plain: dict[str, bool | None] = {release.storage_switch: True} if release.storage_switch else {}
+    if variables["block_structure_delete_inert_switches"]:
+        plain.update(dict.fromkeys(release.inert_switches))
     if_clean: dict[str, bool] = {}
     for switch, (variable, needs_clean) in asked.items():
         wanted = bool(variables[variable])
@@ -207,6 +198,33 @@ def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bo
         else:
             plain[switch] = wanted
     return plain, if_clean
+
+
+def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) -> dict[str, dict[str, bool]]:
+    """Return the settings beside ours, {dictionary: {key: value}}; one that the release does not read is refused or told."""
+    variable = "block_structure_blake2b_hashing"
+    wanted = variables[variable]
+    if wanted is None:
+        return {}
+    if release.blake2b_feature:
+        return {"FEATURES": {"ENABLE_BLAKE2B_HASHING": bool(wanted)}}
+    if wanted and release.cache_key_hash != "blake2b":
+        raise BlockStructureError(
+            "blake2b-not-read",
+            f"{variable} is true, and {release.name} does not read FEATURES.ENABLE_BLAKE2B_HASHING: it hashes with md4.",
+            f"remove {variable}, and give the OpenSSL of the LMS hosts its legacy provider if it has no md4.",
+            variable,
+        )
+    findings.append(
+        Finding(
+            "blake2b-not-read",
+            "warning",
+            f"{variable} brings nothing: {release.name} always hashes long cache keys with {release.cache_key_hash}.",
+            f"remove {variable}.",
+            variable,
+        )
+    )
+    return {}
 
 
 def _plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
@@ -239,6 +257,26 @@ def bucket_options(variables: dict[str, Any]) -> bucket.BucketOptions:
     return bucket.BucketOptions(name=variables["block_structure_storage_bucket"], **values)
 
 
+def _release(
+    variables: dict[str, Any],
+    table: dict[str, dict[str, Any]],
+    identified: dict[str, Any] | None,
+) -> Release | None:
+    """Return the release to work with: the installed one, before it is known the one that was named, if any."""
+    named, overrides = variables["block_structure_release"], variables["block_structure_release_overrides"]
+    prepares = variables["block_structure_prepare_upgrade"]
+    if prepares and not named:
+        raise BlockStructureError(
+            "upgrade-to-nowhere",
+            "block_structure_prepare_upgrade is true, and block_structure_release does not say to which release.",
+            "name the release that the site will be upgraded to in block_structure_release.",
+            "block_structure_release",
+        )
+    if identified:
+        return settle(table, identified, named, overrides, prepares=prepares)
+    return pick(table, named, overrides) if named else None
+
+
 def validate(
     variables: dict[str, Any],
     table: dict[str, dict[str, Any]],
@@ -248,6 +286,7 @@ def validate(
     platforms: dict[str, dict[str, Any]] | None = None,
     defaults: dict[str, Any] | None = None,
     memcached_hosts: list[str] | None = None,
+    identified: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what the role wants, as data without secrets, and everything that is wrong with the variables.
 
@@ -255,51 +294,65 @@ def validate(
     known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
     platforms: {name: row} of the platforms. defaults: of the variables.
     memcached_hosts: of the group block_structure_memcached.
-    Result keys: errors (list), findings (list), and, when there is no error, release (row with name), platform, settings, row,
-    switches, switches_if_clean, runtime, lms_iam_policy.
+    identified: what a look at the site found installed. Without it the operator's word is taken for the time being; where
+    there is none only what needs no release is checked.
+    Result keys: errors (list), findings (list); unless release or platform are refused, platform, identify (how to find the
+    installed release, as probe/identify.py takes it), runtime and release (row with name; None while the installed one is not
+    known); and, when there is a release and no error, settings, also, row, switches, switches_if_clean, lms_iam_policy.
     """
     errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
     findings = _plain_secret_findings(plain_secrets or [])
     errors += _check_required(variables)
     errors += _check_numbers(variables) + _check_least(variables) + _check_keys(variables)
     runtime_wanted = _collect(errors, lambda: runtime.wanted(variables))
+    runtime_managed = variables["block_structure_manage_runtime"] and variables["block_structure_platform"] in runtime.PLATFORMS
     name = variables.get("block_structure_storage_bucket")
     if name:
         _collect(errors, lambda: bucket.check_name(name))
-    release = None
-    overrides = variables.get("block_structure_release_overrides") or {}
-    if variables.get("block_structure_release"):
-        release = _collect(errors, lambda: pick(table, variables["block_structure_release"], overrides))
-    if release is None:
-        return _result(errors, findings)
     platform = _collect(errors, lambda: _platform(variables, platforms)) or _PLAIN_PLATFORM
-    row = {**table[release.name], **overrides}
+    as_installed = tutor.installed if platform["tutor"] else lambda plain: plain
+    before = len(errors)
+    release = _collect(errors, lambda: _release(variables, table, identified))
+    if len(errors) > before:
+        return _result(errors, findings)
+    # The row of an upgrade that is prepared is the installed platform's, which is not known yet.
+    settled = identified is not None or not variables["block_structure_prepare_upgrade"]
+    named = variables["block_structure_release"]
+    result = {
+        "platform": variables["block_structure_platform"],
+        "identify": {
+            "rows": identify_rows(table, named, variables["block_structure_release_overrides"], as_installed),
+            "named": named,
+            "prepares": variables["block_structure_prepare_upgrade"],
+        },
+        "runtime": None if runtime_wanted is None else {**runtime_wanted.as_dict(), "managed": runtime_managed},
+        "release": None,
+    }
+    if release is None:
+        _collect(errors, lambda: storage_settings.check_prefix(variables["block_structure_storage_prefix"]))
+        return {**result, **_result(errors, findings)}
+    release = as_installed(release)
+    if settled:
+        result["release"] = as_named_row(release)
     if platform["tutor"]:
-        row = tutor.installed_row(row)
-        release = from_row(release.name, row)
         errors += _memcached_errors(variables, release, defaults or {}, memcached_hosts or [])
-    _collect(errors, lambda: _check_config_format(release, platform))
     _collect(errors, lambda: _check_sizes(variables, release, findings))
-    switches = _collect(errors, lambda: _switches(variables, release))
+    switches = _collect(errors, lambda: _switches(variables, release)) if settled else ({}, {})
+    also = _collect(errors, lambda: _also(variables, release, findings))
     built = _collect(errors, lambda: storage_settings.build(storage_options(variables), release)) if name else None
     if errors or built is None:
-        return _result(errors, findings)
+        return {**result, **_result(errors, findings)}
     return {
+        **result,
         **_result(errors, findings + built.findings),
-        "release": {**row, "name": release.name},
-        "platform": variables["block_structure_platform"],
         "settings": built.public,
+        "also": also,
         "row": {
             "num_versions_to_keep": variables["block_structure_num_versions_to_keep"],
             "cache_timeout_in_seconds": variables["block_structure_cache_timeout_seconds"],
         },
         "switches": switches[0],
         "switches_if_clean": switches[1],
-        "runtime": {
-            **runtime_wanted.as_dict(),
-            "managed": variables["block_structure_manage_runtime"]
-            and variables["block_structure_platform"] in runtime.PLATFORMS,
-        },
         "lms_iam_policy": bucket.lms_policy(str(name), variables["block_structure_storage_prefix"]),
     }
 
@@ -309,27 +362,25 @@ def as_notes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**finding, "severity": "info", "cost": "nothing"} for finding in found]
 
 
-def for_a_look(variables: dict[str, Any], table: dict[str, dict[str, Any]], validated: dict[str, Any]) -> dict[str, Any]:
+def for_a_look(validated: dict[str, Any]) -> dict[str, Any]:
     """Return what validate() returned, for a look that changes nothing: only a wrong release or platform stops it.
 
     What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: a look comes first.
     """
     errors = validated["errors"]
-    if not errors:
-        return {**validated, "findings": as_notes(validated["findings"])}
-    own = ("block_structure_release", "block_structure_release_overrides", "block_structure_platform")
+    own = (
+        "block_structure_release",
+        "block_structure_release_overrides",
+        "block_structure_prepare_upgrade",
+        "block_structure_platform",
+    )
     stopping = [error for error in errors if error["variable"] in own]
     told = [
         error
         for error in errors
         if error not in stopping and (error["id"], error["variable"]) != ("variable-missing", "block_structure_storage_bucket")
     ]
-    result: dict[str, Any] = {"errors": stopping, "findings": [*as_notes(validated["findings"]), *told]}
-    if not stopping:
-        name = variables["block_structure_release"]
-        row = {**table[name], **(variables["block_structure_release_overrides"] or {}), "name": name}
-        result.update(release=row, platform=variables["block_structure_platform"])
-    return result
+    return {**validated, "errors": stopping, "findings": [*as_notes(validated["findings"]), *told]}
 
 
 def _result(errors: list[BlockStructureError], findings: list[Finding]) -> dict[str, Any]:

@@ -8,20 +8,21 @@ from typing import Any
 from .changes import Change
 
 # The keys of STORAGE_KWARGS that say where objects live.
-_PLACE = ("bucket_name", "endpoint_url", "location")
+_PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
 
 
 @dataclass(frozen=True)
 class Desired:
     """What the LMS's database and storage should hold.
 
-    settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: bool}.
+    settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: on, off, or
+    None to delete it}.
     switches_if_clean: switches that may go on only after a generation without failures. force: regenerate every course.
     """
 
     settings: dict[str, Any]
     row: dict[str, Any]
-    switches: dict[str, bool]
+    switches: dict[str, bool | None]
     switches_if_clean: dict[str, bool] = field(default_factory=dict)
     force: bool = False
 
@@ -52,13 +53,13 @@ def needs_generation(course: dict[str, Any]) -> bool:
     return not course["row"] or not course["object_exists"] or course["fresh"] is False
 
 
-def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool]) -> list[Change]:
-    """Return the switches to turn; one that is absent is as good as off."""
+def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool | None]) -> list[Change]:
+    """Return the switches to turn or to delete; one that is absent is as good as off."""
     found = survey["switches"]
     return [
         Change(f"switch {name}", found.get(name), value)
         for name, value in sorted(wanted.items())
-        if bool(found.get(name)) != value
+        if (found.get(name) is not None if value is None else bool(found.get(name)) != value)
     ]
 
 

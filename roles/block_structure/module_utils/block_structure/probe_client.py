@@ -33,6 +33,7 @@ from .probe import (
     fetching,
     generate,
     hollow,
+    identify,
     lock,
     memory,
     objects,
@@ -57,7 +58,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, cache_server, hollow, fetching, survey, site, selection, lock, workers, enqueue),
-    *(candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
+    *(identify, candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")
@@ -149,25 +150,6 @@ def does_not_start(talk: str, secrets: list[str]) -> BlockStructureError:
     )
 
 
-def check_release(survey: dict[str, Any], release: Release) -> None:
-    """Raise BlockStructureError `release-differs` when the installed platform is not the release that was named.
-
-    Asked of the command's own options and of the platform's release line, which is `master` on untagged code.
-    """
-    facts = survey["platform"]
-    has_option = "--with_storage" in facts["command_options"]
-    line = facts["release_line"]
-    differs = line not in ("master", release.name) or has_option != release.with_storage_option
-    if differs and release.name != "main":
-        raise BlockStructureError(
-            "release-differs",
-            f"block_structure_release is '{release.name}', and the installed platform calls itself '{line}' and its "
-            f"generate_course_blocks {'has' if has_option else 'has no'} --with_storage.",
-            "name the installed release, or correct single columns by block_structure_release_overrides.",
-            "block_structure_release",
-        )
-
-
 def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: threading.Timer) -> tuple[list[Event], str]:
     events_seen = []
     talk = ""
@@ -185,7 +167,7 @@ def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: thre
 
 def run(
     manage_argv: list[str],
-    release: Release,
+    release: Release | None,
     operations: list[dict[str, Any]],
     *,
     on_event: Callable[[Event], None] | None = None,
@@ -196,7 +178,8 @@ def run(
 ) -> Answer:
     """Boot the LMS once, run the operations in it in their order, and return its answer.
 
-    manage_argv: the whole command up to and including `lms` and its options; `shell` is added.
+    manage_argv: the whole command up to and including `lms` and its options; `shell` is added. release: None where the first
+    operation is `identify`, which finds it.
     on_event: called with each event as it arrives. on_start: called with the LMS process. secrets: strings that must not
     appear in an error. boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as
     they need. Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
@@ -205,7 +188,7 @@ def run(
     with the interpreter, run in the folder of manage.py.
     """
     hidden = secrets or []
-    request = {"protocol": PROTOCOL, "release": release.probe_row(), "operations": operations}
+    request = {"protocol": PROTOCOL, "release": release.probe_row() if release else None, "operations": operations}
     loader = [] if settings_source is None else ["-c", SETTINGS_LOADER, "lms"]
     candidate_line = "" if settings_source is None else json.dumps(settings_source) + "\n"
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Callable
 
 from .errors import BlockStructureError
+from .probe.identify import EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Release:
     acl_trap: bool
     tutor_major: int | None
     tutor_cache: str | None
+    # Not a column: the later release that a run prepares an upgrade to, see prepare().
+    prepares: str | None = None
 
     def probe_row(self) -> dict[str, Any]:
         """Return what the probe needs of the row; it never learns the release's name."""
@@ -64,10 +67,21 @@ class Release:
             "client_item_limit_bytes": self.client_item_limit_bytes,
         }
 
+    @property
+    def label(self) -> str:
+        """What messages call it: its name, and the one that is prepared for."""
+        return f"{self.name} and {self.prepares}" if self.prepares else self.name
+
+    def identify_row(self) -> dict[str, Any]:
+        """Return what probe/identify.py needs to find this release installed, and to go on with it."""
+        # Code of no named release calls itself after its branch.
+        line = self.branch if self.branch == "master" else self.name
+        return {"name": self.name, "line": line, "probe": self.probe_row(), **{key: getattr(self, key) for key in EVIDENCE}}
+
 
 def columns() -> set[str]:
     """Return the columns that every row has."""
-    return {field.name for field in fields(Release)} - {"name"}
+    return {field.name for field in fields(Release)} - {"name", "prepares"}
 
 
 def from_row(name: str, row: dict[str, Any]) -> Release:
@@ -87,7 +101,13 @@ def from_row(name: str, row: dict[str, Any]) -> Release:
 
 def from_named_row(row: dict[str, Any]) -> Release:
     """Return the release of a row that carries its own name, as modules and filters are given it."""
-    return from_row(str(row["name"]), {column: value for column, value in row.items() if column != "name"})
+    plain = {column: value for column, value in row.items() if column not in ("name", "prepares")}
+    return replace(from_row(str(row["name"]), plain), prepares=row.get("prepares"))
+
+
+def as_named_row(release: Release) -> dict[str, Any]:
+    """Return a release as data that from_named_row takes."""
+    return {field.name: getattr(release, field.name) for field in fields(Release)}
 
 
 def pick(table: dict[str, dict[str, Any]], name: str, overrides: dict[str, Any] | None = None) -> Release:
@@ -103,3 +123,122 @@ def pick(table: dict[str, dict[str, Any]], name: str, overrides: dict[str, Any] 
             "block_structure_release",
         )
     return from_row(name, {**table[name], **(overrides or {})})
+
+
+def identify_rows(
+    table: dict[str, dict[str, Any]],
+    name: str | None,
+    overrides: dict[str, Any] | None,
+    as_installed: Callable[[Release], Release] = lambda release: release,
+) -> list[dict[str, Any]]:
+    """Return the rows to hold an installed platform against; overrides apply to the release that the operator named.
+
+    as_installed: what the way of installing changes of a release.
+    """
+    return [as_installed(pick(table, row, overrides if row == name else None)).identify_row() for row in table]
+
+
+def _installed_words(identified: dict[str, Any]) -> str:
+    """Return what the installed platform says of itself and shows, in words."""
+    found = identified["installed"]
+    shown = [
+        f"calls itself '{found['release_line']}'",
+        f"has {len(found['switches'])} switches of block structures",
+        f"has {'' if '--with_storage' in found['command_options'] else 'no '}--with_storage",
+        f"makes its storage by {found['storage_resolver']}",
+        f"keeps its course index in {found['course_index']}",
+    ]
+    return ", ".join(shown)
+
+
+def _any_of(names: list[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def settle(
+    table: dict[str, dict[str, Any]],
+    identified: dict[str, Any],
+    named: str | None = None,
+    overrides: dict[str, Any] | None = None,
+    *,
+    prepares: bool = False,
+) -> Release:
+    """Return the release to work with, from what is installed and what the operator named; they must agree.
+
+    identified: result of the probe's `identify`. prepares: the named release may be a later one than the installed: then
+    the result is both at once (prepare). Raises BlockStructureError: `release-undetected`, `release-ambiguous`,
+    `release-differs`, `upgrade-backwards`, and those of prepare().
+    """
+    candidates = identified["candidates"]
+    words = _installed_words(identified)
+    variable = "block_structure_release"
+    if named in candidates:
+        return pick(table, str(named), overrides)
+    if not candidates:
+        said = f"block_structure_release is '{named}', and the" if named else "The"
+        raise BlockStructureError(
+            "release-undetected",
+            f"{said} installed platform is none that this role knows: it {words}.",
+            "name the nearest release, and correct its row by block_structure_release_overrides.",
+            variable,
+        )
+    if named is None and len(candidates) > 1:
+        raise BlockStructureError(
+            "release-ambiguous",
+            f"The installed platform may be {_any_of(candidates)}: it {words}.",
+            "name the one that it is in block_structure_release.",
+            variable,
+        )
+    if named is None:
+        return pick(table, candidates[0], overrides)
+    order = list(table)
+    later = order.index(named) > max(order.index(name) for name in candidates)
+    if prepares and later:
+        # Of several candidates the newest; all of them showed the same evidence.
+        return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
+    if prepares:
+        raise BlockStructureError(
+            "upgrade-backwards",
+            f"block_structure_release is '{named}', which is no later release than the installed {_any_of(candidates)}.",
+            "name the release that the site will be upgraded to, or set block_structure_prepare_upgrade to false.",
+            variable,
+        )
+    hint = "; to prepare an upgrade to it set block_structure_prepare_upgrade to true" if later else ""
+    raise BlockStructureError(
+        "release-differs",
+        f"block_structure_release is '{named}', and the installed platform is {_any_of(candidates)}: it {words}.",
+        f"name the installed release, or leave block_structure_release unset{hint}.",
+        variable,
+    )
+
+
+def prepare(installed: Release, target: Release) -> Release:
+    """Return a row that is true on both releases: the installed platform's, with settings that the target takes too.
+
+    Settings written for it work before and after the upgrade. Raises BlockStructureError `upgrade-no-class` when no storage
+    class imports on both.
+    """
+    classes = [path for path in installed.storage_classes if path in target.storage_classes]
+    if not classes:
+        raise BlockStructureError(
+            "upgrade-no-class",
+            f"No storage class imports on {installed.name} and on {target.name}, so no settings work on both.",
+            "upgrade first, and run the deploy before learners return.",
+            "block_structure_release",
+        )
+    valid = [name for name in installed.storage_kwargs_valid if name in target.storage_kwargs_valid]
+    lost = set(installed.storage_kwargs_valid) - set(valid)
+    return replace(
+        installed,
+        prepares=target.name,
+        storage_class=target.storage_class if target.storage_class in classes else classes[0],
+        storage_classes=classes,
+        storage_kwargs_valid=valid,
+        storage_kwargs_refused=sorted({*installed.storage_kwargs_refused, *target.storage_kwargs_refused, *lost} - set(valid)),
+        storage_kwargs_ignored=[name for name in installed.storage_kwargs_ignored if name in target.storage_kwargs_ignored],
+        unknown_kwargs="refused" if "refused" in (installed.unknown_kwargs, target.unknown_kwargs) else "ignored",
+        unhashable_kwargs=installed.unhashable_kwargs and target.unhashable_kwargs,
+        acl_trap=installed.acl_trap or target.acl_trap,
+        # A feature that the installed platform does not know does nothing there.
+        blake2b_feature=installed.blake2b_feature or target.blake2b_feature,
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .changes import Change
 from .errors import BlockStructureError
@@ -33,6 +34,7 @@ _RESILIENT_KWARGS = {
     "attempts": ("attempts", 1),
     "breaker_seconds": ("breaker_seconds", 1),
 }
+DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,21 @@ def clean_prefix(prefix: str) -> str:
     return "/".join(parts) + "/" if parts else ""
 
 
+def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
+    """Return how boto, the library before boto3, is told where S3 is: an endpoint in parts, or the region's own host."""
+    kwargs: dict[str, Any] = {}
+    if options.endpoint_url:
+        parts = urlsplit(options.endpoint_url)
+        kwargs.update(host=parts.hostname, port=parts.port)
+        # An endpoint of boto3 carries its scheme; boto takes TLS for granted.
+        kwargs.update({} if parts.scheme == "https" else {"use_ssl": False})
+    elif options.region and options.region != DEFAULT_REGION:
+        kwargs["host"] = f"s3.{options.region}.amazonaws.com"
+    if options.addressing_style == "path":
+        kwargs["calling_format"] = "boto.s3.connection.OrdinaryCallingFormat"
+    return kwargs
+
+
 def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
     """Return the STORAGE_KWARGS that the release understands, secrets included."""
     wanted: dict[str, Any] = {
@@ -132,6 +149,7 @@ def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
         "secret_key": options.secret_key,
     }
     wanted.update({name: value for name, value in optional.items() if value})
+    wanted.update(_host_kwargs(options) if "host" in release.storage_kwargs_valid else {})
     return {name: value for name, value in wanted.items() if name in release.storage_kwargs_valid}
 
 
@@ -148,7 +166,7 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
         ):
             raise BlockStructureError(
                 "kwarg-refused",
-                f"{variable} has '{name}', which django-storages of {release.name} refuses: no Django process would start.",
+                f"{variable} has '{name}', which django-storages of {release.label} refuses: no Django process would start.",
                 f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
                 variable,
             )
@@ -156,7 +174,7 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
             raise BlockStructureError(
                 "kwarg-unhashable",
                 f"{variable}['{name}'] is a {'list' if isinstance(value, list) else 'dictionary'}, "
-                f"which {release.name} cannot hash: no Django process would start.",
+                f"which {release.label} cannot hash: no Django process would start.",
                 "give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS.",
                 variable,
             )
@@ -172,7 +190,7 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
                 Finding(
                     "kwarg-ignored",
                     "warning",
-                    f"{variable} has '{name}', which django-storages of {release.name} silently ignores.",
+                    f"{variable} has '{name}', which django-storages of {release.label} silently ignores.",
                     f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
                     variable,
                     name,
@@ -233,7 +251,7 @@ def check_class(storage_class: str, release: Release) -> list[Finding]:
             Finding(
                 "storage-class-unknown",
                 "warning",
-                f"block_structure_storage_class '{path}' is not known to import on {release.name}.",
+                f"block_structure_storage_class '{path}' is not known to import on {release.label}.",
                 f"use plain, which means {release.storage_class} there.",
                 "block_structure_storage_class",
                 path,

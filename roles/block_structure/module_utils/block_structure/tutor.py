@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .errors import BlockStructureError
@@ -9,7 +10,7 @@ from .findings import Finding
 from .releases import Release
 
 # Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
-_REDIS = {
+_REDIS: dict[str, Any] = {
     "cache_backend": "django_redis.cache.RedisCache",
     "cache_client": "django-redis",
     # Redis takes values up to 512 MB (its reference of SET); no structure comes near.
@@ -17,9 +18,9 @@ _REDIS = {
 }
 
 
-def installed_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a release's row as Tutor installs it: the cache is Redis where Tutor ships that."""
-    return {**row, **_REDIS} if row["tutor_cache"] == "redis" else row
+def installed(release: Release) -> Release:
+    """Return a release as Tutor installs it: the cache is Redis where Tutor ships that."""
+    return replace(release, **_REDIS) if release.tutor_cache == "redis" else release
 
 
 def major(version: str) -> int | None:
@@ -28,14 +29,15 @@ def major(version: str) -> int | None:
     return int(first) if first.isdigit() else None
 
 
-def check_version(installed: str, rendered: str, release: Release, majors: dict[str, int | None]) -> None:
+def check_version(installed: str, rendered: str, release: Release | None, majors: dict[str, int | None]) -> None:
     """Raise BlockStructureError unless this Tutor is the release's, and its environment was rendered by it.
 
+    release: None while it is not known; then only the environment is looked at.
     installed: what `tutor --version` says. rendered: env/version, empty when nothing was rendered yet.
     majors: {release name: Tutor major} of the release table, to name the release that is installed.
     """
     found = major(installed)
-    if release.tutor_major is not None and found != release.tutor_major:
+    if release and release.tutor_major is not None and found != release.tutor_major:
         named = ", ".join(name for name, number in majors.items() if number == found) or "no release that this role knows"
         raise BlockStructureError(
             "tutor-differs",

@@ -228,6 +228,51 @@ def set_key(text: str, key: str, value: Any) -> str:
     return set_raw(text, key, render(key, value, newline_of(text), document.indent))
 
 
+def _inner(text: str, parent: str) -> tuple[int, int] | None:
+    """Return the extent of the lines inside a top-level mapping, None when there is no such key.
+
+    Raises BlockStructureError for one that is not written as a block of lines.
+    """
+    entry = _find(_parse(text), parent)
+    if entry is None:
+        return None
+    raw = text[entry.start : entry.end]
+    outer, _key, value, first = [
+        event for event in _events(raw) if not isinstance(event, (yaml.StreamStartEvent, yaml.DocumentStartEvent))
+    ][:4]
+    if not isinstance(outer, yaml.MappingStartEvent) or not isinstance(value, yaml.MappingStartEvent) or value.flow_style:
+        raise _unusable(
+            f"{parent} in the settings file is not a block of `KEY: value` lines.",
+            f"write {parent} as such a block; nothing was changed.",
+        )
+    return entry.start + _line_start(raw, _at(first.start_mark)), entry.end
+
+
+def get_inner_raw(text: str, parent: str, key: str) -> str | None:
+    """Return the exact characters of an entry one level down, whole lines, or None when it or its parent is not there."""
+    extent = _inner(text, parent)
+    return get_raw(text[extent[0] : extent[1]], key) if extent else None
+
+
+def set_inner_raw(text: str, parent: str, key: str, raw: str | None) -> str:
+    """Return the text with an entry one level down put back as it was; a parent that is empty without it goes with it."""
+    extent = _inner(text, parent)
+    if extent is None:
+        return text if raw is None else set_raw(text, parent, f"{parent}:{newline_of(text)}{raw}")
+    start, end = extent
+    inner = set_raw(text[start:end], key, raw)
+    return text[:start] + inner + text[end:] if _parse(inner).entries else set_raw(text, parent, None)
+
+
+def set_inner_key(text: str, parent: str, key: str, value: Any) -> str:
+    """Return the text with an entry one level down set to a value, every other byte as it was."""
+    extent = _inner(text, parent)
+    if extent is None:
+        return set_key(text, parent, {key: value})
+    start, end = extent
+    return text[:start] + set_key(text[start:end], key, value) + text[end:]
+
+
 def value_of(text: str, key: str) -> Any:
     """Return the value of a top-level key, None when it is absent or uses what only the whole file defines."""
     entry = _find(_parse(text), key)

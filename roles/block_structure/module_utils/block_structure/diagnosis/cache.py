@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..candidate import hash_cure
 from ..findings import Finding
 from ..memcached_sizing import ITEM_OVERHEAD_BYTES, MIB, UNBOUNDED_ITEM_BYTES, item_size_flag
 from ..releases import Release
@@ -282,13 +283,16 @@ def _key_hash(look: Look) -> list[Finding]:
     problem = look.survey.get("key_hash")
     if not problem:
         return []
+    remedy, variable = hash_cure(look.release)
     return [
         Finding(
             "cache-key-hash",
             "error" if look.storage_in_use else "warning",
             f"With storage on, {look.release.name} cannot make a cache key: {problem['message']}",
-            "set FEATURES: {ENABLE_BLAKE2B_HASHING: true} in the settings of LMS and Studio.",
+            remedy,
+            variable,
             evidence=problem["type"],
+            value=True if variable else None,
             cost="HTTP 500 at each request of a course, as soon as storage is on",
         )
     ]

@@ -10,6 +10,7 @@ from .look import Look
 from .settings import DIFFERS
 
 _KEEP = "block_structure_num_versions_to_keep"
+_DELETE = "block_structure_delete_inert_switches"
 _TIMEOUT = "block_structure_cache_timeout_seconds"
 
 
@@ -116,7 +117,8 @@ def _inert(look: Look) -> list[Finding]:
             "switch-inert",
             "info",
             f"The switch {name} is still there; nothing in {look.release.name} reads it.",
-            f"remove it with `manage.py lms waffle_delete --switches {name}`.",
+            f"run playbooks/deploy.yml with {_DELETE} on, or `manage.py lms waffle_delete --switches {name}`.",
+            _DELETE,
             evidence=look.survey["switches"][name],
             cost="nothing",
         )
@@ -146,7 +148,7 @@ def _differences(look: Look) -> list[Finding]:
                 )
             )
     for name, value in (desired.get("switches") or {}).items():
-        if look.switch(name) != value:
+        if value is not None and look.switch(name) != value:
             found.append(
                 Finding(
                     "switch-differs",

@@ -74,26 +74,33 @@ def root_usage_key(key):
     return modulestore().make_course_usage_key(key)
 
 
-def course_index():
-    """Return {course key text: published version text} from the SQL course index, or None where there is none.
-
-    Two queries for a whole site (measured); the table exists from Maple on.
-    """
+def course_index_model():
+    """Return the model of the SQL course index, None where there is none: the table exists from Maple on."""
     try:
         from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
     except ImportError:
         return None
-    rows = SplitModulestoreCourseIndex.objects.exclude(published_version="").values_list("course_id", "published_version")
+    return SplitModulestoreCourseIndex
+
+
+def course_index():
+    """Return {course key text: published version text} from the SQL course index, or None where there is none.
+
+    Two queries for a whole site (measured).
+    """
+    model = course_index_model()
+    if model is None:
+        return None
+    rows = model.objects.exclude(published_version="").values_list("course_id", "published_version")
     return dict((str(key), str(version)) for key, version in rows if not str(key).startswith("library"))
 
 
 def published_version(key_text):
     """Return what course_index has of one course: None when the course is gone, "" where there is no index to ask."""
-    try:
-        from common.djangoapps.split_modulestore_django.models import SplitModulestoreCourseIndex
-    except ImportError:
+    model = course_index_model()
+    if model is None:
         return ""
-    found = SplitModulestoreCourseIndex.objects.filter(course_id=course_key(key_text))
+    found = model.objects.filter(course_id=course_key(key_text))
     version = found.values_list("published_version", flat=True).first()
     return None if version is None else str(version)
 

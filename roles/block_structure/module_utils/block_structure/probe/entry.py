@@ -5,11 +5,12 @@ from __future__ import absolute_import
 import os
 import time
 
-from . import benchmark, candidate, database, examine, generate, profile, prune, runtime, spool, survey
+from . import benchmark, candidate, database, examine, generate, identify, profile, prune, runtime, spool, survey
 from .events import describe, emit
 
 PROTOCOL = 1
 OPERATIONS = {
+    "identify": identify.run,
     "survey": survey.run,
     "examine": examine.run,
     "candidate": candidate.run,
@@ -51,9 +52,14 @@ def run(request):
             raise ValueError("unknown protocol %r" % request.get("protocol"))
         emit("boot", pid=os.getpid())
         results = []
+        release = request["release"]
         for operation in request["operations"]:
             where = operation["op"]
-            results.append(OPERATIONS[where](_settled(operation, results), request["release"]))
+            results.append(OPERATIONS[where](_settled(operation, results), release))
+            if where == "identify":
+                release = identify.row_of(operation, results[-1]["release"])
+                if release is None:
+                    break  # what follows needs to know what it is run on
             if results[-1].get("ended") in ("stopped", "outage"):
                 break  # what follows counts on a generation that came to its end
     except Exception as error:

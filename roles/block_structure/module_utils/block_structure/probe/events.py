@@ -18,7 +18,7 @@ def emit(event, **data):
 def describe(error):
     """Return an exception as data: its class, its words, and the code of the S3 answer where there is one."""
     response = getattr(error, "response", None)
-    code = None
+    code = getattr(error, "error_code", None)  # of boto, before boto3
     if isinstance(response, dict):
         code = (response.get("Error") or {}).get("Code")
     return {"type": type(error).__name__, "message": " ".join(str(error).split())[:2000], "code": code}

@@ -1,0 +1,164 @@
+"""Edit one top-level key of a JSON file and leave every other byte as it was: Ironwood's `lms.env.json`.
+
+The same functions as yaml_edit, for the other format. "Raw" is a member as it is written: `"KEY": value`. Text is taken and
+given with its line endings as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import BlockStructureError
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True)
+class _Member:
+    """Where one member stands: [start, end) in characters, from its key's quote to its value's last character."""
+
+    key: str
+    start: int
+    end: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class _Object:
+    """The members of the only object, and where its braces stand."""
+
+    members: list[_Member]
+    opened: int
+    closed: int
+
+
+def _unusable(cause: str, remedy: str = "correct the file by hand; nothing was changed.") -> BlockStructureError:
+    return BlockStructureError("settings-file-unusable", cause, remedy)
+
+
+def _skip(text: str, index: int) -> int:
+    match = _SPACE.match(text, index)
+    return match.end() if match else index
+
+
+def _expect(text: str, index: int, characters: str) -> int:
+    """Return the index after one of the characters, which must stand there."""
+    if text[index : index + 1] not in tuple(characters):
+        line = text.count("\n", 0, index) + 1
+        raise _unusable(f"The settings file is not JSON: expected {' or '.join(characters)} at line {line}.")
+    return index + 1
+
+
+def _parse(text: str) -> _Object:
+    """Return the object that the text is; raises BlockStructureError with the line, never with content."""
+    try:
+        return _parse_object(text)
+    except json.JSONDecodeError as error:
+        raise _unusable(f"The settings file is not JSON: {error.msg} at line {error.lineno}.") from error
+
+
+def _parse_object(text: str) -> _Object:
+    index = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    opened = index
+    index = _skip(text, _expect(text, index, "{"))
+    members: list[_Member] = []
+    while text[index : index + 1] != "}":
+        start = index
+        _expect(text, index, '"')
+        key, index = _DECODER.raw_decode(text, index)
+        index = _skip(text, _expect(text, _skip(text, index), ":"))
+        value, index = _DECODER.raw_decode(text, index)
+        members.append(_Member(key, start, index, value))
+        index = _skip(text, index)
+        if text[index : index + 1] == "}":
+            break
+        index = _skip(text, _expect(text, index, ",}"))
+        if text[index : index + 1] == "}":
+            _expect(text, index, '"')
+    if text[_skip(text, index + 1) :]:
+        raise _unusable("The settings file holds more than one JSON value.")
+    return _Object(members, opened, index)
+
+
+def _find(parsed: _Object, key: str) -> _Member | None:
+    found = [member for member in parsed.members if member.key == key]
+    if len(found) > 1:
+        raise _unusable(f"The settings file has {key} {len(found)} times at its top level.", f"leave one {key} in it.")
+    return found[0] if found else None
+
+
+def _layout(text: str, parsed: _Object) -> tuple[str, str]:
+    """Return what stands before the first member and before the closing brace: line breaks and indentation, or nothing."""
+    first = parsed.members[0].start if parsed.members else parsed.opened + 1
+    last = parsed.members[-1].end if parsed.members else parsed.opened + 1
+    return text[parsed.opened + 1 : first], text[last : parsed.closed]
+
+
+def _step(text: str, parsed: _Object) -> str | None:
+    """Return the indentation of one level, None for a file that is written on one line."""
+    before, _ = _layout(text, parsed)
+    if parsed.members and "\n" not in before:
+        return None
+    return before.rpartition("\n")[2] or "    "
+
+
+def render(key: str, value: Any, newline: str = "\n", indent: str | None = "    ") -> str:
+    """Return a member as the file would write it: keys sorted, as the `configuration` playbooks render it."""
+    dumped = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
+    return f"{json.dumps(key)}: {dumped}".replace("\n", newline + (indent or ""))
+
+
+def get_raw(text: str, key: str) -> str | None:
+    """Return the exact characters of a member, or None when the key is not there."""
+    member = _find(_parse(text), key)
+    return text[member.start : member.end] if member else None
+
+
+def set_raw(text: str, key: str, raw: str | None) -> str:
+    """Return the text with a member replaced by exact characters, added at the end, or (None) removed."""
+    parsed = _parse(text)
+    member = _find(parsed, key)
+    if member and raw is not None:
+        return text[: member.start] + raw + text[member.end :]
+    if member:
+        return _without(text, parsed, member)
+    if raw is None:
+        return text
+    before, after = _layout(text, parsed)
+    if parsed.members:
+        at = parsed.members[-1].end
+        return text[:at] + "," + before + raw + text[at:]
+    return text[: parsed.opened + 1] + (before or "\n    ") + raw + (after or "\n") + text[parsed.closed :]
+
+
+def _without(text: str, parsed: _Object, member: _Member) -> str:
+    """Return the text without a member and the comma that goes with it."""
+    number = parsed.members.index(member)
+    if number:  # with the comma in front of it
+        return text[: parsed.members[number - 1].end] + text[member.end :]
+    if len(parsed.members) > 1:  # with the comma behind it
+        return text[: member.start] + text[parsed.members[1].start :]
+    return text[: parsed.opened + 1] + text[parsed.closed :]
+
+
+def set_key(text: str, key: str, value: Any) -> str:
+    """Return the text with a member set to a value, every other byte as it was; one that has the value is left alone.
+
+    Raises BlockStructureError `settings-file-unusable` with the line, never with content.
+    """
+    parsed = _parse(text)
+    member = _find(parsed, key)
+    if member and member.value == value:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return set_raw(text, key, render(key, value, newline, _step(text, parsed)))
+
+
+def value_of(text: str, key: str) -> Any:
+    """Return the value of a member, None when it is absent."""
+    member = _find(_parse(text), key)
+    return member.value if member else None
