@@ -2,6 +2,7 @@
 
 README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
 from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
+docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
 Each part stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
@@ -20,6 +21,7 @@ import yaml
 
 # Ansible ships module_utils to hosts; here the package needs a place on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_structure" / "module_utils"))
+from block_structure import controller, desired
 from block_structure.diagnosis import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,9 +101,28 @@ def finding_table() -> str:
     return "\n".join(lines)
 
 
+def combination_table() -> str:
+    """One row per combination of scripts/combinations.yml: what the role says of it, asked of the role itself."""
+    table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
+    site = {**controller.defaults(), "block_structure_storage_bucket": "example-bucket"}
+    lines = ["| combination | | what is said |", "|---|---|---|"]
+    for title, entry in yaml.safe_load((ROOT / "scripts" / "combinations.yml").read_text()).items():
+        said = desired.validate(
+            {**site, **entry["variables"]},
+            table,
+            platforms=controller.platforms(),
+            defaults=controller.defaults(),
+            memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
+        )
+        told = said["errors"] or said["findings"]
+        lines.append(f"| {title} | {'refused' if said['errors'] else 'told'} | {_cell(told[0]['cause'])} |")
+    return "\n".join(lines)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"variables": variable_table, "releases": release_matrix},
     "docs/diagnose.md": {"findings": finding_table},
+    "docs/releases.md": {"combinations": combination_table},
 }
 
 

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 VAULTED = "block_structure_storage_secret_key"
@@ -275,3 +276,28 @@ def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
     assert "block_structure_storage_access_key stands unencrypted in the inventory." in output
     assert "block_structure_storage_secret_key stands unencrypted" not in output
     assert secret not in output
+
+
+def test_lms_hosts_of_two_releases_are_refused(tmp_path):
+    """The task itself, on hosts that are known to run what they do: an upgrade is under way."""
+    tasks = yaml.safe_load((ROOT / "roles/block_structure/tasks/inspect.yml").read_text())
+    refusal = next(task for task in tasks if task["name"] == "inspect | Refuse LMS hosts of different releases")
+    hosts = {
+        name: {"ansible_connection": "local", "__block_structure_desired": {"release": {"name": release}}}
+        for name, release in (("lms1", "sumac"), ("lms2", "teak"))
+    }
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"block_structure_lms": {"hosts": hosts}}))
+    refusing = {"hosts": "all", "gather_facts": False, "tasks": [refusal]}
+    refusing["vars_files"] = [str(ROOT / "roles/block_structure/vars/main.yml")]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([refusing]))
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "lms2 runs teak, and lms1 runs sumac. Remedy: end the upgrade on every LMS host first." in unwrapped(done.stdout)
+    assert "lms1 runs" not in unwrapped(done.stdout).replace("and lms1 runs sumac", "")
