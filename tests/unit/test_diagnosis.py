@@ -102,7 +102,8 @@ def cache(**given):
 
 
 def bucket(**given):
-    return lambda site: site.given["bucket"].update(given)
+    # A bucket that was not read stays so, where both are planted.
+    return lambda site: (site.given["bucket"] or {}).update(given)
 
 
 def switches(**given):
