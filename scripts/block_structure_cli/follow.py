@@ -36,13 +36,12 @@ class Follower:
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[failed]} failed"),
-            progress.TextColumn("{task.fields[rate]}"),
             progress.TimeElapsedColumn(),
-            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[pace]}"),
             console=talk,
             transient=True,
         )
-        self._task = self._bar.add_task(title, total=None, failed=0, rate="")
+        self._task = self._bar.add_task(title, total=None, failed=0, pace="")
 
     def __enter__(self) -> Follower:
         if talk.is_terminal:
@@ -93,8 +92,11 @@ class Follower:
         if event["event"] != "progress":
             return
         words = f"waiting for the {event['waiting_for']}" if event.get("waiting_for") else str(event.get("operation"))
-        elapsed = self._bar.tasks[0].elapsed
-        rate = f"{event['done'] / elapsed:.1f}/s" if elapsed and event["done"] else ""
         self._bar.update(
-            self._task, description=words, completed=event["done"], total=event["total"], failed=event["failed"], rate=rate
+            self._task,
+            description=words,
+            completed=event["done"],
+            total=event["total"],
+            failed=event["failed"],
+            pace=", ".join(self._lines.pace(event)),
         )

@@ -57,4 +57,5 @@ def survey(**course: Any) -> dict[str, Any]:
         "key_hash": None,
         "storage": {"kind": "s3", "in_use": True, "objects": 1, "bytes": 1000, "listing_problem": None},
         "courses": [entry(**course)],
+        "unpublished": [],
     }

@@ -6,26 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from block_structure_cli.main import main
 from click.testing import CliRunner
 
-ROOT = Path(__file__).resolve().parents[2]
+from .commands import ROOT
+from .commands import run as run_script
+
 COMMANDS = main.list_commands(None)
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run scripts/block-structure as an operator does."""
-    return subprocess.run(
-        [str(ROOT / "scripts/block-structure"), *arguments],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+run = partial(run_script, "scripts/block-structure")
 
 
 @pytest.fixture

@@ -81,6 +81,10 @@ def course(**given):
     return lambda site: site.course(**given)
 
 
+def never_published(site):
+    site.survey["unpublished"] = ["course-v1:ExampleX+Draft+2026"]
+
+
 def row(**given):
     return lambda site: site.survey["row"].update(given)
 
@@ -204,6 +208,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
         "HTTP 500",
     ),
     "old": ("teak", course(fresh=False), "course-stale", "warning", KEY),
+    "never published": ("teak", never_published, "course-unpublished", "info", "course-v1:ExampleX+Draft+2026"),
     "failed": ("teak", failed, "generation-failed", "error", "ValueError: broken"),
     "switch off": ("palm", storage_off, "storage-off", "error", "storage_backing_for_cache"),
     "media": ("teak", in_files(world_readable=["a", "b"]), "storage-in-media", "error", "2 files are readable"),

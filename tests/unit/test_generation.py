@@ -11,7 +11,7 @@ import time
 import pytest
 from block_structure import progress, regeneration, runs
 from block_structure.errors import BlockStructureError
-from block_structure.probe import enqueue, events, generate, memory, objects, prune, selection, workers
+from block_structure.probe import enqueue, events, generate, memory, objects, prune, selection, tally, workers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +72,21 @@ def test_a_course_that_does_not_exist_is_refused_or_reported_gone():
     assert (refused.value.identifier, bool(refused.value.remedy)) == ("course-unknown", True)
     plan = selection.choose(SITE, {"courses": ["course-v1:X+nowhere+1"], "absent_is_gone": True})
     assert (plan["run"], plan["gone"]) == ([], ["course-v1:X+nowhere+1"])
+
+
+def test_a_course_that_was_never_published_is_named_and_refused_by_name():
+    never = ["course-v1:X+draft+1", "course-v1:Y+draft+1"]
+    assert selection.choose(SITE, {}, unpublished=never)["unpublished"] == never
+    assert selection.choose(SITE, {"patterns": ["course-v1:X+*"]}, unpublished=never)["unpublished"] == never[:1]
+    assert selection.choose(SITE, {})["unpublished"] is None
+    with pytest.raises(
+        selection.SelectionError, match=r"^Never published, so learners cannot open it: course-v1:X\+draft\+1\.$"
+    ) as refused:
+        selection.choose(SITE, {"courses": never[:1]}, unpublished=never)
+    assert (refused.value.identifier, refused.value.remedy) == (
+        "course-unpublished",
+        "publish it in Studio, then run this again.",
+    )
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
@@ -217,7 +232,16 @@ def test_the_oldest_runs_are_removed_and_the_folders_are_private(tmp_path):
 # Reports and exit codes
 
 COURSE = {"key": "a", "status": "ok", "blocks": 1}
-RESULT = {"planned": 1, "skipped": {}, "failures": [], "left": [], "ended": "done", "outage": None, "published_meanwhile": []}
+RESULT = {
+    "planned": 1,
+    "skipped": {},
+    "unpublished": [],
+    "failures": [],
+    "left": [],
+    "ended": "done",
+    "outage": None,
+    "published_meanwhile": [],
+}
 
 
 def done(courses=(COURSE,), **result):
@@ -279,6 +303,15 @@ def test_a_dry_run_lists_reasons():
     assert regeneration.summary(told) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
 
 
+def test_courses_that_were_never_published_are_named_in_the_summary():
+    told = regeneration.report(done(unpublished=[f"course-{number}" for number in range(7)]))
+    assert told["unpublished"][-1] == "course-6"
+    never = "7 never published, so there is nothing to generate: course-0, course-1, course-2, course-3, course-4 and 2 more"
+    assert regeneration.totals(told)[-1] == never
+    # Before Maple no index tells: then nothing is said.
+    assert "never published" not in " ".join(regeneration.totals(regeneration.report(done(unpublished=None))))
+
+
 def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
     lines = progress.Progress()
     count = {"event": "progress", "operation": "generate", "done": 2, "total": 4, "failed": 1}
@@ -289,6 +322,68 @@ def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
     assert lines.lines({**count, "done": 3})[0].startswith("generate: 3/4 courses, 1 failed, ")
     # A deploy surveys afterwards: another operation, counted from its own beginning.
     assert lines.lines({**count, "operation": "survey", "done": 0}) == ["survey: 0/4 courses, 1 failed"]
+
+
+def test_progress_of_large_courses_has_a_rate_a_time_that_is_left_and_the_course_that_takes_long(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    event = {"event": "progress", "operation": "generate", "done": 0, "total": 4, "failed": 0, "seconds_left": None}
+    lines = progress.Progress()
+    assert lines.lines(event) == ["generate: 0/4 courses, 0 failed"]
+    now[0] += 90
+    longest = {"key": "course-v1:X+H2+1", "seconds": 41.4}
+    told = lines.lines({**event, "done": 2, "seconds_left": 130.4, "longest": longest})
+    assert told == ["generate: 2/4 courses, 0 failed, 1.3 a minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
+    now[0] += 90
+    # Once the estimate is used up nothing is promised.
+    told = lines.lines({**event, "done": 2, "longest": {**longest, "seconds": 9}})
+    assert told == ["generate: 2/4 courses, 0 failed, 40.0 an hour"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (119.4, "119 s"), (120, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
+)
+def test_times_are_told_as_exactly_as_they_are_known(seconds, words):
+    assert progress.duration(seconds) == words
+
+
+# How long it will take
+
+
+def tallied(sizes):
+    seen = []
+    return tally.Tally("generate", sizes, seen.append), seen
+
+
+def test_time_left_is_told_by_size_and_never_rises_while_a_large_course_runs():
+    counts, _ = tallied({"large": 10**6, "small": 10**4, "other": 10**4})
+    assert counts.left({}, 1) is None
+    counts.final({"key": "small", "status": "ok"}, 1.0)
+    pace = 1.0 / (10**4 + tally.FIXED_BYTES)
+    large = (10**6 + tally.FIXED_BYTES) * pace
+    assert counts.left({}, 1) == pytest.approx(large + 1.0)
+    seen = [counts.left({"large": second}, 2) for second in range(0, int(large) + 30, 5)]
+    assert seen == sorted(seen, reverse=True)
+    # The largest course bounds it, however many workers there are.
+    assert counts.left({}, 8) == pytest.approx(large)
+    counts.final({"key": "other", "status": "failed"}, 50.0)
+    assert counts.left({}, 8) == pytest.approx(large)
+    # It takes longer than all that is known could tell.
+    assert counts.left({"large": large + 1}, 2) is None
+    counts.final({"key": "large", "status": "ok"}, large)
+    assert counts.left({}, 2) == 0
+    assert (counts.done, counts.failed, counts.total) == (3, 1, 3)
+
+
+@given(st.lists(st.none() | st.integers(0, 10**7), min_size=1, max_size=9), st.integers(1, 8), st.floats(0.01, 100))
+def test_time_left_is_exact_where_every_byte_takes_as_long(sizes, lanes, pace):
+    counts, reports = tallied({str(number): size for number, size in enumerate(sizes)})
+    weights = dict(counts.ahead)
+    key = next(iter(weights))
+    counts.final({"key": key, "status": "ok"}, weights.pop(key) * pace)
+    expected = max([sum(weights.values()) / lanes, *weights.values()]) * pace
+    assert counts.left({}, lanes) == pytest.approx(expected)
+    assert len(reports) == 1
 
 
 # A crew of forked workers
@@ -302,7 +397,7 @@ def told(monkeypatch):
     def emit(event, **data):
         seen.append({"event": event, **data})
 
-    for module in (workers, generate, enqueue):
+    for module in (workers, generate, enqueue, tally):
         monkeypatch.setattr(module, "emit", emit)
     monkeypatch.setattr(workers.edxapp, "let_go", lambda: None)
     return seen
@@ -310,7 +405,8 @@ def told(monkeypatch):
 
 def crew(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
     reports = []
-    made = workers.Crew(job, keys, reports.append, size, timeout, budget_mb, patience)
+    counts = tally.Tally("generate", dict.fromkeys(keys), reports.append)
+    made = workers.Crew(job, keys, counts, size, timeout, budget_mb, patience)
     made.reports = reports
     return made
 
@@ -425,6 +521,65 @@ def test_the_budget_counts_what_a_worker_was_measured_to_have():
     assert (budget.allowed(8), budget.peak_mb) == (2, 500)
     budget.measured(5000, 5000)
     assert budget.allowed(8) == 1
+
+
+# The platform's own workers; the broker is a list of what it holds at each look, and a real one is asked on the sandbox
+
+
+LMS, HIGH = "edx.lms.core.default", "edx.lms.core.high"
+
+
+def held(*, tasks=(), waiting=None, served=(LMS,)):
+    return enqueue.Held(tasks, {LMS: 0, **(waiting or {})}, set(served))
+
+
+@pytest.fixture
+def queue(monkeypatch):
+    """Return a function that lets a queue with one task out look at what a broker holds, a second apart."""
+    monkeypatch.setattr(enqueue, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(enqueue.edxapp, "published_version", lambda _key: "1")
+
+    def look(*seen, patience=1):
+        broker = iter(seen)
+        monkeypatch.setattr(enqueue, "Broker", lambda _key: type("Broker", (), {"look": lambda _self: next(broker)})())
+        options = generate.Options({"patience_seconds": patience, "engine": "celery"})
+        made = enqueue.Queue([], {}, {}, options, tally.Tally("generate", {"a": 1}, lambda _report: None), None)
+        made.out["a"] = enqueue._Task("a")
+        made.out["a"].since = time.time()
+        for number in range(len(seen)):
+            now = 100.0 + number
+            monkeypatch.setattr(enqueue.time, "time", lambda now=now: now)
+            made._look()
+        return made
+
+    return look
+
+
+def test_workers_that_do_not_answer_are_an_outage_after_a_while(queue, told):
+    silent = held(tasks=None, waiting={LMS: 1}, served=())
+    assert queue(silent, silent).outage is None
+    assert queue(silent, silent, silent).outage == "Celery workers"
+    assert told[-1]["message"] == "no Celery worker answers; messages that wait: 1 in edx.lms.core.default"
+
+
+def test_a_queue_that_no_worker_reads_is_an_outage_though_studios_worker_answers(queue, told):
+    unread = held(waiting={LMS: 1}, served=["edx.cms.core.default"])
+    assert queue(unread, unread, unread).outage == "Celery workers"
+    assert told[-1]["message"] == "no Celery worker reads the queue; messages that wait: 1 in edx.lms.core.default"
+
+
+def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queue, told):
+    working = held(tasks=["update_course_in_cache_v2 {'course_id': 'a'}"], waiting={HIGH: 7})
+    waits = held(waiting={LMS: 1, HIGH: 7})
+    assert queue(working, waits, working, waits).outage is None
+    assert told == []
+
+
+def test_a_task_that_nothing_holds_is_lost_after_some_looks(queue, told):
+    made = queue(*[held()] * enqueue.LOOKS_BEFORE_LOST)
+    assert [(event["event"], event["type"]) for event in told] == [("retry", "TaskLost")]
+    assert [task.attempt for task in made.waiting] == [2]
+    assert made.out == {}
 
 
 def away(module: str, name: str, **attributes):

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
+UNPUBLISH = "UPDATE split_modulestore_django_splitmodulestorecourseindex SET published_version = '' WHERE course_id = @key"
 FORGET = "DELETE FROM block_structure WHERE data_usage_key = @key"
 
 
@@ -196,11 +197,31 @@ def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, 
     assert [version["Key"] for version in versions["Versions"]] == [orphan]
 
 
+def test_a_course_that_was_never_published_is_named_and_costs_no_attempt(tool, lms, studio, rows) -> None:
+    """A rerun or an import that broke off leaves such a course: Studio shows it, the LMS has none."""
+    studio.manage("sandbox_courses", "--blocks", "12", "--org", "DraftX")
+    course = "course-v1:DraftX+B12N0001+2026"
+    lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{course}'", UNPUBLISH)
+    try:
+        code, told, _ = tool.run("regenerate", "--pattern", "*DraftX*", "--dry-run")
+        assert code == 2
+        code, told, words = tool.run("regenerate")
+        assert code == 0, words
+        assert (told["unpublished"], told["courses"]) == ([course], [])
+        code, told, words = tool.run("regenerate", "--course", course)
+        assert code == 2
+        assert f"Never published, so learners cannot open it: {course}.\nRemedy: publish it in Studio, then" in words
+        assert course not in rows()
+    finally:
+        studio.delete(course)
+
+
 def test_what_goes_first_and_how_many(engine, lms, courses) -> None:
     run = engine.generate(select={"force": True, "order": "largest", "limit": 2}, dry_run=True)
     planned = run.result()
     assert planned["skipped"] == {"over-limit": len(courses) - 2}
-    assert {course["key"].split("+")[1] for course in planned["run"]} == {"OVER1M", "OVER2M"}
+    assert [course["key"].split("+")[1] for course in planned["run"]] == ["OVER2M", "OVER1M"]
+    assert planned["run"][0]["bytes"] > planned["run"][1]["bytes"] > 2**20
     lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{courses[3]}'", ENROL)
     run = engine.generate(select={"force": True, "order": "enrolled", "limit": 1}, dry_run=True)
     assert [course["key"] for course in run.result()["run"]] == [courses[3]]

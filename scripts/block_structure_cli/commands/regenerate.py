@@ -59,12 +59,12 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
 
 def _show(told: dict[str, Any]) -> None:
     if told["ended"] == "dry-run":
-        rows = [[course["key"], course["why"], course["words"]] for course in told["planned"]]
-        output.print_table("would be generated", ("course", "why", "in words"), rows)
+        rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in told["planned"]]
+        output.print_table("would be generated", ("course", "why", "bytes", "in words"), rows, right=("bytes",))
     elif told["courses"]:
         rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in told["courses"]]
         output.print_table(f"run {told['run']}", _COLUMNS, rows, right=_NUMBERS)
-    for line in regeneration.summary(told)[-2 if told["ended"] != "dry-run" else -1 :]:
+    for line in regeneration.totals(told):
         output.talk.print(line, markup=False)
 
 

@@ -45,6 +45,7 @@ from .probe import (
     site,
     spool,
     survey,
+    tally,
     workers,
 )
 from .redact import scrub
@@ -57,8 +58,8 @@ PROTOCOL = 1
 BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
-    *(events, edxapp, memory, objects, cache_server, hollow, fetching, survey, site, selection, lock, workers, enqueue),
-    *(identify, candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
+    *(events, edxapp, memory, objects, cache_server, hollow, fetching, survey, site, selection, lock, tally, workers),
+    *(enqueue, identify, candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

@@ -9,6 +9,27 @@ Event = Dict[str, Any]
 LINE_EVERY_SECONDS = 10.0
 
 
+# A course that takes longer is named, so that a number that stands still is understood.
+LONG_SECONDS = 10.0
+_MINUTE, _HOUR = 60, 3600
+
+
+def rate(done: int, seconds: float) -> str:
+    """Return how many are done in a time, in the unit that gives a figure of use."""
+    each = done / seconds
+    for factor, unit in ((1, "second"), (_MINUTE, "minute")):
+        if each * factor >= 1:
+            return f"{each * factor:.1f} a {unit}"
+    return f"{each * _HOUR:.1f} an hour"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, as exact as an estimate can be."""
+    if seconds < 2 * _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / _MINUTE)} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
+
+
 class Progress:
     """Turns events into the lines that an operator reads while a run goes on."""
 
@@ -16,6 +37,26 @@ class Progress:
         self.told = 0.0
         self.operation: Any = None
         self.base = (0.0, 0)
+
+    def pace(self, event: Event) -> list[str]:
+        """Return what is to be said of the speed of a `progress` event: rate, time left, a course that takes long."""
+        now = time.monotonic()
+        if event.get("operation") != self.operation:
+            # The first sign of an operation is where its rate is counted from.
+            self.operation, self.base, self.told = event.get("operation"), (now, event["done"]), 0.0
+        words = []
+        elapsed, done = now - self.base[0], event["done"] - self.base[1]
+        left = event.get("seconds_left")
+        if done and elapsed > 0:
+            words.append(rate(done, elapsed))
+            if "seconds_left" not in event:  # what is looked at one like the other has no estimate of its own
+                left = (event["total"] - event["done"]) * elapsed / done
+        if left is not None and event["done"] < event["total"]:
+            words.append(f"about {duration(left)} left")
+        longest = event.get("longest")
+        if longest and longest["seconds"] >= LONG_SECONDS:
+            words.append(f"{longest['key']} for {duration(longest['seconds'])}")
+        return words
 
     def lines(self, event: Event) -> list[str]:
         """Return what an event is worth telling; counts come every LINE_EVERY_SECONDS at most."""
@@ -48,15 +89,10 @@ class Progress:
         return f"the {event['service']} is away ({event['type']}: {event['message'][:200]}); waiting for it"
 
     def _progress(self, event: Event) -> list[str]:
+        words = self.pace(event)
         now = time.monotonic()
-        if event.get("operation") != self.operation:
-            # The first sign of an operation is where its rate is counted from.
-            self.operation, self.base, self.told = event.get("operation"), (now, event["done"]), 0.0
         if now - self.told < LINE_EVERY_SECONDS:
             return []
         self.told = now
-        words = f"{self.operation}: {event['done']}/{event['total']} courses, {event['failed']} failed"
-        elapsed, done = now - self.base[0], event["done"] - self.base[1]
-        if done and elapsed > 0:
-            words += f", {done / elapsed:.1f} a second, {round((event['total'] - event['done']) * elapsed / done)} s left"
-        return [words]
+        counts = f"{self.operation}: {event['done']}/{event['total']} courses, {event['failed']} failed"
+        return [", ".join([counts, *words])]

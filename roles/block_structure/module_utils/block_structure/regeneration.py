@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .diagnosis.look import names
 from .errors import BlockStructureError
 
 OK, FAILED, USAGE, ENVIRONMENT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -11,13 +12,17 @@ OK, FAILED, USAGE, ENVIRONMENT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # Identifiers of errors -> exit code; what is not here is the environment.
 _CODES = {
     "course-unknown": USAGE,
+    "course-unpublished": USAGE,
     "pattern-matches-nothing": USAGE,
     "run-unknown": USAGE,
     "nothing-to-resume": USAGE,
     "run-held": REFUSED,
+    "lock-unsupported": REFUSED,
     "would-delete-all": REFUSED,
 }
-_LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone")
+_LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone", "unpublished")
+# Of a long list of keys so many are shown in a line; the report has all.
+SHOWN_KEYS = 5
 
 
 def _broken(done: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +56,8 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a generation run from what the module block_structure_run returned.
 
     run, resumed; planned [{"key", "why", "words"}] of a dry run, else the number of courses; skipped {reason: number}; courses:
-    last report of each course, failed ones last; failures, left, published_meanwhile [key]; seconds, workers, worker_mb,
+    last report of each course, failed ones last; failures, left, published_meanwhile [key]; unpublished [key]: never published,
+    null where no index tells (before Maple); seconds, workers, worker_mb,
     worker_peak_mb; ended; error: as data, or None; exit_code.
     """
     told: dict[str, Any] = {name: [] for name in _LISTS}
@@ -98,21 +104,34 @@ def _skipped_words(skipped: dict[str, int]) -> str:
     return "".join(f", {number} {reason}" for reason, number in sorted(skipped.items()))
 
 
-def summary(told: dict[str, Any]) -> list[str]:
-    """Return the lines that sum a report up."""
+def _unpublished_words(keys: list[str] | None) -> list[str]:
+    """Return a line that names the courses that were never published, none when there are none."""
+    if not keys:
+        return []
+    return [f"{len(keys)} never published, so there is nothing to generate: {names(keys, SHOWN_KEYS)}"]
+
+
+def totals(told: dict[str, Any]) -> list[str]:
+    """Return the lines that count what a report tells."""
     if "listed" in told:
         mib = told["bytes"] / 1024 / 1024
         unnamed = f"{told['listed']} objects, {len(told['objects'])} of them ({mib:.1f} MiB) are named by no row"
         return [f"{unnamed}; {len(told['removed'])} removed, {len(told['failures'])} could not be"]
+    never = _unpublished_words(told["unpublished"])
     if told["ended"] == "dry-run":
-        lines = [f"{course['key']}: {course['why']} ({course['words']})" for course in told["planned"]]
-        return [*lines, f"{len(lines)} courses would be generated{_skipped_words(told['skipped'])}"]
+        return [f"{len(told['planned'])} courses would be generated{_skipped_words(told['skipped'])}", *never]
     counts = {status: sum(course["status"] == status for course in told["courses"]) for status in ("ok", "gone", "failed")}
     done = f"{counts['ok']} generated, {counts['failed']} failed, {counts['gone']} gone, {len(told['left'])} left"
     lines = [f"{done}{_skipped_words(told['skipped'])}; run {told['run']}"]
     if told["published_meanwhile"]:
         lines.append(f"{len(told['published_meanwhile'])} were published meanwhile; the platform's own task follows")
-    return lines
+    return [*lines, *never]
+
+
+def summary(told: dict[str, Any]) -> list[str]:
+    """Return the lines that sum a report up: each course of a dry run with its reason, then the totals."""
+    planned = told["planned"] if told.get("ended") == "dry-run" else []
+    return [*(f"{course['key']}: {course['why']} ({course['words']})" for course in planned), *totals(told)]
 
 
 def words(told: dict[str, Any]) -> str:

@@ -27,6 +27,9 @@ CATALOGUE: dict[str, Entry] = {
     "object-corrupt": Entry("courses", ("error",), "The object is damaged, or the LMS cannot unpickle it.", _S3),
     "object-unreadable": Entry("courses", ("error",), "S3 answers something else than the object or 'not found'.", _S3),
     "course-stale": Entry("courses", ("warning",), "What is stored is older than what is published.", _SURVEY),
+    "course-unpublished": Entry(
+        "courses", ("info",), "A course of Studio that the LMS does not have (told from Maple on).", _SURVEY
+    ),
     "generation-failed": Entry("courses", ("error",), "A course cannot be collected at all.", "the deploy"),
     "storage-off": Entry("storage", ("error",), "The release's storage switch is off.", _SURVEY),
     "storage-in-media": Entry(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..candidate import meaning
 from ..findings import Finding
-from .look import Look, courses_in_words
+from .look import Look, courses_in_words, names
 
 _DEPLOY = "run playbooks/deploy.yml; it generates what is missing and says why a course fails."
 _FORBIDDEN = ("403", "AccessDenied")
@@ -98,6 +98,22 @@ def _stale(look: Look, failed: set[str]) -> list[Finding]:
     ]
 
 
+def _unpublished(look: Look) -> list[Finding]:
+    keys = look.survey.get("unpublished")
+    if not keys:
+        return []
+    return [
+        Finding(
+            "course-unpublished",
+            "info",
+            f"Never published, so the LMS has no such course and no structure of it: {names(keys)}.",
+            "publish it in Studio if learners are to see it.",
+            evidence=list(keys),
+            cost="nothing: no learner can ask for it",
+        )
+    ]
+
+
 def find(look: Look) -> list[Finding]:
     """Return the findings of this subject."""
     failed = {report["key"] for report in look.failures}
@@ -115,4 +131,5 @@ def find(look: Look) -> list[Finding]:
         ),
         *_unserved(look, failed),
         *_stale(look, failed),
+        *_unpublished(look),
     ]

@@ -83,16 +83,31 @@ def course_index_model():
     return SplitModulestoreCourseIndex
 
 
-def course_index():
-    """Return {course key text: published version text} from the SQL course index, or None where there is none.
+def _course_index():
+    """Return [(course key text, published version text)], or None where there is no SQL index.
 
-    Two queries for a whole site (measured).
+    A course that was never published has an empty version (models.py: `published_version = CharField(blank=True)`).
     """
     model = course_index_model()
     if model is None:
         return None
-    rows = model.objects.exclude(published_version="").values_list("course_id", "published_version")
-    return dict((str(key), str(version)) for key, version in rows if not str(key).startswith("library"))
+    rows = model.objects.values_list("course_id", "published_version")
+    return [(str(key), str(version or "")) for key, version in rows if not str(key).startswith("library")]
+
+
+def course_index():
+    """Return {course key text: published version text} of courses that were published, or None where there is no index.
+
+    One query for a whole site.
+    """
+    rows = _course_index()
+    return None if rows is None else dict((key, version) for key, version in rows if version)
+
+
+def unpublished_courses():
+    """Return the keys of courses that were never published, which have nothing to generate; None where no index tells them."""
+    rows = _course_index()
+    return None if rows is None else sorted(key for key, version in rows if not version)
 
 
 def published_version(key_text):

@@ -19,6 +19,7 @@ DEFAULT_BATCH = 20  # tasks out at a time: publishes of authors must not wait be
 ATTEMPTS = 2
 POLL_SECONDS = 1.0
 LOOK_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 # A task between a queue and a worker is seen in neither: it is lost when several looks in a row miss it.
 LOOKS_BEFORE_LOST = 3
 COMMAND = "openedx.core.djangoapps.content.block_structure.management.commands.generate_course_blocks"
@@ -62,6 +63,30 @@ def send(keys, update, release, routing_key):
     return handler.tasks, handler.errors
 
 
+class Held(object):
+    """What workers and queues held at one moment.
+
+    tasks: the words in which workers tell the tasks that they have, retries included; None when no worker answered.
+    waiting: {queue: messages in it}. served: queues that an answering worker reads.
+    """
+
+    def __init__(self, tasks, waiting, served):
+        self.tasks, self.waiting, self.served = tasks, waiting, served
+
+    @property
+    def messages(self):
+        """Messages in all queues."""
+        return sum(self.waiting.values())
+
+    def unserved(self):
+        """Return {queue: messages} where nobody reads. Studio's worker answers, and reads none of the LMS's queues."""
+        return dict((name, count) for name, count in self.waiting.items() if count and name not in self.served)
+
+    def has(self, key):
+        """Return whether a worker has a task of this course."""
+        return any(key in words for words in self.tasks or ())
+
+
 class Broker(object):
     """What Celery's workers and queues hold now."""
 
@@ -71,24 +96,28 @@ class Broker(object):
         self.app = current_app
         self.queues = sorted(set(self.app.amqp.queues) | set([routing_key] if routing_key else []))
 
-    def waiting(self):
-        """Return how many messages wait in the queues."""
-        total = 0
+    def look(self):
+        """Return Held. Workers first: a task that is taken between the two questions is seen by neither once, not for good."""
+        control = self.app.control
+        # A broadcast waits for its whole time, since anybody may yet answer; whoever did is then asked by name.
+        read = control.inspect(timeout=ANSWER_SECONDS).active_queues()
+        tasks = None
+        if read:
+            named = control.inspect(destination=sorted(read), timeout=ANSWER_SECONDS, limit=len(read))
+            answers = [named.active(), named.reserved(), named.scheduled()]
+            tasks = [str(task) for answer in answers if answer for own in answer.values() for task in own]
+        served = {queue["name"] for queues in (read or {}).values() for queue in queues or ()}
+        return Held(tasks, self._waiting(), served)
+
+    def _waiting(self):
+        waiting = {}
         with self.app.connection_for_read() as connection:
             for name in self.queues:
                 try:
-                    total += connection.channel().queue_declare(queue=name, passive=True).message_count
-                except connection.channel_errors + (connection.connection_errors):  # a queue that does not exist yet
+                    waiting[name] = connection.channel().queue_declare(queue=name, passive=True).message_count
+                except connection.channel_errors + connection.connection_errors:  # a queue that does not exist yet
                     continue
-        return total
-
-    def held(self):
-        """Return the words in which workers tell the tasks that they have, retries included; None when none answers."""
-        inspect = self.app.control.inspect(timeout=2.0)
-        answers = [inspect.active(), inspect.reserved(), inspect.scheduled()]
-        if not any(answers):
-            return None
-        return [str(task) for answer in answers if answer for tasks in answer.values() for task in tasks]
+        return waiting
 
 
 class _Task(object):
@@ -101,18 +130,17 @@ class _Task(object):
 class Queue(object):
     """Like workers.Crew, with the platform's workers: `work`, then `left`, `stopped` and `outage`."""
 
-    def __init__(self, keys, reasons, release, options, on_report, look_at):
+    def __init__(self, keys, reasons, release, options, counts, look_at):
         self.waiting = [_Task(key) for key in keys]
-        self.total = len(keys)
         self.reasons, self.release, self.options = reasons, release, options
-        self.on_report, self.look_at = on_report, look_at
+        self.counts, self.look_at = counts, look_at
         self.out = {}
         self.left = []
         self.outage = None
         self.stopped = False
-        self.done = self.failed = 0
         self.silent_since = None
-        self.looked = self.told = 0.0
+        self.looked = 0.0
+        self.finished = time.time()  # when the last course was
         self.broker = Broker(options.routing_key)
 
     def work(self):
@@ -188,22 +216,21 @@ class Queue(object):
         now = time.time()
         if not self.out or now - self.looked < LOOK_SECONDS:
             return
-        self.looked = now
-        held = self.broker.held()
-        waiting = self.broker.waiting()
-        self._note_silence(held, waiting, now)
+        held = self.broker.look()
+        self.looked = time.time()
+        self._note_silence(held, now)
         for key, task in sorted(self.out.items()):
             if edxapp.published_version(key) is None:
                 del self.out[key]
                 self._final(task, {"status": "gone", "message": "the course was deleted during the run"})
-            elif held is not None and any(key in words for words in held):
+            elif held.has(key):
                 task.missed = 0
-            elif waiting == 0:
+            elif not held.messages:
                 task.missed += 1
             if key in self.out and task.missed >= LOOKS_BEFORE_LOST:
                 self._lost(task, "TaskLost", self._lost_words(task))
             elif key in self.out and now - task.since > self.options.timeout:
-                words = "not finished within %d seconds; %d messages wait" % (self.options.timeout, waiting)
+                words = "not finished within %d seconds; %d messages wait" % (self.options.timeout, held.messages)
                 self._lost(task, "Timeout", words, final=True)
 
     def _lost_words(self, task):
@@ -212,13 +239,17 @@ class Queue(object):
             "and the log of the LMS worker tells why" % (task.id or "of unknown id")
         )
 
-    def _note_silence(self, held, waiting, now):
-        if held is not None:
+    def _note_silence(self, held, now):
+        """Tasks that nobody will take are an outage: every worker is silent, or none reads the queue in which they wait."""
+        unserved = held.unserved()
+        moving = any(held.has(key) for key in self.out) or held.messages > sum(unserved.values())
+        if held.tasks is not None and (moving or not unserved):
             self.silent_since = None
-            return
-        if self.silent_since is None:
+        elif self.silent_since is None:
             self.silent_since = now
-            emit("warning", message="no Celery worker answers; %d messages wait" % waiting)
+            where = ", ".join("%d in %s" % (count, name) for name, count in sorted(unserved.items())) or "none"
+            who = "no Celery worker answers" if held.tasks is None else "no Celery worker reads the queue"
+            emit("warning", message="%s; messages that wait: %s" % (who, where))
         elif now - self.silent_since > self.options.patience:
             self.outage = "Celery workers"
 
@@ -232,24 +263,15 @@ class Queue(object):
             self._final(task, {"status": "failed", "type": kind, "message": words, "code": None})
 
     def _final(self, task, report):
-        self.done += 1
-        self.failed += report["status"] == "failed"
-        seconds = round(time.time() - (task.since or time.time()), 3)
-        self.on_report(
-            dict(report, key=task.key, why=self.reasons.get(task.key), attempt=task.attempt, seconds=seconds, task=task.id)
-        )
+        now = time.time()
+        seconds = round(now - (task.since or now), 3)
+        report = dict(report, key=task.key, why=self.reasons.get(task.key), attempt=task.attempt, seconds=seconds, task=task.id)
+        # How many are done at a time is the workers' affair: the pace is that of the run as a whole.
+        self.counts.final(report, now - self.finished)
+        self.finished = now
 
     def _tell(self):
-        if time.time() - self.told < 1:
-            return
-        self.told = time.time()
-        emit(
-            "progress",
-            operation="generate",
-            done=self.done,
-            total=self.total,
-            failed=self.failed,
-            workers={},
-            enqueued=sorted(self.out),
-            waiting_for=None,
-        )
+        out = sorted(self.out)
+        largest = sorted(out, key=lambda key: self.counts.ahead[key])[-1:]
+        in_hand = dict((key, time.time() - self.finished) for key in largest)
+        self.counts.tell(in_hand, 1, workers={}, enqueued=out, waiting_for=None)

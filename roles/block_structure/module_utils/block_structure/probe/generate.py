@@ -9,7 +9,7 @@ from __future__ import absolute_import
 import multiprocessing
 import time
 
-from . import edxapp, enqueue, lock, memory, objects, selection, site, survey, workers
+from . import edxapp, enqueue, lock, memory, objects, selection, site, survey, tally, workers
 from .events import describe, emit
 
 DEFAULT_TIMEOUT_SECONDS = 1800
@@ -217,7 +217,7 @@ def _refuse_what_loses_data(release):
 
 def _read_all(courses, spec, release, options):
     """Add to the facts of courses in scope what only reading tells."""
-    scope = selection.in_scope(courses, spec.get("courses"), spec.get("patterns"))
+    scope = selection.in_scope(courses, spec)
     named = dict((facts["key"], facts) for facts in scope if facts["row"] and facts["exists"] is not False)
 
     def take(report):
@@ -227,9 +227,8 @@ def _read_all(courses, spec, release, options):
         if report["status"] == "failed":
             facts["unreadable"] = "%s: %s" % (report["type"], report["message"])
 
-    crew = workers.Crew(
-        ReadJob(release), sorted(named), take, options.workers, options.timeout, options.memory_mb, options.patience, "read"
-    )
+    counts = tally.Tally("read", dict((key, facts["bytes"]) for key, facts in named.items()), take)
+    crew = _forked(ReadJob(release), sorted(named), counts, options)
     crew.work()
     return crew.stopped
 
@@ -260,23 +259,30 @@ def _is_there(name):
 def _plan(operation, release, options):
     spec = operation.get("select") or {}
     wants_reading = "broken" in (spec.get("only") or []) or operation.get("read")
-    courses = site.look(with_objects=not spec.get("force"))
-    selection.check(courses, spec)
+    courses = site.look()
+    unpublished = edxapp.unpublished_courses()
+    selection.check(courses, spec, unpublished)
     stopped = wants_reading and not spec.get("force") and _read_all(courses, spec, release, options)
     enrolled = site.enrolments() if spec.get("order") == "enrolled" else None
-    planned = selection.choose(courses, spec, enrolled)
+    planned = selection.choose(courses, spec, enrolled, unpublished)
     if stopped:
         planned["run"] = []
     planned["select"] = spec
     return planned
 
 
-def _crew(operation, release, options, keys, reasons, take):
+def _crew(operation, release, options, planned, take):
     """Return those who will do the work: forked workers, or the platform's own."""
+    keys = [course["key"] for course in planned]
+    reasons = dict((course["key"], course["why"]) for course in planned)
+    counts = tally.Tally("generate", dict((course["key"], course["bytes"]) for course in planned), take)
     if options.engine == "celery":
-        return enqueue.Queue(keys, reasons, release, options, take, look_at)
-    job = CourseJob(release, reasons, operation.get("read"))
-    return workers.Crew(job, keys, take, options.workers, options.timeout, options.memory_mb, options.patience)
+        return enqueue.Queue(keys, reasons, release, options, counts, look_at)
+    return _forked(CourseJob(release, reasons, operation.get("read")), keys, counts, options)
+
+
+def _forked(job, keys, counts, options):
+    return workers.Crew(job, keys, counts, options.workers, options.timeout, options.memory_mb, options.patience)
 
 
 def _run(operation, release, options):
@@ -285,17 +291,16 @@ def _run(operation, release, options):
     emit("plan", **planned)
     for key in planned["gone"]:
         emit("course", key=key, status="gone", message="the course was deleted before its turn", attempt=0)
-    keys = [course["key"] for course in planned["run"]]
-    reasons = dict((course["key"], course["why"]) for course in planned["run"])
     reports = []
 
     def take(report):
         reports.append(dict((name, report.get(name)) for name in ("key", "status", "type", "message", "object", "fresh")))
         emit("course", **report)
 
-    result = {"planned": len(keys), "skipped": planned["skipped"], "left": [], "ended": "done", "outage": None}
-    if keys:
-        crew = _crew(operation, release, options, keys, reasons, take)
+    result = {"planned": len(planned["run"]), "left": [], "ended": "done", "outage": None}
+    result.update((name, planned[name]) for name in ("skipped", "unpublished"))
+    if planned["run"]:
+        crew = _crew(operation, release, options, planned["run"], take)
         crew.work()
         result.update(left=sorted(crew.left), ended="stopped" if crew.stopped else "done")
         if crew.outage and crew.left:
@@ -316,9 +321,10 @@ def _run(operation, release, options):
 def run(operation, release):
     """Generate what `select` chooses (selection.choose), or only say it with `dry_run`.
 
-    Returns planned, skipped {reason: courses}, failures [report], left [keys that were not done], ended (done, stopped,
-    outage), outage (the service that stayed away), published_meanwhile [keys]; a dry run returns the plan.
-    Raises lock.HeldError, RefusedError, selection.SelectionError.
+    Returns planned, skipped {reason: courses}, unpublished [keys, None when unknown], failures [report], left [keys that were
+    not done], ended (done, stopped, outage), outage (the service that stayed away), published_meanwhile [keys]; a dry run
+    returns the plan.
+    Raises lock.HeldError, lock.UnsupportedError, RefusedError, selection.SelectionError.
     """
     edxapp.forget_request()
     edxapp.assume_storage(release)
@@ -329,7 +335,7 @@ def run(operation, release):
         return dict(
             planned, failures=[], ended="dry-run", seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb()
         )
-    with lock.Lock(operation.get("run")):
+    with lock.site_lock(operation.get("run")):
         result = _run(operation, release, options)
     edxapp.forget_request()
     return dict(result, seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb())

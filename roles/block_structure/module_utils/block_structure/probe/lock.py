@@ -1,5 +1,8 @@
 """One run a site at a time: an advisory lock of the site's database, in a process of its own.
 
+Of MySQL and MariaDB, that is, the databases that Open edX runs on. SQLite is a file of one machine (the miniature edxapp of the
+contract tests): there the lock is one of that file system. On any other database a run is refused.
+
 GET_LOCK belongs to one connection (MariaDB and MySQL manuals, "Locking Functions"). A run closes its connections before each
 fork, so the lock lives in a child that does nothing else. That child is always inside a statement whose comment says who runs
 and since when: whoever is refused finds it in the process list, on any host, without a table of ours. It ends when the
@@ -8,6 +11,8 @@ last process that holds the other end of its pipe is gone: the run and each of i
 
 from __future__ import absolute_import
 
+import errno
+import fcntl
 import getpass
 import json
 import os
@@ -39,19 +44,34 @@ class HeldError(Exception):
         Exception.__init__(self, words + ".")
 
 
+class UnsupportedError(Exception):
+    """The site's database has no lock that would keep a second run away; `identifier` and `remedy` as in selection."""
+
+    identifier = "lock-unsupported"
+    remedy = "Open edX runs on MySQL and MariaDB; on another database use the platform's own generate_course_blocks."
+
+    def __init__(self, vendor):
+        Exception.__init__(self, "The site's database is %s, where a second run could not be kept away." % vendor)
+
+
 def _name(connection):
     name = "block_structure.%s" % connection.settings_dict["NAME"]
     return name[-NAME_LIMIT:]
 
 
-def _statement(run):
-    holder = {
+def _holder(run, pid):
+    """Return what a run says of itself to who is refused."""
+    return {
         "run": run or "-",
         "host": socket.gethostname(),
-        "pid": os.getppid(),
+        "pid": pid,
         "user": getpass.getuser(),
         "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _statement(run):
+    holder = _holder(run, os.getppid())
     # A percent sign would be taken for a parameter by the drivers.
     text = json.dumps(holder, sort_keys=True).replace("%", "")
     return "SELECT /* block-structure-run %s */ SLEEP(%s)" % (text, STATEMENT_SECONDS)
@@ -102,8 +122,48 @@ def _take(cursor, name, seconds):
     return cursor.fetchone()[0] == 1
 
 
-class Lock(object):
-    """The lock of a site, as a context: held inside, HeldError when another run has it. Nothing where the database has none."""
+class _FileLock(object):
+    """A lock on a file beside SQLite's. Workers inherit it over the fork; it goes with the last of them, however they end."""
+
+    def __init__(self, run):
+        self.run = run
+        self.descriptor = None
+
+    def __enter__(self):
+        from django.db import connection
+
+        if connection.is_in_memory_db():  # nobody else can open it
+            return self
+        path = "%s.block-structure-run" % connection.settings_dict["NAME"]
+        descriptor = self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        deadline = time.time() + WAIT_SECONDS
+        while not self._take(descriptor):
+            if time.time() > deadline:
+                told = os.read(descriptor, 4096).decode("ascii")
+                self.__exit__()
+                raise HeldError(json.loads(told) if told else None)
+            time.sleep(0.2)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(_holder(self.run, os.getpid())).encode("ascii"))
+        return self
+
+    def _take(self, descriptor):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (IOError, OSError) as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            return False
+        return True
+
+    def __exit__(self, *_details):
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+
+class _DatabaseLock(object):
+    """The lock of MySQL and MariaDB, in a child that lives as long as the run."""
 
     def __init__(self, run):
         self.run = run
@@ -111,10 +171,6 @@ class Lock(object):
         self.alive = None
 
     def __enter__(self):
-        from django.db import connection
-
-        if connection.vendor != "mysql":
-            return self
         edxapp.let_go()
         told_read, told_write = os.pipe()
         alive_read, self.alive = os.pipe()
@@ -160,3 +216,15 @@ class Lock(object):
         os.kill(self.keeper, signal.SIGKILL)
         os.waitpid(self.keeper, 0)
         self.keeper = None
+
+
+_LOCKS = {"mysql": _DatabaseLock, "sqlite": _FileLock}
+
+
+def site_lock(run):
+    """Return the lock of the site as a context, held inside. Raises HeldError when another run has it, UnsupportedError."""
+    from django.db import connection
+
+    if connection.vendor not in _LOCKS:
+        raise UnsupportedError(connection.vendor)
+    return _LOCKS[connection.vendor](run)

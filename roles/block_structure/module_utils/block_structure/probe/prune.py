@@ -89,7 +89,7 @@ def run(operation, release):
 
     removed, failures = [], []
     if operation.get("remove"):
-        with lock.Lock(operation.get("run")):
+        with lock.site_lock(operation.get("run")):
             listing, entries = look()
             removed, failures = _remove(entries)
     else:

@@ -44,21 +44,32 @@ def reasons(facts):
     return found
 
 
-def in_scope(courses, keys, patterns):
-    """Return the facts of the named courses, or of those that match a pattern (shell style), or of all."""
-    if keys:
-        named = dict((facts["key"], facts) for facts in courses)
-        return [named[key] for key in sorted(set(keys)) if key in named]
-    if patterns:
-        return [facts for facts in courses if any(fnmatch.fnmatchcase(facts["key"], pattern) for pattern in patterns)]
-    return list(courses)
+def _means(spec, key):
+    """Return whether a selection means a course: it is named, or matches a pattern (shell style), or nothing narrows it."""
+    if spec.get("courses"):
+        return key in spec["courses"]
+    if spec.get("patterns"):
+        return any(fnmatch.fnmatchcase(key, pattern) for pattern in spec["patterns"])
+    return True
 
 
-def check(courses, spec):
-    """Raise SelectionError for courses that do not exist and for patterns that match nothing."""
+def in_scope(courses, spec):
+    """Return the facts of the courses that a selection means, in their order."""
+    return [facts for facts in courses if _means(spec, facts["key"])]
+
+
+def check(courses, spec, unpublished=None):
+    """Raise SelectionError for courses that do not exist or were never published, and for patterns that match nothing."""
     known = {facts["key"] for facts in courses}
     absent = sorted(set(spec.get("courses") or []) - known)
     if absent and not spec.get("absent_is_gone"):
+        never = sorted(set(absent) & set(unpublished or []))
+        if never:
+            raise SelectionError(
+                "course-unpublished",
+                "Never published, so learners cannot open it: %s." % ", ".join(never),
+                "publish it in Studio, then run this again.",
+            )
         raise SelectionError(
             "course-unknown",
             "The site has no published course %s." % ", ".join(absent),
@@ -82,26 +93,30 @@ def _ordered(courses, order, enrolled):
     return sorted(courses, key=lambda facts: facts["key"])
 
 
-def choose(courses, spec, enrolled=None):
-    """Return {"run": [{"key", "why", "words"}], "skipped": {reason: count}, "gone": [keys that no course has any more]}.
+def choose(courses, spec, enrolled=None, unpublished=None):
+    """Return the plan {"run", "skipped", "gone", "unpublished"}.
 
-    courses: facts of every course. spec: courses, patterns (scope); only (missing, stale, broken) or force; limit; order;
-    except (keys to leave out); absent_is_gone (a named course that does not exist is no error, but reported).
+    run: [{"key", "why", "words", "bytes"}]. skipped: {reason: count}. gone: keys that no course has any more. unpublished: keys
+    in scope that were never published, None when unknown.
+
+    courses: facts of every published course. spec: courses, patterns (scope); only (missing, stale, broken) or force; limit;
+    order; except (keys to leave out); absent_is_gone (a named course that does not exist is no error, but reported).
     """
-    check(courses, spec)
+    check(courses, spec, unpublished)
     left_out = set(spec.get("except") or [])
     wanted = {reason for group in spec.get("only") or DEFAULT_GROUPS for reason in GROUPS[group]}
     run, skipped = [], {}
-    for facts in _ordered(in_scope(courses, spec.get("courses"), spec.get("patterns")), spec.get("order"), enrolled or {}):
+    for facts in _ordered(in_scope(courses, spec), spec.get("order"), enrolled or {}):
         found = reasons(facts)
         fitting = [(why, words) for why, words in found if why in wanted]
         if facts["key"] in left_out:
             why = "left-out"
         elif spec.get("force"):
-            run.append({"key": facts["key"], "why": "forced", "words": found[0][1] if found else "it is as it should be"})
+            words = found[0][1] if found else "it is as it should be"
+            run.append({"key": facts["key"], "why": "forced", "words": words, "bytes": facts["bytes"]})
             continue
         elif fitting:
-            run.append({"key": facts["key"], "why": fitting[0][0], "words": fitting[0][1]})
+            run.append({"key": facts["key"], "why": fitting[0][0], "words": fitting[0][1], "bytes": facts["bytes"]})
             continue
         else:
             why = found[0][0] if found else FRESH
@@ -111,4 +126,9 @@ def choose(courses, spec, enrolled=None):
         skipped["over-limit"] = len(run) - limit
         run = run[:limit]
     known = {facts["key"] for facts in courses}
-    return {"run": run, "skipped": skipped, "gone": sorted(set(spec.get("courses") or []) - known)}
+    return {
+        "run": run,
+        "skipped": skipped,
+        "gone": sorted(set(spec.get("courses") or []) - known),
+        "unpublished": None if unpublished is None else [key for key in unpublished if _means(spec, key)],
+    }

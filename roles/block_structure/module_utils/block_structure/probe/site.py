@@ -38,15 +38,15 @@ def _exists(row, listing):
         return None
 
 
-def look(with_objects=True):
-    """Return one dictionary a course, ordered by key.
+def look():
+    """Return one dictionary a course that was ever published, ordered by key.
 
     key; row: there is a row; fresh: it describes what is published, None when unknown; why_stale: words;
-    exists: its object is there, None when not asked; bytes: of the object, None when unknown.
+    exists: its object is there, None without a row or when the storage does not tell; bytes: of the object, None when unknown.
     Raises what the storage raises when it cannot be asked at all.
     """
     index, schema, rows = edxapp.course_index(), edxapp.schema_versions(), _rows()
-    listing = _listing() if with_objects else None
+    listing = _listing()
     courses = []
     for key in edxapp.course_keys(index):
         row = rows.get(key)
@@ -55,9 +55,8 @@ def look(with_objects=True):
             facts["fresh"] = survey.is_fresh(row, key, index, schema)
             if facts["fresh"] is False:
                 facts["why_stale"] = _why_stale(row, (index or {}).get(key), schema)
-            if with_objects:
-                facts["exists"] = _exists(row, listing)
-                facts["bytes"] = listing.size(row.data.name) if listing is not None else None
+            facts["exists"] = _exists(row, listing)
+            facts["bytes"] = listing.size(row.data.name) if listing is not None else None
         courses.append(facts)
     return courses
 

@@ -338,6 +338,7 @@ def run(operation, release):
     keys = operation.get("courses")
     keys = edxapp.course_keys() if keys is None else keys
     result["courses"] = reader.courses(keys)
+    result["unpublished"] = edxapp.unpublished_courses()
     if operation.get("rebuild"):
         reader.rebuild(result["courses"])
     result["storage"] = {"kind": reader.storage.kind, "in_use": edxapp.storage_in_use(release)}

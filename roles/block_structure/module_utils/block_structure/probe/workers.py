@@ -132,24 +132,22 @@ class Crew(object):
     """Runs a job for each course of a list.
 
     job: function of a course key that returns a report with at least `status`; `outage` names a service that is away.
-    on_report: called with each final report. size: workers wanted. budget_mb: memory that all workers may use together.
+    counts: tally.Tally that takes each final report. size: workers wanted. budget_mb: memory that all workers may use together.
     patience: seconds that an outage may last before the run gives up what is left.
     """
 
-    def __init__(self, job, keys, on_report, size, timeout, budget_mb, patience, operation="generate"):
-        self.job, self.on_report, self.operation = job, on_report, operation
+    def __init__(self, job, keys, counts, size, timeout, budget_mb, patience):
+        self.job, self.counts = job, counts
         self.queue = collections.deque(Course(key) for key in keys)
-        self.total = len(self.queue)
-        self.wanted = max(1, min(size, self.total))
+        self.wanted = max(1, min(size, len(self.queue)))
         self.timeout, self.patience = timeout, patience
         self.memory = memory.Budget(budget_mb)
         self.workers = []
-        self.done = self.failed = 0
         self.left = []
         self.signals = 0
         self.stop_at = None
         self.outage = None
-        self.outage_since = self.hold_until = self.told = 0.0
+        self.outage_since = self.hold_until = 0.0
         self.waits = 0
         self.size_told = self.wanted
 
@@ -301,20 +299,15 @@ class Crew(object):
 
     def _final(self, course, report):
         report["attempt"] = course.attempt
-        self.done += 1
-        self.failed += report["status"] == "failed"
-        self.on_report(report)
+        self.counts.final(report, report.get("seconds"))
 
     def _tell(self):
-        if time.time() - self.told < 1:
-            return
-        self.told = time.time()
-        emit(
-            "progress",
-            operation=self.operation,
-            done=self.done,
-            total=self.total,
-            failed=self.failed,
-            workers=dict((str(worker.pid), worker.course.key) for worker in self._busy()),
+        busy = sorted(self._busy(), key=lambda worker: worker.since)
+        in_hand = [(worker.course.key, time.time() - worker.since) for worker in busy]
+        self.counts.tell(
+            dict(in_hand),
+            self.size_told,
+            workers=dict((str(worker.pid), worker.course.key) for worker in busy),
+            longest={"key": in_hand[0][0], "seconds": round(in_hand[0][1], 1)} if in_hand else None,
             waiting_for=self.outage,
         )
