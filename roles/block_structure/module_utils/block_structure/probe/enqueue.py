@@ -82,9 +82,9 @@ class Held(object):
         """Return {queue: messages} where nobody reads. Studio's worker answers, and reads none of the LMS's queues."""
         return dict((name, count) for name, count in self.waiting.items() if count and name not in self.served)
 
-    def has(self, key):
-        """Return whether a worker has a task of this course."""
-        return any(key in words for words in self.tasks or ())
+    def has(self, task):
+        """Return whether a worker has a task; one that tries again keeps its id."""
+        return any((task.id or task.key) in words for words in self.tasks or ())
 
 
 class Broker(object):
@@ -223,7 +223,7 @@ class Queue(object):
             if edxapp.published_version(key) is None:
                 del self.out[key]
                 self._final(task, {"status": "gone", "message": "the course was deleted during the run"})
-            elif held.has(key):
+            elif held.has(task):
                 task.missed = 0
             elif not held.messages:
                 task.missed += 1
@@ -242,7 +242,7 @@ class Queue(object):
     def _note_silence(self, held, now):
         """Tasks that nobody will take are an outage: every worker is silent, or none reads the queue in which they wait."""
         unserved = held.unserved()
-        moving = any(held.has(key) for key in self.out) or held.messages > sum(unserved.values())
+        moving = any(held.has(task) for task in self.out.values()) or held.messages > sum(unserved.values())
         if held.tasks is not None and (moving or not unserved):
             self.silent_since = None
         elif self.silent_since is None:
