@@ -176,6 +176,13 @@ ROWS = [
         lambda release: release.course_index == "sql",
     ),
     Row(
+        "an_index_row_without_a_published_version_has_an_empty_one",
+        "A course that was never published has an empty published_version in the SQL course index, never NULL.",
+        "edx-platform split_modulestore_django/models.py",
+        {"null": False, "blank": True},
+        lambda release: release.course_index == "sql",
+    ),
+    Row(
         "the_course_index_is_here",
         "The index of courses is an SQL model from Maple, a collection of MongoDB before.",
         "edx-platform split_modulestore_django/models.py, absent in 2018",

@@ -183,6 +183,12 @@ def the_course_index_has_the_version(course):
 
 
 @row
+def an_index_row_without_a_published_version_has_an_empty_one(_course):
+    field = import_string(COURSE_INDEX)._meta.get_field("published_version")
+    return {"null": field.null, "blank": field.blank}
+
+
+@row
 @with_storage
 def the_cache_key_is_the_row_as_text(course):
     course.get()
