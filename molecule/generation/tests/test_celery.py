@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 WORKER = "edxapp_worker:lms_default_1"
@@ -70,6 +72,5 @@ def test_workers_that_do_not_answer_are_told(engine, courses) -> None:
     result = run.result()
     assert (result["ended"], result["outage"], result["left"]) == ("outage", "Celery workers", courses[:1])
     # Studio's worker does answer, and reads none of the LMS's queues.
-    assert run.wait_for("warning")["message"] == (
-        "no Celery worker reads the queue; messages that wait: 1 in edx.lms.core.default"
-    )
+    message = run.wait_for("warning")["message"]
+    assert re.fullmatch("no Celery worker reads the queue; messages that wait: [1-9] in edx.lms.core.default", message), message
