@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import candidate, probe_client
-from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure import booting, candidate, probe_client
 from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
@@ -67,8 +66,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "manage_argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            **booting.ARGUMENTS,
             "package_version": {"type": "str"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "settings_source": {"type": "str", "no_log": True},
@@ -77,7 +75,7 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False, settings={}, boots=0)
-    try:
+    with booting.refusals(module):
         release = from_named_row(module.params["release"])
         operations = [{"op": "candidate", "canary": True}]
         answer = probe_client.run(
@@ -88,8 +86,6 @@ def main() -> None:
             settings_source=module.params["settings_source"],
         )
         candidate.judge(answer.results[0], release, module.params["package_version"])
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
     module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)
 
 

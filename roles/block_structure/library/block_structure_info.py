@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import probe_client, runtime
-from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure import booting, probe_client, runtime
 from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
@@ -116,7 +115,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "manage_argv": {"type": "list", "elements": "str", "required": True},
+            **booting.ARGUMENTS,
             "release": {"type": "dict"},
             "identify": {"type": "dict"},
             "courses": {"type": "list", "elements": "str"},
@@ -142,7 +141,7 @@ def main() -> None:
     if measure or want:
         operations.append(runtime.operation(want, measure=measure))
     start = time.monotonic()
-    try:
+    with booting.refusals(module):
         release = from_named_row(given["release"]) if given["release"] else None
         answer = probe_client.run(given["manage_argv"], release, operations)
         # Nothing follows `identify` where the installed platform is no release for sure; what is desired then says so.
@@ -150,8 +149,6 @@ def main() -> None:
         measured = results.get("runtime")
         if measured:
             runtime.check_possible(want, measured)
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
     findings = runtime.advise(measured, want) if measured and measure else []
     module.exit_json(
         changed=False,

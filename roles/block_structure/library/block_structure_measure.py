@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import probe_client
-from ansible.module_utils.block_structure.errors import BlockStructureError
+from ansible.module_utils.block_structure import booting, probe_client
 from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
@@ -68,8 +67,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "manage_argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            **booting.ARGUMENTS,
             "operations": {"type": "list", "elements": "dict", "required": True},
         },
         supports_check_mode=True,
@@ -85,10 +83,8 @@ def main() -> None:
         operations = [entry for entry in operations if entry["op"] != FORGETTING]
     if not operations:
         module.exit_json(changed=False, results=[], boots=0)
-    try:
+    with booting.refusals(module):
         answer = probe_client.run(module.params["manage_argv"], from_named_row(module.params["release"]), operations)
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
     forgotten = any(entry.get("forgotten") for entry in answer.results)
     module.exit_json(changed=forgotten, results=answer.results, boots=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import probe_client, runs
+from ansible.module_utils.block_structure import booting, probe_client, runs
 from ansible.module_utils.block_structure.errors import BlockStructureError
 from ansible.module_utils.block_structure.releases import from_named_row
 
@@ -100,8 +100,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "manage_argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            **booting.ARGUMENTS,
             "operations": {"type": "list", "elements": "dict", "required": True},
             "run_dir": {"type": "path", "required": True},
             "run": {"type": "str", "required": True},
@@ -115,13 +114,11 @@ def main() -> None:
     operations = [{**operation, "run": given["run"]} for operation in given["operations"]]
     former = None
     root = Path(given["run_dir"])
-    try:
+    with booting.refusals(module, boots=0):
         if given["resume"]:
             former = runs.to_resume(root, given["resume"])
             operations = resumed(operations, former)
         log = runs.Log(root, given["run"])
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict(), boots=0)
     if former:
         log.write({"event": "resume", "of": former.name})
         # The file of a run tells all of it, so that a resumed run can be resumed.

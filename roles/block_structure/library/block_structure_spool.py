@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import probe_client
+from ansible.module_utils.block_structure import booting, probe_client
 from ansible.module_utils.block_structure.errors import BlockStructureError
 from ansible.module_utils.block_structure.releases import from_named_row
 
@@ -66,14 +66,13 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "manage_argv": {"type": "list", "elements": "str", "required": True},
-            "release": {"type": "dict", "required": True},
+            **booting.ARGUMENTS,
             "drain": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     drain = module.params["drain"] and not module.check_mode
-    try:
+    with booting.refusals(module):
         release = from_named_row(module.params["release"])
         answer = probe_client.run(module.params["manage_argv"], release, [{"op": "spool", "drain": drain}])
         told = answer.results[0]
@@ -84,8 +83,6 @@ def main() -> None:
                 "set block_structure_storage_class to resilient and deploy; with plain, S3 has everything that was written.",
                 "block_structure_storage_class",
             )
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
     uploaded = (told["drained"] or {}).get("uploaded", 0)
     module.exit_json(changed=bool(uploaded), boots=1, **told)
 

@@ -1,0 +1,53 @@
+"""The role knows of this site only what its variables say; what a native installation has where is not there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+SETTINGS = ("/srv/openedx/etc/lms.env.yml", "/srv/openedx/etc/cms.env.yml")
+FORMER = "ls -tr %s.*~ | head -n 1"
+
+
+def test_running_system_is_cured(playbooks, courses, tmp_path) -> None:
+    report = tmp_path / "report.json"
+    ended = playbooks.run("verify", "-e", f"block_structure_report_path={report}")
+    assert ended.exit_code == 0, ended.output[-3000:]
+    told = json.loads(report.read_text())
+    assert len(told["courses"]) == len(courses)
+    assert {course["tier_when_cold"] for course in told["courses"]} == {"storage"}
+
+
+@pytest.mark.parametrize("path", SETTINGS)
+def test_settings_are_in_force_and_keep_owner_and_mode(lms: Host, path: str) -> None:
+    file = lms.file(path)
+    assert "bucket_name: example-block-structures" in file.content_string.replace('"', "").replace("'", "")
+    assert (file.user, file.group, file.mode) == ("openedx", "openedx", 0o640)
+
+
+@pytest.mark.parametrize(("unit", "kind"), [("openedx-lms", "gunicorn"), ("openedx-lms-worker", "celery")])
+def test_services_of_systemd_run_with_the_tuned_collector(lms: Host, unit: str, kind: str) -> None:
+    main = lms.check_output("systemctl show --property MainPID --value %s", unit)
+    worker = lms.check_output("pgrep --parent %s", main).split()[0]
+    told = json.loads(lms.check_output("cat /srv/openedx/block_structure/reports/%s.json", worker))
+    assert (told["kind"], told["thresholds"]) == (kind, [50000, 20, 100])
+
+
+def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:
+    for path in ("/edx/app", "/edx/bin", "/edx/etc"):
+        assert not lms.file(path).exists
+
+
+def test_rollback_puts_back_what_was_found(lms: Host, playbooks, learner, courses) -> None:
+    ended = playbooks.run("rollback")
+    assert ended.exit_code == 0, ended.output[-3000:]
+    for path in (*SETTINGS, "/srv/openedx/etc/gunicorn_lms.py", "/srv/openedx/etc/environment"):
+        assert lms.run(f"cmp $({FORMER}) %s", path, path).rc == 0
+    assert not lms.file("/srv/openedx/block_structure").exists
+    for port in (8100, 8110):
+        url = f"http://127.0.0.1:{port}/heartbeat"
+        assert lms.check_output("curl --silent --output /dev/null --write-out '%%{http_code}' %s", url) == "200"
+    elsewhere = type(learner)(lms, "http://127.0.0.1:8100")
+    assert elsewhere.visit(courses[0])[courses[0]]["status"] == 200
