@@ -102,6 +102,7 @@ def target(container: str, release: str) -> Target:
         manage="manage.py",
         settings="production",
         lms_cfg=path,
+        cms_cfg=f"/tmp/{release}/{file_name(found_row, 'cms')}",
         prefix=(
             os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman"),
             "exec",
@@ -111,7 +112,8 @@ def target(container: str, release: str) -> Target:
         ),
         environment=environment,
     )
-    found.write(path, settings(release))
+    for config in (path, str(found.cms_cfg)):
+        found.write(config, settings(release))
     done = found.manage_lms("migrate", "--verbosity=0")
     if done.code:
         raise RuntimeError(f"The miniature edxapp ({release}) does not migrate: {done.err[-2000:]}")

@@ -56,6 +56,7 @@ class Target:
     python, manage, settings, lms_cfg: interpreter, manage.py, name of the settings module, path of the LMS's YAML.
     prefix: words in front of every command, for example to change the user or the host.
     cwd: working folder on this machine, or None.
+    cms_cfg: path of Studio's settings file, None where Studio is not asked.
     """
 
     release: Release
@@ -66,6 +67,7 @@ class Target:
     prefix: tuple[str, ...] = ()
     cwd: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    cms_cfg: str | None = None
 
     def run(self, argv: Iterable[str], stdin: str = "") -> Finished:
         """Run a command on the platform's host."""
@@ -82,13 +84,20 @@ class Target:
 
     def manage_lms(self, *arguments: str, stdin: str = "", lms_cfg: str | None = None) -> Finished:
         """Run `manage.py lms`, with the YAML of the platform or another."""
-        words = [self.python, self.manage, "lms", f"--settings={self.settings}", *arguments]
-        return self.run(["env", self.names_settings(lms_cfg or self.lms_cfg), *words], stdin)
+        return self._manage("lms", lms_cfg or self.lms_cfg, arguments, stdin)
 
-    def names_settings(self, path: str) -> str:
-        """Return the assignment that has the LMS read a settings file: by its path, or by its folder for a pair of files."""
+    def manage_cms(self, *arguments: str, stdin: str = "", cms_cfg: str) -> Finished:
+        """Run `manage.py cms` with a settings file."""
+        return self._manage("cms", cms_cfg, arguments, stdin)
+
+    def _manage(self, system: str, config: str, arguments: Iterable[str], stdin: str) -> Finished:
+        words = [self.python, self.manage, system, f"--settings={self.settings}", *arguments]
+        return self.run(["env", self.names_settings(config, system), *words], stdin)
+
+    def names_settings(self, path: str, system: str = "lms") -> str:
+        """Return the assignment that has a system read a settings file: by its path, or by its folder for a pair of files."""
         pair = self.release.config_format == "json"
-        return f"{self.release.config_env['lms']}={Path(path).parent if pair else path}"
+        return f"{self.release.config_env[system]}={Path(path).parent if pair else path}"
 
     def observe(self, names: Iterable[str], lms_cfg: str | None = None) -> dict[str, dict[str, Any]]:
         """Observe rows in one process; return the outcome of each: {"value": ...} or {"error": traceback}."""
@@ -98,11 +107,11 @@ class Target:
         missing = {"error": f"exit code {done.code}\n{done.err[-4000:]}"}
         return {name: outcomes.get(name, missing) for name in names}
 
-    def with_settings(self, changes: Mapping[str, Any]) -> str:
-        """Write a copy of the platform's settings with other top-level keys beside nothing of its own; return its path."""
-        tokens = self.read(self.lms_cfg)
+    def with_settings(self, changes: Mapping[str, Any], system: str = "lms") -> str:
+        """Write a copy of a system's settings with other top-level keys beside nothing of its own; return its path."""
+        tokens = self.read(self.lms_cfg if system == "lms" else str(self.cms_cfg))
         folder = self.run(["mktemp", "--directory", "/tmp/block-structure-contract.XXXXXX"]).out.strip()
-        path = f"{folder}/{file_name(self.release)}"
+        path = f"{folder}/{file_name(self.release, system)}"
         self.write(path, {**tokens, **changes})
         return path
 
@@ -127,9 +136,9 @@ class Target:
         self.run(["rm", "--recursive", str(Path(path).parent)])
 
 
-def file_name(release: Release) -> str:
-    """Return the name of the LMS's settings file on a native installation."""
-    return Path(release.config_files["lms"]).name
+def file_name(release: Release, system: str = "lms") -> str:
+    """Return the name of a system's settings file on a native installation."""
+    return Path(release.config_files[system]).name
 
 
 def program(names: list[str]) -> str:
@@ -157,7 +166,7 @@ def _table() -> dict[str, Any]:
 
 def from_environment() -> Target | None:
     """Return the platform that the environment names, or None. Some but not all of its variables is an error."""
-    given = {name: os.environ.get(PREFIX + name, "") for name in (*NEEDED, "PREFIX", "CWD", "USER")}
+    given = {name: os.environ.get(PREFIX + name, "") for name in (*NEEDED, "PREFIX", "CWD", "USER", "CMS_CFG")}
     if not any(given[name] for name in NEEDED):
         return None
     missing = [PREFIX + name for name in NEEDED if not given[name]]
@@ -172,4 +181,5 @@ def from_environment() -> Target | None:
         lms_cfg=given["LMS_CFG"],
         prefix=(*shlex.split(given["PREFIX"]), *user),
         cwd=given["CWD"] or None,
+        cms_cfg=given["CMS_CFG"] or None,
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .rows import PROCESSES, ROWS, Row
+import pytest
+from block_structure.releases import columns
+
+from .rows import COLUMNS, PROCESSES, ROWS, Row
 from .target import Target
 
 ABSENT = "course-v1:BlockStructureContract+Absent+2026"
 COMMAND = "generate_course_blocks"
+RETRY_KEYS = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "TASK_MAX_RETRIES": 5}
 
 
 def check(row: Row, found: Any, target: Target) -> None:
@@ -53,8 +57,7 @@ def settings_without_the_retry_keys(target: Target) -> dict[str, Any]:
 
 
 def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
-    keys = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "TASK_MAX_RETRIES": 5}
-    return starts(target, {**keys, "STORAGE_CLASS": "storages.backends.nowhere.Storage"}, "storages.backends.nowhere")
+    return starts(target, {**RETRY_KEYS, "STORAGE_CLASS": "storages.backends.nowhere.Storage"}, "storages.backends.nowhere")
 
 
 def starts(target: Target, settings: dict[str, Any], words: str) -> dict[str, Any]:
@@ -73,6 +76,19 @@ def a_global_acl_in_the_yaml(target: Target) -> Any:
 
 def long_cache_keys_without_the_feature(target: Target) -> Any:
     return observed_with(target, {"FEATURES": {"ENABLE_BLAKE2B_HASHING": False}}, "long_cache_keys_are_hashed")["hash"]
+
+
+def studio_reads_the_settings(target: Target) -> bool:
+    if target.cms_cfg is None:
+        pytest.skip("no Studio is named (BLOCK_STRUCTURE_CONTRACT_CMS_CFG)")
+    path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": {**RETRY_KEYS, "DIRECTORY_PREFIX": "studio/"}}, system="cms")
+    program = "from django.conf import settings; print('PREFIX', settings.BLOCK_STRUCTURES_SETTINGS.get('DIRECTORY_PREFIX'))\n"
+    try:
+        done = target.manage_cms("shell", stdin=program, cms_cfg=path)
+    finally:
+        target.remove(path)
+    assert done.code == 0 and done.says("PREFIX"), done.err[-2000:]
+    return done.says("PREFIX studio/")
 
 
 def observed_with(target: Target, changes: dict[str, Any], name: str) -> Any:
@@ -95,6 +111,7 @@ QUESTIONS: dict[str, Callable[[Target], Any]] = {
         settings_without_the_retry_keys,
         settings_with_a_class_that_does_not_exist,
         a_global_acl_in_the_yaml,
+        studio_reads_the_settings,
         long_cache_keys_without_the_feature,
     )
 }
@@ -103,6 +120,13 @@ QUESTIONS: dict[str, Callable[[Target], Any]] = {
 def test_every_row_has_a_source() -> None:
     """A behaviour without a source is a guess."""
     assert [row.id for row in ROWS + PROCESSES if not row.source or not row.behaviour.endswith(".")] == []
+
+
+def test_every_column_of_the_release_table_is_held_by_a_row() -> None:
+    """What two releases differ in is either a row, or it is said why it can be none."""
+    assert set(COLUMNS) == columns()
+    named = {value for value in COLUMNS.values() if " " not in value}
+    assert named <= {row.id for row in ROWS + PROCESSES}
 
 
 def test_every_row_is_there_once() -> None:
