@@ -28,12 +28,12 @@ demo: setup ## Show a slow site (of the release palm), cure it, show it again (a
 	@$(ACTIVATE) && scripts/demo
 
 .PHONY: bench-runtime
-bench-runtime: export BLOCK_STRUCTURE_SANDBOX_NAME ?= block-structure-bench
+bench-runtime: export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
 bench-runtime: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= teak
 bench-runtime: export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 bench-runtime: setup ## Measure outline requests with and without the tuned collector (about 15 minutes; not part of `make test`)
 	@scripts/sandbox up
-	@$(ACTIVATE) && scripts/bench-runtime
+	@$(ACTIVATE) && { status=0; scripts/bench-runtime || status=$$?; scripts/sandbox down; exit $$status; }
 
 .PHONY: demo-down
 demo-down: ## Remove the sandbox of the demo

@@ -80,6 +80,17 @@ def _time_axis(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def _name_bars(axes: Any, names: list[str], xlabel: str) -> None:
+    """Name horizontal bars of times, the first one on top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel=xlabel)
+    axes.set_xlim(right=axes.get_xlim()[1] * 2)
+    _time_axis(axes.xaxis)
+    axes.grid(visible=True, axis="x", which="major")
+    axes.set_axisbelow(True)
+
+
 def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str:
     """Return reading time over course size. series: (words, "before" or "after", [(blocks, ms)]); cold lines are solid."""
     with mpl.rc_context(_STYLE):
@@ -106,12 +117,21 @@ def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str
         return _svg(figure, "tiers", "Time to read a course's structure, by its size", text)
 
 
-def pages(rows: list[tuple[str, dict[str, tuple[float, float]]]]) -> str:
-    """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {"before"/"after": (p50, p95)})."""
+def pages(
+    rows: list[tuple[str, dict[str, tuple[float, float]]]],
+    name: str = "pages",
+    title: str = "Time of each page",
+    words: tuple[str, str] = ("before", "after"),
+) -> str:
+    """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {"before"/"after": (p50, p95)}).
+
+    name: of the picture, unlike all others on the page. words: what before and after are called.
+    """
+    called = dict(zip(("before", "after"), words, strict=True))
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(0.9 + 0.55 * len(rows))
         shown = set()
-        for place, (_words, values) in enumerate(rows):
+        for place, (_page, values) in enumerate(rows):
             for offset, when in ((-0.2, "before"), (0.2, "after")):
                 if when not in values:
                     continue
@@ -121,23 +141,34 @@ def pages(rows: list[tuple[str, dict[str, tuple[float, float]]]]) -> str:
                     p50,
                     0.36,
                     color=_PLACES[when],
-                    label=None if when in shown else f"{when} (line: 95th percentile)",
+                    label=None if when in shown else f"{called[when]} (line: 95th percentile)",
                 )
                 axes.plot([p50, p95], [place + offset] * 2, color=_PLACES["ink"], linewidth=1.2, marker="|", markevery=[1])
                 axes.annotate(seconds(p50), (p95, place + offset), (8, 0), textcoords="offset points", va="center", fontsize=10)
                 shown.add(when)
-        axes.set_yticks(range(len(rows)), [words for words, _ in rows])
-        axes.invert_yaxis()
-        axes.set(xscale="log", xlabel="what a learner waits for, median")
-        axes.set_xlim(right=axes.get_xlim()[1] * 2)
-        _time_axis(axes.xaxis)
-        axes.grid(visible=True, axis="x", which="major")
-        axes.set_axisbelow(True)
+        _name_bars(axes, [page for page, _ in rows], "what a learner waits for, median")
         axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
         text = "; ".join(
-            f"{words}: " + ", ".join(f"{when} {seconds(p50)}" for when, (p50, _) in values.items()) for words, values in rows
+            f"{page}: " + ", ".join(f"{called[when]} {seconds(p50)}" for when, (p50, _) in values.items())
+            for page, values in rows
         )
-        return _svg(figure, "pages", "Time of each page", text)
+        return _svg(figure, name, title, text)
+
+
+WAYS = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "collector tuned"}
+
+
+def ways(rows: list[dict[str, Any]]) -> str:
+    """Return each way of answering a read as a bar, for some courses. rows: as runs.ways returns them."""
+    bars = [(row, way, row[way]) for row in rows for way in WAYS if row[way]]
+    with mpl.rc_context(_STYLE):
+        figure, axes = _axes(0.9 + 0.32 * len(bars))
+        for place, (_row, way, value) in enumerate(bars):
+            axes.barh(place, value, 0.7, color=_PLACES["before" if way == "rebuild" else "after"])
+            axes.annotate(seconds(value), (value, place), (6, 0), textcoords="offset points", va="center", fontsize=10)
+        _name_bars(axes, [f"{row['blocks']:,} blocks: {WAYS[way]}" for row, way, _ in bars], "time to read the structure")
+        text = "; ".join(f"{row['key']}, {row['blocks']:,} blocks, {WAYS[way]}: {seconds(value)}" for row, way, value in bars)
+        return _svg(figure, "ways", "Time to read a structure, by what answers", text)
 
 
 def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from block_structure.redact import is_secret_name
 
-from . import charts, pictures, runs, tables
+from . import charts, collector, pictures, runs, tables
 from .exits import USAGE, Failure
 
 _MIB = 1024 * 1024
@@ -25,13 +25,14 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is made of. diagnoses and further runs: the oldest first."""
+    """What a report is made of. diagnoses and further runs: the oldest first. bench: of scripts/bench-runtime."""
 
     before: runs.Run | None = None
     after: runs.Run | None = None
     further: list[runs.Run] = field(default_factory=list)
     diagnoses: list[dict[str, Any]] = field(default_factory=list)
     profiles: list[dict[str, Any]] = field(default_factory=list)
+    bench: dict[str, Any] | None = None
 
     @property
     def runs(self) -> list[runs.Run]:
@@ -40,8 +41,8 @@ class Sources:
 
     @property
     def newest(self) -> dict[str, Any]:
-        """The newest look at the site: a diagnosis, else the newest run."""
-        return self.diagnoses[-1] if self.diagnoses else self.runs[-1]
+        """The newest look at the site: a diagnosis, else the newest run; without either, what the bench says of itself."""
+        return [{**(self.bench or {}), "courses": []}, *self.runs, *self.diagnoses][-1]
 
 
 def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
@@ -70,6 +71,16 @@ def load_profile(path: Path) -> dict[str, Any]:
     """Return a profile.json of `profile`."""
     return load_json(
         path, ("course", "frames", "stacks"), "a profile", "name a profile.json that `scripts/block-structure profile` wrote."
+    )
+
+
+def load_bench(path: Path) -> dict[str, Any]:
+    """Return what scripts/bench-runtime wrote."""
+    return load_json(
+        path,
+        ("release", "objects", "systems"),
+        "a measurement of the collector",
+        "name .cache/bench/runtime.json, which `make bench-runtime` writes.",
     )
 
 
@@ -212,6 +223,12 @@ def _tier_series(sources: Sources, told: dict[str, Any] | None) -> list[tuple[st
     return series
 
 
+def _measured_collector(sources: Sources) -> runs.Run | None:
+    """Return the newest run, else the newest diagnosis, that measured Python's collector."""
+    known = [*sources.diagnoses[-1:], *sources.runs]
+    return next((told for told in reversed(known) if told.get("runtime")), None)
+
+
 def _run_words(run: runs.Run) -> str:
     return f"{run['label'] or 'run'} ({run['started'][:16].replace('T', ' ')} UTC, {run['release']})"
 
@@ -232,6 +249,8 @@ def html(sources: Sources, title: str) -> str:
     evictions = eviction_points(sources)
     largest = sorted(found.items(), key=lambda entry: -entry[1])[:_MOST_COURSES]
     page_rows = charts.page_rows(sources.runs)
+    collected = _measured_collector(sources)
+    ways = runs.ways(collected, sources.before) if collected else []
     shown = [tables.compared_tiers(told), tables.compared_pages(told)] if told else []
     if not told and sources.runs:
         shown = [tables.tiers(sources.runs[-1]), tables.pages(sources.runs[-1])]
@@ -242,6 +261,15 @@ def html(sources: Sources, title: str) -> str:
         runs=[_run_words(run) for run in sources.runs],
         tier_chart=charts.tiers_by_size(series) if series else None,
         tier_table=shown[0] if shown and shown[0].rows else None,
+        way_chart=charts.ways(ways) if ways else None,
+        way_table=tables.collector(collected, sources.before) if collected else None,
+        worker_table=tables.workers(sources.runs),
+        bench_chart=charts.pages(
+            collector.bars(sources.bench), "bench", "Outline requests without and with the tuned collector", ("without", "with")
+        )
+        if sources.bench
+        else None,
+        bench_tables=[collector.pages(sources.bench), collector.workers(sources.bench)] if sources.bench else [],
         page_chart=charts.pages(page_rows) if page_rows else None,
         page_table=shown[1] if shown and shown[1].rows else None,
         size_chart=charts.sizes(largest, held) if largest else None,

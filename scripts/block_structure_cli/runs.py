@@ -88,6 +88,56 @@ def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
     return told
 
 
+def ways(told: Run, before: Run | None = None) -> list[dict[str, Any]]:
+    """Return what a read costs each course that the collector was measured on, by each way that it can be answered.
+
+    told: a run or a diagnosis. before: a run that may know a rebuild which told does not. Keys, in milliseconds or None:
+    rebuild; storage and cache, with the unpickling that was measured beside; the cache (or storage, where the cache has none)
+    with the collector tuned (tuned) and with no collector at all (floor); saved_percent is of the unpickling.
+    """
+    found = {course["key"]: course for course in told["courses"]}
+    older = {course["key"]: course for course in (before or {"courses": []})["courses"]}
+
+    def time_of(course: dict[str, Any], step: str) -> float | None:
+        value = course.get(f"{step}_ms")
+        return median(value) if isinstance(value, list) else value
+
+    rows = []
+    for measured in (told.get("runtime") or {"courses": []})["courses"]:
+        course = found.get(measured["key"], {})
+        fetched = {step: time_of(course, step) for step in ("storage", "cache")}
+        row = {name: measured[name] for name in ("key", "blocks", "bytes", "saved_percent")}
+        row["rebuild"] = time_of(course, "rebuild") or time_of(older.get(measured["key"], {}), "rebuild")
+        row.update((step, None if value is None else value + measured["stock_ms"]) for step, value in fetched.items())
+        fetch = fetched["cache"] if fetched["cache"] is not None else fetched["storage"]
+        row.update((name, None if fetch is None else fetch + measured[f"{name}_ms"]) for name in ("tuned", "floor"))
+        rows.append(row)
+    return rows
+
+
+def workers(run: Run) -> list[dict[str, Any]]:
+    """Return one row per service of what its live workers held after the load: their number, medians and the worst of them.
+
+    Keys: service, workers, resident_kb (median), peak_kb (largest), thresholds (of the first; None: it does not say),
+    worst_pause_ms (longest; None: no worker says).
+    """
+    rows = []
+    for service in dict.fromkeys(worker["service"] for worker in run.get("workers_after", [])):
+        own = [worker for worker in run["workers_after"] if worker["service"] == service]
+        pauses = [worker["worst_pause_ms"] for worker in own if worker["worst_pause_ms"] is not None]
+        rows.append(
+            {
+                "service": service,
+                "workers": len(own),
+                "resident_kb": median([worker["resident_kb"] for worker in own]),
+                "peak_kb": max(worker["peak_kb"] for worker in own),
+                "thresholds": own[0]["thresholds"],
+                "worst_pause_ms": max(pauses, default=None),
+            }
+        )
+    return rows
+
+
 def page_name(page: str, nav_depth: int | None) -> str:
     """Return how a page is shown."""
     return page if nav_depth is None else f"{page}, nav_depth {nav_depth}"

@@ -85,6 +85,26 @@ def tiers(run: runs.Run) -> Table:
     return Table(title, columns, sorted(rows, key=lambda row: (row["blocks"] or 0, row["key"])))
 
 
+def collector(told: runs.Run, before: runs.Run | None = None) -> Table:
+    """Return what tuning Python's collector brings to reads of large courses, beside the other ways of answering them.
+
+    told: a run or a diagnosis; no rows where it was not measured. before: as for runs.ways.
+    """
+    steps = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned", "floor": "no collector"}
+    columns = (
+        *(_COURSE, _BLOCKS),
+        *(Column(f"{words} ms", lambda row, name=name: milliseconds(row[name])) for name, words in steps.items()),
+        Column("unpickling saves", lambda row: f"{row['saved_percent']:.0f} %"),
+    )
+    rows = runs.ways(told, before)
+    if not rows:
+        return Table("Reading a structure, and Python's collector", columns, [])
+    measured = told["runtime"]
+    memory, pause = ("{stock:,.0f} -> {tuned:,.0f}".format(**measured[name]) for name in ("peak_kb", "pause_ms"))
+    title = f"Collector tuned to {measured['thresholds']}: peak memory {memory} KiB, worst pause {pause} ms"
+    return Table(title, columns, rows)
+
+
 def pages(run: runs.Run) -> Table:
     """Return what learners waited for."""
     columns = (
@@ -97,6 +117,21 @@ def pages(run: runs.Run) -> Table:
     )
     users = run["http"]["users"] if run["http"] else 0
     return Table(f"Pages over HTTP: cold one at a time, warm by {users} learners", columns, runs.pages(run))
+
+
+def workers(measured: list[runs.Run]) -> Table:
+    """Return what the LMS's workers held after the load of one run or of several, the later one last."""
+    columns = (
+        Column("run", lambda row: row["run"], number=False),
+        Column("workers of", lambda row: row["service"], number=False),
+        Column("n", lambda row: row["workers"]),
+        Column("resident MiB", lambda row: f"{row['resident_kb'] / 1024:.0f}"),
+        Column("peak MiB", lambda row: f"{row['peak_kb'] / 1024:.0f}"),
+        Column("collector", lambda row: str(row["thresholds"]) if row["thresholds"] else "as it is", number=False),
+        Column("worst pause ms", lambda row: milliseconds(row["worst_pause_ms"])),
+    )
+    rows = [{"run": run["label"] or run["started"], **row} for run in measured for row in runs.workers(run)]
+    return Table("Workers after the load: median resident memory, largest peak, longest collection", columns, rows)
 
 
 def _before_and_after(cell: Callable[[Row], Any]) -> Callable[[Row], str]:

@@ -193,6 +193,24 @@ def key_hash(site):
     site.survey["key_hash"] = {"type": "ValueError", "message": "unsupported hash type md4", "code": None}
 
 
+def collector(stock, tuned):
+    """The probe's answer of a site whose course unpickles so fast, as it is and tuned."""
+
+    def plant(site):
+        kinds = {"stock": stock, "thresholds": tuned, "off": tuned * 0.9}
+        kind = {"worst_pause_ms": 180.0, "peak_kb": 512_000, "thresholds": [50000, 20, 100]}
+        site.given["runtime"] = {
+            "python": "3.11.2",
+            "objects": 490_000,
+            "candidate": [50000, 20, 100],
+            "freeze_possible": True,
+            "courses": [{"key": KEY, "bytes": 1000, "ms": kinds}],
+            "variants": {name: {**kind, "peak_kb": 614_400} if name == "thresholds" else kind for name in kinds},
+        }
+
+    return plant
+
+
 EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
 OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
 # What is wrong -> (release, how it is planted, id, severity, what the words or the evidence must name)
@@ -337,6 +355,8 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     ),
     "evicted and back": ("teak", cache(**EVICTED), "cache-evictions", "info", "nothing now"),
     "alias": ("teak", alias_with_room, "cache-alias-confusion", "warning", "-I 8m at cache1:11212"),
+    "collector": ("teak", collector(1640.0, 830.0), "runtime-collector", "info", "peak memory 500 -> 600 MiB"),
+    "no collector": ("teak", collector(60.0, 20.0), "runtime-no-gain", "info", "(10 blocks) 60 ms, tuned 20 ms"),
     "alias limit": ("palm", alias_with_client_limit, "cache-alias-confusion", "warning", "server_max_value_length 4194304"),
 }
 
@@ -493,6 +513,41 @@ def test_variables_that_cure_name_what_they_cure(release):
     assert chosen["block_structure_num_versions_to_keep"]["value"] == 5
     assert chosen["block_structure_num_versions_to_keep"]["findings"] == ["versions-below-one"]
     assert chosen["block_structure_cache_timeout_seconds"]["value"] is None
+
+
+def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched_on(release):
+    site = Site(release("teak"))
+    collector(1640.0, 830.0)(site)
+    [finding] = site.found()
+    assert finding["cause"] == (
+        "Python's garbage collector slows reads of large courses; unpickling takes, with 490000 tracked objects and the "
+        f"thresholds [50000, 20, 100]: {KEY} (10 blocks) 1640 ms, tuned 830 ms, with no collector at all 747 ms."
+    )
+    assert finding["remedy"] == (
+        "read docs/runtime.md, then set block_structure_runtime_gc_thresholds to [50000, 20, 100]. Its price, in the same "
+        "reads: peak memory 500 -> 600 MiB, worst pause 180 -> 180 ms."
+    )
+    assert (finding["cost_ms"], finding["cost"]) == (810.0, f"810 ms (49 %) of each read of {KEY}")
+    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
+    assert told["runtime"]["courses"][0]["tuned_ms"] == 830.0
+    written = diagnose.group_vars(told)
+    assert "\n# block_structure_runtime_gc_thresholds: [50000, 20, 100]\n" in written
+    assert "block_structure_runtime_gc_thresholds" not in yaml.safe_load(written)
+
+
+@pytest.mark.parametrize("asked", [{"thresholds": [50000, 20, 100], "managed": True}, {"thresholds": None, "managed": False}])
+def test_nothing_is_proposed_where_it_is_done_or_declined(release, asked):
+    site = Site(release("teak"))
+    collector(1640.0, 830.0)(site)
+    site.given["desired"] = {**DESIRED, "runtime": asked}
+    assert site.found() == []
+
+
+def test_no_course_is_large_enough_to_tell(release):
+    site = Site(release("teak"))
+    collector(1640.0, 830.0)(site)
+    site.given["runtime"]["courses"] = []
+    assert site.found() == []
 
 
 def test_a_look_needs_only_the_release(variables, table):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from block_structure_cli import exits, load, target
@@ -30,7 +36,12 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(self.path)
-        if self.path == "/login":
+        if self.path == "/burn":
+            end = time.process_time() + 0.3
+            while time.process_time() < end:
+                pass
+            self.answer(200)
+        elif self.path == "/login":
             self.answer(200, "csrftoken=token")
         elif "sessionid=session" not in self.headers.get("Cookie", ""):
             self.answer(401)
@@ -97,6 +108,24 @@ def test_a_refused_login_is_told_without_the_password(site):
 def test_a_site_that_is_not_there_is_told():
     with pytest.raises(exits.Failure, match="The learner cannot log in: URLError"):
         load.run(target.Target("http://127.0.0.1:9"), LEARNER, load.visits(COURSES, ["outline"], [], "learner"), load.ONCE)
+
+
+def test_a_learner_tells_the_processor_time_of_the_workers_in_each_visit(site):
+    where = {"lms": address(site).url, "email": LEARNER.email, "username": LEARNER.username, "password": LEARNER.password}
+    visits = [{"url": where["lms"] + path, "pids": [os.getpid()]} for path in ("/burn", "/broken?SandboxX+B")]
+    program = Path(load.__file__).parents[1] / "loadtest" / "learner.py"
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        input=json.dumps({**where, "visits": visits}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    burnt, broken = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (burnt["status"], broken["status"]) == (200, 500)
+    assert burnt["cpu_ms"] >= 250
+    assert burnt["ms"] >= 250
+    assert broken["cpu_ms"] < burnt["cpu_ms"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from block_structure_cli import exits, report
+from block_structure_cli import collector, exits, report
 from block_structure_cli.main import main
 from click.testing import CliRunner
 from measured import SECRET, course, diagnosis, run, sample
@@ -93,6 +93,110 @@ def test_ids_are_unique_on_the_page_and_no_address_leads_out():
     assert not re.search("#0[1-6]0[1-6]0[1-6]", page)  # every place of a colour was filled
 
 
+COLLECTOR = {
+    "objects": 490_000,
+    "thresholds": [50000, 20, 100],
+    "freeze": False,
+    "worth_it": True,
+    "courses": [
+        {
+            "key": "A",
+            "blocks": 5000,
+            "bytes": 1500000,
+            "stock_ms": 80.0,
+            "tuned_ms": 40.0,
+            "frozen_ms": None,
+            "floor_ms": 39.0,
+            "saved_ms": 40.0,
+            "saved_percent": 50.0,
+        }
+    ],
+    "pause_ms": {"stock": 10.0, "tuned": 20.0},
+    "peak_kb": {"stock": 1000, "tuned": 1200},
+}
+
+
+def test_the_collector_has_a_bar_of_its_own_after_rebuild_storage_and_cache():
+    page = report.html(report.Sources(BEFORE, {**AFTER, "runtime": COLLECTOR}), "Title")
+    described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
+    assert described
+    assert described[1].split("; ") == [
+        "A, 5,000 blocks, rebuild: 9 s",
+        "A, 5,000 blocks, storage: 100 ms",
+        "A, 5,000 blocks, cache: 81 ms",
+        "A, 5,000 blocks, collector tuned: 41 ms",
+    ]
+    assert "Collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
+
+
+def test_a_diagnosis_alone_shows_that_bar_too():
+    found = {**diagnosis(), "runtime": COLLECTOR}
+    found["courses"][0].update(cache_ms=2.0, storage_ms=20.0, rebuild_ms=None)
+    page = report.html(report.Sources(diagnoses=[found]), "Title")
+    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, collector tuned: 42 ms" in page
+
+
+def system(*, tuned: bool, padded: bool):
+    factor = (1 if tuned else 2) * (3 if padded else 1)
+    times = {
+        blocks: {"ms": [100.0 * factor, 100.0 * factor, 200.0 * factor], "cpu_ms": [90.0 * factor]}
+        for blocks in ("5000", "10000")
+    }
+    return {
+        "tuned": tuned,
+        "padded": padded,
+        "thresholds": [50000, 20, 100] if tuned else [700, 10, 10],
+        "errors": 0,
+        "courses": times,
+        "rss_kb": 110 * 1024 if tuned else 100 * 1024,
+        "pss_kb": 90 * 1024,
+        "peak_kb": 120 * 1024,
+        "worst_pause_ms": 30.0 if tuned else 60.0,
+        "collections": [3, 2, 1],
+    }
+
+
+BENCH = {
+    "release": "teak",
+    "objects": 490_000,
+    "systems": [system(tuned=tuned, padded=padded) for padded in (False, True) for tuned in (False, True)],
+}
+
+
+def test_the_bench_of_the_collector_ends_with_its_ratios():
+    assert collector.line(BENCH) == {
+        **{
+            f"{kind}_ratio_{blocks}_blocks{heap}": 2.0
+            for kind in ("read", "cpu")
+            for blocks in (5000, 10000)
+            for heap in ("", "_padded_heap")
+        },
+        **{f"rss_ratio{heap}": 1.1 for heap in ("", "_padded_heap")},
+        **{f"worst_pause_ms{heap}": {"without": 60.0, "with": 30.0} for heap in ("", "_padded_heap")},
+        "errors": 0,
+    }
+
+
+def test_the_bench_is_shown_with_gain_and_price():
+    page = report.html(report.Sources(BEFORE, AFTER, bench=BENCH), "Title")
+    described = re.search('<desc id="bench-text">([^<]*)</desc>', page)
+    assert described
+    assert described[1].split("; ")[0] == "5,000 blocks, heap the miniature's own: without 200 ms, with 100 ms"
+    assert collector.pages(BENCH).cells()[3] == [
+        *("padded to 490,000 objects", "10,000", "600", "300", "1,140", "570", "540", "270", "2.00", "6", "0")
+    ]
+    assert collector.workers(BENCH).cells()[1] == [
+        *("the miniature's own", "tuned", "[50000, 20, 100]", "110", "90", "120", "30.0", "3/2/1")
+    ]
+
+
+def test_the_bench_alone_makes_a_page(tmp_path):
+    (tmp_path / "b.json").write_text(json.dumps(BENCH))
+    ended = invoke("--collector", str(tmp_path / "b.json"), "-o", str(tmp_path / "r.html"))
+    assert ended.exit_code == 0, ended.output
+    assert "The collector under load: gain and price" in (tmp_path / "r.html").read_text()
+
+
 def invoke(*words: str):
     return CliRunner().invoke(main, ["report", *words])
 
@@ -111,6 +215,7 @@ def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
         ("{}", "--diagnosis", "is not a diagnosis: it has no release, courses, findings."),
         ("no json", "--profile", "is not a profile: Expecting value"),
         ("{}", "--before", "is not a run file"),
+        ("{}", "--collector", "is not a measurement of the collector: it has no release, objects, systems."),
     ],
 )
 def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, said):
@@ -127,7 +232,7 @@ def test_nothing_to_report_is_a_usage_error():
     assert ended.exit_code == exits.USAGE
     assert ended.stderr.splitlines() == [
         "There is nothing to report.",
-        "Remedy: name a file with --diagnosis, --before or --after.",
+        "Remedy: name a file with --diagnosis, --before, --after or --collector.",
     ]
 
 

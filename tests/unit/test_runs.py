@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from block_structure import measurement
 from block_structure_cli import exits, runs, tables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,41 @@ def test_what_is_no_run_file_is_refused_with_a_remedy(tmp_path, text, cause):
     assert cause in refused.value.message
     assert "\nRemedy: " in refused.value.message
     assert refused.value.exit_code == exits.USAGE
+
+
+def worker(service, pid, resident, **told):
+    return {"service": service, "pid": pid, "resident_kb": resident, "peak_kb": resident * 2, **told}
+
+
+SILENT = {"thresholds": None, "worst_pause_ms": None}
+
+
+def test_workers_are_told_by_service_with_memory_and_the_worst_pause():
+    tuned = [
+        worker("lms", 1, 100 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=30.0),
+        worker("lms", 2, 200 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=90.0),
+        worker("lms worker", 3, 80 * 1024, **SILENT),
+    ]
+    before = {**run([]), "label": "before", "workers_after": [worker("lms", 9, 120 * 1024, **SILENT)]}
+    table = tables.workers([before, {**run([]), "label": "after", "workers_after": tuned}])
+    assert table.cells() == [
+        ["before", "lms", "1", "120", "240", "as it is", "-"],
+        ["after", "lms", "2", "150", "400", "[50000, 20, 100]", "90.0"],
+        ["after", "lms worker", "1", "80", "160", "as it is", "-"],
+    ]
+    assert tables.workers([run([])]).cells() == []
+
+
+def test_what_workers_say_of_themselves_goes_into_the_run_file(tmp_path):
+    report = {"thresholds": [50000, 20, 100], "worst_pause_ms": [1.0, 30.0, 0.0], "pid": 7}
+    found = [
+        {"service": "lms", "pid": 7, "resident_kb": 5, "peak_kb": 6, "report": report},
+        {"service": "lms", "pid": 8, "resident_kb": 7, "peak_kb": 8, "report": None},
+    ]
+    told = measurement.workers(found)
+    assert [(one["thresholds"], one["worst_pause_ms"]) for one in told] == [([50000, 20, 100], 30.0), (None, None)]
+    runs.save({**run([]), "workers_after": told}, tmp_path / "run.json")
+    assert runs.load(tmp_path / "run.json")["workers_after"] == told
 
 
 def test_a_negative_time_is_damage(tmp_path):

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import measured as sample_runs
 import pytest
 from block_structure import desired, managed_block, processes, runtime
 from block_structure.errors import BlockStructureError
 from block_structure.probe import runtime as probe
+from block_structure_cli import runs, tables
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -130,30 +133,88 @@ def measured(stock=1640.0, tuned=830.0, **more):
     }
 
 
-def test_a_site_that_gains_is_told_gain_cost_and_variable():
-    [finding] = runtime.advise(measured(), runtime.Wanted(None, False))
-    assert (finding.identifier, finding.severity, finding.variable) == (
-        "runtime-collector",
-        "warning",
-        "block_structure_runtime_gc_thresholds",
-    )
-    assert finding.cause == (
-        "Python's garbage collector slows large courses: reading course-v1:X+10K+1 takes 1640 ms, 830 ms with the thresholds "
-        "[50000, 20, 100] (490000 tracked objects; 747 ms with no collector at all). Cost: a worker's peak memory "
-        "500 -> 500 MiB, worst pause 180 -> 210 ms."
-    )
-    assert finding.remedy == "read docs/runtime.md, then set block_structure_runtime_gc_thresholds: [50000, 20, 100]."
+def test_a_benchmark_shows_each_way_of_answering_and_the_price_as_a_table():
+    key = "course-v1:X+10K+1"
+    told = runtime.recommend(measured(), blocks={key: 10_000})
+    course = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
+    after = {**sample_runs.run([course]), "runtime": told}
+    before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
+    table = tables.collector(after, before)
+    assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
+    assert table.title == ("Collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms")
+    assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
+    runs.save(after, Path(os.devnull))
 
 
-@pytest.mark.parametrize(("stock", "tuned"), [(60.0, 20.0), (1000.0, 930.0), (100.0, 120.0)])
-def test_a_knob_that_brings_nothing_is_said_to(stock, tuned):
-    [finding] = runtime.advise(measured(stock, tuned), runtime.Wanted(None, False))
-    assert (finding.identifier, finding.severity) == ("runtime-no-gain", "info")
+def test_what_the_cache_cannot_hold_is_answered_by_storage_also_when_tuned():
+    key = "course-v1:X+10K+1"
+    course = sample_runs.course(key, 10_000, storage=[30.0])
+    [row] = runs.ways({**sample_runs.run([course]), "runtime": runtime.recommend(measured())})
+    assert (row["rebuild"], row["storage"], row["cache"], row["tuned"]) == (None, 1670.0, None, 860.0)
 
 
-def test_no_advice_where_it_is_done_or_nothing_was_measured():
-    assert runtime.advise(measured(), TUNED) == []
-    assert runtime.advise(measured(courses=[]), runtime.Wanted(None, False)) == []
+@pytest.mark.parametrize(
+    ("stock", "tuned", "worth"), [(1640.0, 830.0, True), (60.0, 20.0, False), (1000.0, 930.0, False), (100.0, 120.0, False)]
+)
+def test_a_gain_is_worth_it_in_milliseconds_and_in_percent(stock, tuned, worth):
+    assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
+
+
+def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
+    assert runtime.look(runtime.Wanted(None, False)) == {
+        "op": "runtime",
+        "thresholds": None,
+        "variants": ["stock", "thresholds", "off"],
+        "seconds": 10,
+    }
+    assert runtime.look(runtime.Wanted([60000, 20, 100], True))["variants"] == ["stock", "thresholds", "both", "off"]
+
+
+class Platform:
+    """What the operation needs of the platform, and a clock that only forks move."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.rounds = 0.0, 0
+        monkeypatch.setattr(probe.edxapp, "store", Store, raising=False)
+        monkeypatch.setattr(probe.edxapp, "forget_request", lambda: None)
+        monkeypatch.setattr(probe.edxapp, "let_go", lambda: None)
+        rows = type("Rows", (), {"objects": None})
+        monkeypatch.setattr(probe.edxapp, "models", lambda: type("Models", (), {"BlockStructureModel": rows}))
+        monkeypatch.setattr(probe, "_stored", lambda _store, _rows, _key: ((b"data", None), None))
+        monkeypatch.setattr(probe, "emit", lambda *_, **__: None)
+        monkeypatch.setattr(probe.time, "time", lambda: self.now)
+        monkeypatch.setattr(probe, "_in_fork", lambda _function: self.answer(seconds))
+
+    def answer(self, seconds):
+        self.now += seconds
+        self.rounds += 1
+        return {"ms": [1.0], "thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
+def test_rounds_end_with_their_time_and_one_is_always_made(monkeypatch, seconds, rounds):
+    platform = Platform(monkeypatch, seconds)
+    told = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
+    assert platform.rounds == rounds
+    assert [course["ms"] for course in told["courses"]] == [{"stock": 1.0}]
+
+
+def test_without_a_course_only_named_variants_are_tried(monkeypatch):
+    platform = Platform(monkeypatch, 0.1)
+    assert probe.run({"courses": []}, None)["variants"] == {}
+    assert platform.rounds == 0
+    assert list(probe.run({"courses": [], "variants": ["thresholds"]}, None)["variants"]) == ["thresholds"]
+
+
+def test_what_other_processes_do_is_not_taken_for_the_collector():
+    """Processor time: a read that only waits costs none."""
+
+    class Waiting:
+        def _deserialize(self, _data, _usage_key):
+            time.sleep(0.2)
+
+    told = probe._reads({"thresholds": [700, 10, 10], "freeze": False}, [(b"", None)], Waiting())
+    assert told["ms"][0] < 100
 
 
 def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():

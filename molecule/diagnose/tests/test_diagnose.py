@@ -60,10 +60,10 @@ def diagnose(playbooks, tmp_path, boots) -> Diagnose:
 def is_cured(found: dict[str, Any]) -> None:
     """Nothing needs attention; what is left are notes, and they are true of this site."""
     report = found["report"]
-    assert {finding["id"]: finding["severity"] for finding in report["findings"]} == {
-        "cache-client-limit": "info",
-        "secret-in-plain-inventory": "info",
-    }
+    notes = {finding["id"]: finding["severity"] for finding in report["findings"]}
+    # What tuning the collector would bring is measured; which of its two notes that makes is not for a test to say.
+    assert [notes.pop(name) for name in ("runtime-collector", "runtime-no-gain") if name in notes] == ["info"]
+    assert notes == {"cache-client-limit": "info", "secret-in-plain-inventory": "info"}
     assert {course["tier_when_cold"] for course in report["courses"]} == {"storage"}
     assert all(course["blocks"] and course["bytes"] for course in report["courses"])
 

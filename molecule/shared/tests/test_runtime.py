@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 from testinfra.host import Host
 
 THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
@@ -54,6 +55,7 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
     }
     told = json.loads(lms.check_output(f"cat {REPORTS}/{pools['lms'][0]}.json"))
     assert (told["kind"], told["thresholds"]) == ("celery", THRESHOLDS)
+    assert told["frozen"] > 50_000
     assert not lms.file(f"{REPORTS}/{pools['cms'][0]}.json").exists
 
 
@@ -83,6 +85,48 @@ def test_a_worker_that_was_started_on_other_hooks_is_found_and_restarted(lms: Ho
     assert playbooks.run("deploy", "--tags", "block_structure_runtime").exit_code == 0
     assert boots.count() - before == 1
     assert {tuple(answer(lms, pid)["thresholds"]) for pid in gunicorn_workers(lms)} == {tuple(THRESHOLDS)}
+
+
+@tuned
+def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_is_kept_in_step(lms: Host) -> None:
+    """They write the file anew and put the variable at its end (roles/edxapp/templates/lms_gunicorn.py.j2)."""
+    kept = yaml.safe_load(lms.check_output("cat /edx/etc/block_structure/edxapp_vars.yml"))
+    stock = lms.check_output("cat $(ls -tr /edx/app/edxapp/lms_gunicorn.py.*~ | head -n 1)")
+    folder = "/edx/var/edxapp/rewritten"
+    lms.check_output("install --directory --owner=www-data %s", folder)
+    lms.check_output("printf '%%s\n' %s > %s/gunicorn.py", f"{stock}\n{kept['EDXAPP_LMS_GUNICORN_EXTRA_CONF']}", folder)
+    serve = f"gunicorn --daemon --pid={folder}/pid --config={folder}/gunicorn.py --bind=127.0.0.1:8099 --workers=1 lms.wsgi"
+    system = "env SERVICE_VARIANT=lms DJANGO_SETTINGS_MODULE=lms.envs.production /edx/app/edxapp/run.sh"
+    lms.check_output(f"runuser -u www-data -- {system} {serve}")
+    try:
+        lms.check_output(
+            "curl --silent --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null http://127.0.0.1:8099/heartbeat"
+        )
+        told = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
+        assert (told["thresholds"], told["frozen"] > 50_000) == (THRESHOLDS, True)
+    finally:
+        lms.check_output(f"kill $(cat {folder}/pid) && rm -r {folder}")
+
+
+@tuned
+def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_path) -> None:
+    """Their figures are this site's own; whether they are worth it is not for a test to say."""
+    path = tmp_path / "told.json"
+    told = {}
+    for name, more in (("diagnose", {}), ("benchmark", {"block_structure_benchmark_sample": 3})):
+        ended = playbooks.run(name, "-e", json.dumps({"block_structure_report_path": str(path), **more}))
+        assert ended.changed == [], ended.output
+        told[name] = json.loads(path.read_text())
+    for measured in (told["diagnose"]["runtime"], told["benchmark"]["runtime"]):
+        assert (measured["thresholds"], measured["freeze"]) == (THRESHOLDS, True)
+        assert measured["objects"] > 50_000
+        assert measured["courses"]
+        assert all(course["blocks"] >= 600 and course["stock_ms"] > 0 < course["tuned_ms"] for course in measured["courses"])
+    # It is in force already, so nothing is proposed.
+    assert "runtime-collector" not in {finding["id"] for finding in told["diagnose"]["findings"]}
+    workers = told["benchmark"]["workers"]
+    assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
+    assert all(worker["resident_kb"] > 10_000 and worker["thresholds"] == THRESHOLDS for worker in workers)
 
 
 @untouched

@@ -206,6 +206,7 @@ def diagnosis(host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any]
         tuple(_server(answer, survey) for answer in own["__block_structure_servers"]["results"]),
         wanted if wanted.get("settings") else None,
         examination=inspected["examination"],
+        runtime=inspected["runtime"],
         bucket=bucket.get("bucket"),
         # A bucket that does not exist is an answer, null.
         bucket_problem=None if "bucket" in bucket or bucket.get("skipped") else str(bucket.get("msg") or "it was not asked"),

@@ -43,7 +43,9 @@ options:
     type: dict
     default: {}
   measure_runtime:
-    description: Measure what the collector costs reads of this site's structures, with those thresholds or proposed ones.
+    description:
+      - Measure instead what the collector costs reads of this site's structures, in forks of the booted LMS, with those
+        thresholds or with proposed ones.
     type: bool
     default: false
   examine:
@@ -87,10 +89,6 @@ survey:
 runtime:
   description: Answer of the probe's operation C(runtime); null when it was not asked for.
   type: dict
-  returned: success
-runtime_findings:
-  description: What it means, as findings; empty unless it was measured.
-  type: list
   returned: success
 examination:
   description: What the probe's examine operation returns; null when it was not asked for.
@@ -139,7 +137,7 @@ def main() -> None:
     want = runtime.Wanted(asked.get("thresholds"), bool(asked.get("freeze")))
     measure = given["measure_runtime"]
     if measure or want:
-        operations.append(runtime.operation(want, measure=measure))
+        operations.append(runtime.look(want) if measure else runtime.trial(want))
     start = time.monotonic()
     with booting.refusals(module):
         release = from_named_row(given["release"]) if given["release"] else None
@@ -147,9 +145,8 @@ def main() -> None:
         # Nothing follows `identify` where the installed platform is no release for sure; what is desired then says so.
         results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
         measured = results.get("runtime")
-        if measured:
+        if measured and not measure:
             runtime.check_possible(want, measured)
-    findings = runtime.advise(measured, want) if measured and measure else []
     module.exit_json(
         changed=False,
         identified=results.get("identify"),
@@ -157,7 +154,6 @@ def main() -> None:
         examination=results.get("examine"),
         seconds=round(time.monotonic() - start, 3),
         runtime=measured,
-        runtime_findings=[finding.as_dict() for finding in findings],
         boots=1,
     )
 

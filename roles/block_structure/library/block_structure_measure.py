@@ -11,8 +11,8 @@ module: block_structure_measure
 short_description: Time and profile the block structures of an Open edX site
 description:
   - Boots the LMS once and runs measuring operations of the probe in their order.
-  - C(benchmark) and C(profile) write nothing. C(forget) removes the cached structures of the named courses, so that the next
-    request finds a cold cache; the next read of each puts it back.
+  - C(benchmark), C(profile) and C(runtime) write nothing. C(forget) removes the cached structures of the named courses, so that
+    the next request finds a cold cache; the next read of each puts it back.
 options:
   manage_argv:
     description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
@@ -24,7 +24,7 @@ options:
     type: dict
     required: true
   operations:
-    description: Operations with their arguments; C(op) names each, one of benchmark, profile, forget.
+    description: Operations with their arguments; C(op) names each, one of benchmark, profile, runtime, forget.
     type: list
     elements: dict
     required: true
@@ -59,7 +59,7 @@ boots:
   returned: always
 """
 
-MEASURING = ("benchmark", "profile")
+MEASURING = ("benchmark", "profile", "runtime")
 FORGETTING = "forget"
 
 

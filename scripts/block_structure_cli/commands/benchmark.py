@@ -123,12 +123,14 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
       scripts/block-structure benchmark --compare before.json after.json
     """
     if compare:
-        told = runs.compare(runs.load(compare[0]), runs.load(compare[1]))
+        compared = [runs.load(name) for name in compare]
+        told = runs.compare(*compared)
         if form == "json":
             output.print_json(told)
         else:
             tables.compared_tiers(told).show()
             tables.compared_pages(told).show()
+            tables.workers(compared).show()
         return
     if given["http"] and given["url"]:
         target.require_consent(
@@ -141,7 +143,9 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
         output.print_json(run)
     else:
         tables.tiers(run).show()
+        tables.collector(run).show()
         tables.pages(run).show()
+        tables.workers([run]).show()
     output.talk.print(f"written to {path}", markup=False)
     if any(course["error"] for course in run["courses"]) or any(row["errors"] for row in runs.pages(run)):
         raise SystemExit(ATTENTION)
@@ -163,15 +167,18 @@ def measure(site: Site, given: dict[str, Any]) -> runs.Run:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "label": given["label"],
         **{name: told[name] for name in ("release", "platform", "courses", "servers", "limits", "configuration")},
+        "runtime": told["runtime"],
         "servers_after": [],
+        "workers_after": told["workers"],
         "http": None,
     }
     if given["http"]:
-        run["http"], run["servers_after"] = _over_http(site, given, told)
+        run["http"], after = _over_http(site, given, told)
+        run.update(servers_after=after["servers"], workers_after=after["workers"])
     return run
 
 
-def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     where = target.find(told["lms"], given["url"])
     learner = _account(where, given["learner"], given["username"])
     keys = [course["key"] for course in told["courses"] if not course["error"]]
@@ -197,7 +204,7 @@ def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple
         "cold_rounds": given["cold_rounds"],
         "samples": _merged(samples),
     }
-    return http, _forget(site, [])["servers"]
+    return http, _forget(site, [])
 
 
 def _forget(site: Site, keys: list[str]) -> dict[str, Any]:

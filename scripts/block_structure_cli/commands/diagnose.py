@@ -9,7 +9,7 @@ import yaml
 from block_structure import memcached_sizing
 from block_structure.findings import needs_attention
 
-from .. import exits, output
+from .. import exits, output, tables
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
 
@@ -69,6 +69,7 @@ def show(told: dict[str, Any]) -> None:
         ]
         for server in told["servers"]
     ]
+    tables.collector(told).show()
     output.print_table("memcached", (*_SERVERS, "hit rate", "uptime s"), servers, right=_SERVERS[2:])
     if told["local_storage"]:
         local = [_local_row(host, state) for host, state in told["local_storage"].items()]
@@ -83,10 +84,12 @@ def group_vars(told: dict[str, Any]) -> str:
     lines = ["---", "# Written by `block-structure diagnose --write-vars`. Read it before you put it into group_vars."]
     for row in told["cure"]:
         if row["findings"]:
-            lines.append(f"# cures {', '.join(sorted(set(row['findings'])))}")
+            words = "may be set, for" if row["proposed"] else "cures"
+            lines.append(f"# {words} {', '.join(sorted(set(row['findings'])))}")
         if row["note"]:
             lines.append(f"# {row['note']}")
-        lines.append(yaml.safe_dump({row["name"]: row["value"]}, width=1000).strip())
+        line = yaml.safe_dump({row["name"]: row["value"]}, width=1000, default_flow_style=True).strip()[1:-1]
+        lines.append(f"# {line}" if row["proposed"] else line)
     return "\n".join(lines) + "\n" + _SECRET_NOTE
 
 

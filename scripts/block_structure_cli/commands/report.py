@@ -26,6 +26,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--after", type=_FILE, help="Run file after it; or the only one.")
 @click.option("--run", "further", multiple=True, type=_FILE, help="Further run files, for evictions over time.")
 @click.option("--profile", "profiles", multiple=True, type=_FILE, help="profile.json of `profile`.")
+@click.option("--collector", "bench", type=_FILE, help="runtime.json of `make bench-runtime`.")
 @click.option("--title", default="Block structures: course pages of this site", show_default=True, help="Heading of the page.")
 @click.option(
     "-o",
@@ -43,6 +44,7 @@ def command(
     after: Path | None,
     further: tuple[Path, ...],
     profiles: tuple[Path, ...],
+    bench: Path | None,
     title: str,
     path: Path,
 ) -> None:
@@ -60,9 +62,10 @@ def command(
         further=[runs.load(name) for name in further],
         diagnoses=[report.load_diagnosis(name) for name in diagnoses],
         profiles=[report.load_profile(name) for name in profiles],
+        bench=report.load_bench(bench) if bench else None,
     )
-    if not sources.diagnoses and not sources.runs:
-        raise Failure("There is nothing to report.", "name a file with --diagnosis, --before or --after.", USAGE)
+    if not sources.diagnoses and not sources.runs and not sources.bench:
+        raise Failure("There is nothing to report.", "name a file with --diagnosis, --before, --after or --collector.", USAGE)
     page = report.html(sources, title)
     try:
         path.write_text(page, encoding="utf-8")

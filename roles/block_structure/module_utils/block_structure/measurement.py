@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from . import runtime
 from .releases import from_named_row
 
 # Of `stats`: what tells whether structures stay in a server. store_too_large is memcached 1.6's.
@@ -32,6 +33,21 @@ def servers(checked: list[Any]) -> list[dict[str, Any]]:
         }
         for entry in checked
     ]
+
+
+def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what each live worker holds, as block_structure_workers saw it, and says of its collector (None: nothing)."""
+    told = []
+    for worker in found:
+        report = worker["report"] or {}
+        told.append(
+            {
+                **{name: worker[name] for name in ("service", "pid", "resident_kb", "peak_kb")},
+                "thresholds": report.get("thresholds"),
+                "worst_pause_ms": max(report["worst_pause_ms"]) if report else None,
+            }
+        )
+    return told
 
 
 def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[str, Any]]) -> dict[str, int | None]:
@@ -64,21 +80,33 @@ def benchmark(
     measured: dict[str, Any],
     desired: dict[str, Any],
     checked: list[Any],
+    live: list[dict[str, Any]],
     connection: str,
     address: str,
     heartbeats: list[str],
 ) -> dict[str, Any]:
-    """Return block_structure_benchmark_result: tiers per course, servers, limits, configuration in force, and where the LMS is.
+    """Return block_structure_benchmark_result: tiers per course, servers, workers, limits, configuration, where the LMS is.
 
-    measured: what block_structure_measure returned. connection, address: how Ansible reaches the LMS host.
+    `runtime` is what tuning the collector would bring (runtime.recommend), None when no course is large enough to tell.
+
+    measured: what block_structure_measure returned. live: workers as block_structure_workers returned them.
+    connection, address: how Ansible reaches the LMS host.
     """
-    told = measured["results"][0]
+    told, collector = measured["results"][:2]
     seen = servers(checked)
     return {
         "release": desired["release"]["name"],
         "platform": desired["platform"],
         "courses": told["courses"],
+        "runtime": runtime.recommend(
+            collector,
+            wants_freeze=desired["runtime"]["freeze"],
+            blocks={course["key"]: course["blocks"] for course in told["courses"]},
+        )
+        if collector["courses"]
+        else None,
         "servers": seen,
+        "workers": workers(live),
         "limits": limits(desired["release"], told["settings"], seen),
         "configuration": {name: told[name] for name in ("settings", "switches", "row", "storage_in_use")},
         "forgotten": [key for entry in measured["results"] for key in entry.get("forgotten", [])],

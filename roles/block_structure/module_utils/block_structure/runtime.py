@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import BlockStructureError
-from .findings import Finding
 
 THRESHOLDS_VARIABLE = "block_structure_runtime_gc_thresholds"
 FREEZE_VARIABLE = "block_structure_runtime_gc_freeze"
@@ -20,6 +19,8 @@ YOUNG_RANGE = (700, 1_000_000)
 OLDER_RANGE = (1, 1_000)
 # A gain below both is noise to a learner: it is told, and not recommended.
 WORTH_MS, WORTH_PERCENT = 50.0, 10.0
+# A diagnosis takes no longer for this than for its reads of the tiers (probe/survey.py), unless a single round does.
+LOOK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,20 @@ def check_thresholds(thresholds: Any) -> None:
             raise refuse(f"{value} is not from {least} to {most}")
 
 
-def operation(want: Wanted, *, measure: bool) -> dict[str, Any]:
-    """Return the probe's operation: a measurement on the courses of the survey before it, or a mere trial of what is wanted."""
-    trial = {"courses": [], "variants": ["both" if want.freeze else "thresholds"]}
-    return {"op": "runtime", "thresholds": want.thresholds, **({} if measure else trial)}
+def trial(want: Wanted) -> dict[str, Any]:
+    """Return the probe's operation that tries in a fork what is wanted, and reads nothing."""
+    return {
+        "op": "runtime",
+        "thresholds": want.thresholds,
+        "courses": [],
+        "variants": ["both" if want.freeze else "thresholds"],
+    }
+
+
+def look(want: Wanted) -> dict[str, Any]:
+    """Return the probe's operation that measures, on courses of the survey before it, only what a finding is made of."""
+    tuned = ["thresholds", "both"] if want.freeze else ["thresholds"]
+    return {"op": "runtime", "thresholds": want.thresholds, "variants": ["stock", *tuned, "off"], "seconds": LOOK_SECONDS}
 
 
 def check_possible(want: Wanted, measured: dict[str, Any]) -> None:
@@ -110,12 +121,15 @@ def check_possible(want: Wanted, measured: dict[str, Any]) -> None:
         )
 
 
-def recommend(measured: dict[str, Any], wants_freeze: bool = False) -> dict[str, Any]:
+def recommend(
+    measured: dict[str, Any], *, wants_freeze: bool = False, blocks: dict[str, int | None] | None = None
+) -> dict[str, Any]:
     """Return what tuning would bring on this site, from the answer of the probe's operation `runtime`.
 
-    {"objects", "thresholds": the tried ones, "freeze", "worth_it": bool, "courses": [{"key", "bytes", "stock_ms", "tuned_ms",
-    "frozen_ms" or None, "floor_ms" (collector off), "saved_ms", "saved_percent"}], "pause_ms": {"stock", "tuned"},
-    "peak_kb": {"stock", "tuned"}}. Milliseconds are medians of deserializing one structure.
+    blocks: of each course by its key. Result: {"objects", "thresholds": the tried ones, "freeze", "worth_it": bool,
+    "courses": [{"key", "blocks", "bytes", "stock_ms", "tuned_ms", "frozen_ms" or None, "floor_ms" (collector off), "saved_ms",
+    "saved_percent"}], "pause_ms": {"stock", "tuned"}, "peak_kb": {"stock", "tuned"}}. Milliseconds are medians of deserializing
+    one structure, in processor time.
     """
     tuned = "both" if wants_freeze and measured["freeze_possible"] else "thresholds"
     courses = []
@@ -124,6 +138,7 @@ def recommend(measured: dict[str, Any], wants_freeze: bool = False) -> dict[str,
         courses.append(
             {
                 "key": course["key"],
+                "blocks": (blocks or {}).get(course["key"]),
                 "bytes": course["bytes"],
                 "stock_ms": stock,
                 "tuned_ms": now,
@@ -140,41 +155,9 @@ def recommend(measured: dict[str, Any], wants_freeze: bool = False) -> dict[str,
         "freeze": tuned == "both",
         "worth_it": any(one["saved_ms"] >= WORTH_MS and one["saved_percent"] >= WORTH_PERCENT for one in courses),
         "courses": courses,
-        "pause_ms": {"stock": kinds["stock"]["worst_pause_ms"], "tuned": kinds[tuned]["worst_pause_ms"]} if kinds else None,
-        "peak_kb": {"stock": kinds["stock"]["peak_kb"], "tuned": kinds[tuned]["peak_kb"]} if kinds else None,
+        "pause_ms": {"stock": kinds["stock"]["worst_pause_ms"], "tuned": kinds[tuned]["worst_pause_ms"]} if courses else None,
+        "peak_kb": {"stock": kinds["stock"]["peak_kb"], "tuned": kinds[tuned]["peak_kb"]} if courses else None,
     }
-
-
-def advise(measured: dict[str, Any], in_force: Wanted) -> list[Finding]:
-    """Return the finding for a site from what was measured on it: what tuning would bring, and what it costs.
-
-    in_force: what the site's variables ask for now; a site that is tuned already gets no advice to do so.
-    """
-    told = recommend(measured, in_force.freeze)
-    if not told["courses"]:
-        return []
-    best = max(told["courses"], key=lambda course: course["saved_ms"])
-    figures = (
-        f"reading {best['key']} takes {best['stock_ms']:.0f} ms, {best['tuned_ms']:.0f} ms with the thresholds "
-        f"{told['thresholds']} ({told['objects']} tracked objects; {best['floor_ms']:.0f} ms with no collector at all)"
-    )
-    if not told["worth_it"]:
-        words = f"Python's garbage collector is no burden here: {figures}."
-        return [Finding("runtime-no-gain", "info", words, "none; leave the thresholds alone.", THRESHOLDS_VARIABLE, told)]
-    if in_force.thresholds is not None:
-        return []
-    return [
-        Finding(
-            "runtime-collector",
-            "warning",
-            f"Python's garbage collector slows large courses: {figures}. Cost: a worker's peak memory "
-            f"{told['peak_kb']['stock'] // 1024} -> {told['peak_kb']['tuned'] // 1024} MiB, worst pause "
-            f"{told['pause_ms']['stock']:.0f} -> {told['pause_ms']['tuned']:.0f} ms.",
-            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE}: {told['thresholds']}.",
-            THRESHOLDS_VARIABLE,
-            told,
-        )
-    ]
 
 
 def takes(wanted_thresholds: list[int], live: list[int], python: str) -> bool:

@@ -20,6 +20,7 @@ _STRANGER = "S3, without credentials"
 _BUCKET = "S3, with the operator's credentials"
 _CLASS = "the storage class's own record on the host"
 _MEMCACHED = "memcached's own counters"
+_FORKS = "forks of the booted LMS"
 
 CATALOGUE: dict[str, Entry] = {
     "course-not-stored": Entry("courses", ("error",), "No row or no object stands behind the cache.", _SURVEY),
@@ -89,4 +90,8 @@ CATALOGUE: dict[str, Entry] = {
         "cache", ("warning", "info"), "Structures were evicted. info: all that fit are cached now.", _MEMCACHED
     ),
     "cache-alias-confusion": Entry("cache", ("warning",), "The wrong alias was given the room.", _MEMCACHED),
+    "runtime-collector": Entry(
+        "runtime", ("info",), "Unpickling would gain by other thresholds of Python's collector.", _FORKS
+    ),
+    "runtime-no-gain": Entry("runtime", ("info",), "Other thresholds of Python's collector would bring nothing.", _FORKS),
 }

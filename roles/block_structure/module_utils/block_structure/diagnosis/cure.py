@@ -35,13 +35,16 @@ def _storage(look: Look) -> dict[str, Any]:
     return found
 
 
+# A choice with a price: named, and never made for the operator.
+_PROPOSED = ("runtime-collector",)
 # The role computes these from the measured structures, again at each deploy: better than a figure that was right once.
 _COMPUTED = ("block_structure_memcached_item_size", "block_structure_memcached_memory_mb")
 
 
 def variables(look: Look, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return [{"name", "value", "findings": ids that it cures, "note"}], the ones that every site names first.
+    """Return [{"name", "value", "findings": ids that it cures, "note", "proposed"}], the ones that every site names first.
 
+    proposed: whether it is a choice with a price, which a cure does not need.
     A bucket that cannot be known is PLACEHOLDER_BUCKET. Secrets are never among them.
     """
     chosen = {"block_structure_release": _row("block_structure_release", look.release.name)}
@@ -51,6 +54,9 @@ def variables(look: Look, findings: list[dict[str, Any]]) -> list[dict[str, Any]
         chosen[f"{_S}bucket"]["note"] = "choose a name that is free: bucket names are shared by everybody"
     for finding in findings:
         name, value = finding["variable"], finding["value"]
+        if finding["id"] in _PROPOSED:
+            chosen[name] = {**_row(name, value), "findings": [finding["id"]], "note": finding["remedy"], "proposed": True}
+            continue
         if not name or finding["severity"] == "info" or (name not in chosen and value is None and name not in _UNSET_CURES):
             continue
         row = chosen.setdefault(name, _row(name, None))
@@ -65,4 +71,4 @@ def variables(look: Look, findings: list[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def _row(name: str, value: Any) -> dict[str, Any]:
-    return {"name": name, "value": value, "findings": [], "note": None}
+    return {"name": name, "value": value, "findings": [], "note": None, "proposed": False}

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..releases import Release
+from ..runtime import recommend
 from .cost import Costs
 
 MIB = 1024 * 1024
@@ -49,7 +50,7 @@ class Look:
     survey: the probe's. examination: the probe's `examine`, None when not asked. servers: every memcached of the aliases.
     bucket: block_structure_bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
     as validated, None while the variables are not complete. failures: reports of courses that generation could not do.
-    others: surveys of further LMS hosts by name.
+    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not asked.
     """
 
     release: Release
@@ -61,6 +62,7 @@ class Look:
     bucket_problem: str | None = None
     failures: tuple[dict[str, Any], ...] = ()
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runtime: dict[str, Any] | None = None
 
     @property
     def courses(self) -> list[dict[str, Any]]:
@@ -71,6 +73,15 @@ class Look:
     def costs(self) -> Costs:
         """What was measured of the tiers."""
         return Costs(self.courses)
+
+    @cached_property
+    def collector(self) -> dict[str, Any] | None:
+        """What tuning Python's collector would bring (runtime.recommend), None when it was not measured."""
+        if self.runtime is None:
+            return None
+        asked = (self.desired or {}).get("runtime") or {}
+        blocks = {entry["key"]: entry["blocks"] for entry in self.courses}
+        return recommend(self.runtime, wants_freeze=bool(asked.get("freeze")), blocks=blocks)
 
     @property
     def storage_in_use(self) -> bool:

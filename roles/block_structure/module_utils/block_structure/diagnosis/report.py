@@ -82,6 +82,7 @@ def of(
         "row": survey["row"],
         "workers": examination.get("workers"),
         "processes": examination.get("processes"),
+        "runtime": look.collector,
         "limits": {
             "cache_cap_bytes": look.release.cache_cap_bytes,
             "client_item_limit_bytes": survey["settings"]["cache"].get("client_limit_bytes")

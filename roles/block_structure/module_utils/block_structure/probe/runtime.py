@@ -1,6 +1,7 @@
 """Measure what Python's garbage collector costs a read of a structure here, in forks of this LMS process.
 
-A fork has the LMS's own heap, as a worker has, and nothing that is set in it stays. The collector's rules stand in CPython's
+A fork has the LMS's own heap, as a worker has, and nothing that is set in it stays. Milliseconds are processor time: the
+collector waits for nothing, and what else the host does must not be taken for it. The collector's rules stand in CPython's
 Modules/gcmodule.c and in the documentation of the module gc.
 """
 
@@ -25,7 +26,8 @@ SHARE, LOWEST, HIGHEST = 10, 10000, 100000
 OLDER = (20, 100)
 
 _FREEZE = getattr(gc, "freeze", None)  # Python 3.7
-_clock = getattr(time, "perf_counter", time.time)
+# Processor seconds: process_time from Python 3.3 on, clock before (on Unix).
+_clock = getattr(time, "process_time", getattr(time, "clock", time.time))
 
 
 def propose(objects):
@@ -163,8 +165,9 @@ def run(operation, _release):
     """Measure reads of some courses with the collector as it is, tuned, frozen and off, interleaved.
 
     thresholds: what to try; null proposes by this process's own objects. courses: keys; null takes them from a survey earlier
-    in the same request. repeats: rounds, default 3. variants: names of those to try, default all; without a course
-    they are tried all the same, to see whether this interpreter takes them.
+    in the same request. repeats: rounds, default 3. seconds: how long all rounds may take, default as long as they need; one
+    is always made. variants: names of those to try, default all; where they are named they are tried without a course, too, to
+    see whether this interpreter takes them.
     Returns {"python", "objects", "stock", "candidate", "proposed", "freeze_possible",
     "courses": [{"key", "bytes", "ms": {variant: median}}],
     "variants": {variant: {"thresholds" as the interpreter took them, "worst_pause_ms", "peak_kb", "collections"}},
@@ -195,8 +198,11 @@ def run(operation, _release):
     edxapp.let_go()
     compared = variants(stock, candidate)
     seen = dict((name, []) for name in compared if name in (operation.get("variants") or compared))
-    rounds = (operation.get("repeats") or REPEATS) if structures else 1
+    rounds = (operation.get("repeats") or REPEATS) if structures else int("variants" in operation)
+    start, patience = time.time(), operation.get("seconds")
     for number in range(rounds):
+        if number and patience and (time.time() - start) * (number + 1) / number > patience:
+            break
         emit("progress", operation="runtime", done=number, total=rounds, failed=0)
         for name in sorted(seen):
             seen[name].append(_in_fork(lambda chosen=compared[name]: _reads(chosen, structures, store)))
@@ -208,7 +214,7 @@ def run(operation, _release):
         }
         for place, key in enumerate(keys)
     ]
-    result["variants"] = dict((name, _summary(told)) for name, told in seen.items())
+    result["variants"] = dict((name, _summary(told)) for name, told in seen.items() if told)
     return result
 
 

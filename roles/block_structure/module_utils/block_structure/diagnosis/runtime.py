@@ -1,0 +1,51 @@
+"""The collector of the LMS's Python: what tuning it would bring on this site, and at what price. Never more than a proposal."""
+
+from __future__ import annotations
+
+from ..findings import Finding
+from ..runtime import THRESHOLDS_VARIABLE
+from .look import Look
+
+
+def find(look: Look) -> list[Finding]:
+    """Return the findings of this subject: none where nothing was measured, or the site is tuned or left to others."""
+    told, asked = look.collector, (look.desired or {}).get("runtime") or {}
+    if told is None or not told["courses"]:
+        return []
+    figures = "; ".join(
+        f"{course['key']} ({course['blocks']} blocks) {course['stock_ms']:.0f} ms, tuned {course['tuned_ms']:.0f} ms, with no "
+        f"collector at all {course['floor_ms']:.0f} ms"
+        for course in told["courses"]
+    )
+    figures = f"unpickling takes, with {told['objects']} tracked objects and the thresholds {told['thresholds']}: {figures}"
+    if not told["worth_it"]:
+        return [
+            Finding(
+                "runtime-no-gain",
+                "info",
+                f"Python's garbage collector is no burden here; {figures}.",
+                f"none; leave {THRESHOLDS_VARIABLE} unset.",
+                THRESHOLDS_VARIABLE,
+                evidence=told,
+                cost="nothing that a learner would notice",
+            )
+        ]
+    if asked.get("thresholds") is not None or asked.get("managed") is False:
+        return []
+    best = max(told["courses"], key=lambda course: float(course["saved_ms"]))
+    memory, pause = told["peak_kb"], told["pause_ms"]
+    return [
+        Finding(
+            "runtime-collector",
+            "info",
+            f"Python's garbage collector slows reads of large courses; {figures}.",
+            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE} to {told['thresholds']}. Its price, in the same reads: peak "
+            f"memory {memory['stock'] // 1024} -> {memory['tuned'] // 1024} MiB, worst pause {pause['stock']:.0f} -> "
+            f"{pause['tuned']:.0f} ms.",
+            THRESHOLDS_VARIABLE,
+            evidence=told,
+            value=told["thresholds"],
+            cost_ms=best["saved_ms"],
+            cost=f"{best['saved_ms']:.0f} ms ({best['saved_percent']:.0f} %) of each read of {best['key']}",
+        )
+    ]
