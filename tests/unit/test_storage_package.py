@@ -199,13 +199,32 @@ def test_package_is_foretold_installed_kept_replaced_and_removed(lms: Lms) -> No
 
 def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> None:
     (tmp_path / "courses").write_text("precious")
+    assert not lms.run(local_dir=str(tmp_path), state="absent")["changed"]
     for state in ("present", "absent"):
         told = lms.run(local_dir=str(tmp_path), state=state)
+        (tmp_path / "spool").mkdir(exist_ok=True)
         assert told["msg"] == (
             f"{tmp_path} holds other things, such as courses.\n"
             "Remedy: let block_structure_storage_local_dir name a directory of its own."
         )
     assert (tmp_path / "courses").read_text() == "precious"
+
+
+def test_removal_waits_for_the_spool(lms: Lms) -> None:
+    lms.run()
+    spool = lms.local_dir / "spool"
+    spool.mkdir()
+    (spool / "object").write_text("is nowhere else")
+    told = lms.run(state="absent")
+    assert told["msg"] == (
+        f"{spool} holds 1 of the objects that wait for S3, so the storage class and its directory stay.\n"
+        "Remedy: deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
+        "courses later."
+    )
+    assert lms.imports() == __version__ and (spool / "object").exists()
+    (spool / "object").unlink()
+    assert lms.run(state="absent")["changed"]
+    assert lms.imports() == "" and not lms.local_dir.exists()
 
 
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:

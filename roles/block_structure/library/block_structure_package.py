@@ -21,7 +21,8 @@ description:
   - Places the files of the package below site-packages of the LMS's Python, byte for byte, and removes those of another
     version; no package index is asked.
   - Makes the directory in which the class keeps local copies and objects that wait for S3, mode 0700, owned by the LMS's user.
-  - With state absent, removes both; of the directory only what the class itself keeps there.
+  - With state absent, removes both; of the directory only what the class itself keeps there, and nothing at all while
+    objects wait in it for S3.
 options:
   python:
     description: Python of the LMS's virtual environment.
@@ -139,6 +140,20 @@ def directory_state(path: Path, user: str) -> str | None:
     return f"{owner} {stat.S_IMODE(found.st_mode):04o}"
 
 
+def require_no_spool(path: Path) -> None:
+    """Raise BlockStructureError while objects wait in the local directory for S3: they are nowhere else."""
+    spool = path / "spool"
+    waiting = [entry for entry in spool.iterdir() if not entry.name.startswith(".")] if spool.is_dir() else []
+    if waiting:
+        raise BlockStructureError(
+            "spool-not-empty",
+            f"{spool} holds {len(waiting)} of the objects that wait for S3, so the storage class and its directory stay.",
+            "deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
+            "courses later.",
+            "block_structure_storage_class",
+        )
+
+
 def make_directory(path: Path, user: str) -> None:
     """Make the local directory of the LMS's user, closed to everybody else; what is in it stays."""
     account = pwd.getpwnam(user)
@@ -177,11 +192,26 @@ def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, 
     if there != wanted:
         before, after = version_of(there), given["package"]["version"] if present else None
         changes.append(Change(MODULE, before, f"{after} (other files)" if before == after else after))
-    state = directory_state(Path(given["local_dir"]), given["user"])
+    local_dir = Path(given["local_dir"])
+    # Where nothing of ours is, a directory of somebody else is no business of a removal.
+    ours = present or there or any((local_dir / name).exists() for name in LOCAL_NAMES)
+    state = directory_state(local_dir, given["user"]) if ours else None
     want_state = f"{given['user']} 0700" if present else None
     if state != want_state:
         changes.append(Change(given["local_dir"], state, want_state))
     return changes, there, wanted
+
+
+def replace(root: Path, there: dict[str, str | None], wanted: dict[str, str]) -> None:
+    """Put the files of the package as they are wanted below site-packages, and remove all others of its."""
+    for path, text in wanted.items():
+        if there.get(path) != text:
+            place(root, path, text)
+    for path in set(there) - set(wanted):
+        (root / path).unlink()
+    for folder in [root / MODULE, *root.glob(f"{MODULE}-*.dist-info")]:
+        if not any(path.startswith(f"{folder.name}/") for path in wanted):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
@@ -201,18 +231,12 @@ def main() -> None:
         root = site_packages(module)
         changes, there, wanted = compare(module, root)
         if changes and not module.check_mode:
-            for path, text in wanted.items():
-                if there.get(path) != text:
-                    place(root, path, text)
-            for path in set(there) - set(wanted):
-                (root / path).unlink()
-            for folder in [root / MODULE, *root.glob(f"{MODULE}-*.dist-info")]:
-                if not any(path.startswith(f"{folder.name}/") for path in wanted):
-                    shutil.rmtree(folder, ignore_errors=True)
+            if not wanted and local_dir.is_dir():
+                require_no_spool(local_dir)
+                remove_directory(local_dir)
+            replace(root, there, wanted)
             if wanted:
                 make_directory(local_dir, module.params["user"])
-            elif local_dir.is_dir():
-                remove_directory(local_dir)
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict())
     module.exit_json(
