@@ -282,6 +282,20 @@ def done(courses=(COURSE,), **result):
             regeneration.ENVIRONMENT,
             "The run broke off: Timeout exceeded\nRemedy: run it",
         ),
+        (
+            {
+                "failed": True,
+                "data": "",
+                "msg": "Traceback (most recent call last):\n  File\nValueError: No start of json char",
+            },
+            regeneration.ENVIRONMENT,
+            "The run broke off: its process on the host ended without an answer; was it killed?\nRemedy: run it",
+        ),
+        (
+            {"failed": True, "data": "Killed", "msg": "Traceback (most recent call last):\n  File\nValueError: No start"},
+            regeneration.ENVIRONMENT,
+            "The run broke off: ValueError: No start\nRemedy: run it",
+        ),
     ],
 )
 def test_each_outcome_has_its_exit_code_and_words(given_back, code, words):

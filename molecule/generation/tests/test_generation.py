@@ -129,6 +129,7 @@ def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
             lms.run("kill -KILL %s", number)
     _, words = process.communicate(timeout=300)
     assert process.returncode == 3, words
+    assert "The run broke off: its process on the host ended without an answer; was it killed?\n" in words
     assert "Remedy: run it again with --resume; finished courses are not repeated." in words
     code, resumed, words = tool.run("regenerate", "--resume")
     assert code == 0, words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import probe_client
 from .diagnosis.look import names
 from .errors import BlockStructureError
 
@@ -30,7 +31,11 @@ def _broken(done: dict[str, Any]) -> dict[str, Any]:
     known = done.get("error")
     if known:
         return dict(known)
-    words = " ".join(str(done.get("msg") or "the run ended without a word").split())[:500]
+    text = str(done.get("msg") or "it ended without a word")
+    if "Traceback" in text:  # of Ansible's async_wrapper, which found no answer in what the module wrote (`data`)
+        killed = "its process on the host ended without an answer; was it killed?"
+        text = probe_client.last_words(text) if str(done.get("data") or "").strip() else killed
+    words = " ".join(text.split())[:500]
     return BlockStructureError(
         "run-broke-off", f"The run broke off: {words}", "run it again with --resume; finished courses are not repeated."
     ).as_dict()
