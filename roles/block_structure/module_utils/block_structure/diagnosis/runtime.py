@@ -39,9 +39,10 @@ def find(look: Look) -> list[Finding]:
             "runtime-collector",
             "info",
             f"Python's garbage collector slows reads of large courses; {figures}.",
-            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE} to {told['thresholds']}. Its price, in the same reads: peak "
-            f"memory {memory['stock'] // 1024} -> {memory['tuned'] // 1024} MiB, worst pause {pause['stock']:.0f} -> "
-            f"{pause['tuned']:.0f} ms.",
+            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE} to {told['thresholds']}. Its price in the same single "
+            f"reads: peak memory {memory['stock'] // 1024} -> {memory['tuned'] // 1024} MiB, worst pause {pause['stock']:.0f} "
+            f"-> {pause['tuned']:.0f} ms. Under load garbage stays longer, and a worker may hold twice as much: compare two "
+            "runs of `benchmark` before you keep it.",
             THRESHOLDS_VARIABLE,
             evidence=told,
             value=told["thresholds"],
