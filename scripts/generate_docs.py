@@ -3,6 +3,7 @@
 README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
 from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
 docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
+docs/report.md: the story's figures come from docs/examples/story.json.
 Each part stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
@@ -11,6 +12,7 @@ Exit codes: 0 written or current, 1 not current (with --check), 2 a document lac
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -23,6 +25,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_structure" / "module_utils"))
 from block_structure import controller, desired
 from block_structure.diagnosis import catalogue
+from block_structure_cli import charts
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLE = ROOT / "roles" / "block_structure"
@@ -119,10 +122,22 @@ def combination_table() -> str:
     return "\n".join(lines)
 
 
+def story_table() -> str:
+    """One row per step of the story that was measured on a sandbox (scripts/story)."""
+    told = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
+    lines = [f"| | {told['course']}, {told['blocks']:,} blocks | a learner waits | what it says |", "|---|---|---|---|"]
+    lines += [
+        f"| {step['when']} | {step['what']} | {charts.seconds(step['ms']) if step['ms'] else '-'} | {_cell(step['says'])} |"
+        for step in told["steps"]
+    ]
+    return "\n".join(lines)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"variables": variable_table, "releases": release_matrix},
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"combinations": combination_table},
+    "docs/report.md": {"story": story_table},
 }
 
 

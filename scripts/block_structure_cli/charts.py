@@ -205,7 +205,9 @@ def counters(points: dict[str, list[tuple[str, int]]]) -> str:
         locator = AutoDateLocator(minticks=2, maxticks=6)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axes.set(xlabel="UTC", ylabel="evictions since its start", ylim=(0, None))
+        axes.set(xlabel="UTC", ylabel="evictions since its start")
+        most = max((count for series in points.values() for _, count in series), default=0)
+        axes.set_ylim(0, max(1, 1.05 * most))  # a flat line at nought is good news, and has no hundredths
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(visible=True, axis="y")
         axes.legend()
@@ -227,15 +229,15 @@ def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float
 
 
 def story(steps: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Write the story of one course as a picture for paper and mail. steps: as scripts/story makes them, a bar each."""
+    """Write the story of one course as a picture for paper and mail: a bar for each measured step of scripts/story."""
     colours = {"before": "#b35900", "after": "#1766b5"}
+    steps = [step for step in steps if step["ms"]]
     figure, axes = _axes(0.6 + 0.6 * len(steps))
     for place, step in enumerate(steps):
-        if step["ms"]:
-            axes.barh(place, step["ms"] / 1000, color=colours[step["when"]])
-            axes.annotate(f"  {seconds(step['ms'])}: {step['says']}", (step["ms"] / 1000, place), va="center", fontsize=9)
+        axes.barh(place, step["ms"] / 1000, color=colours[step["when"]])
+        axes.annotate(f"  {seconds(step['ms'])}: {step['says']}", (step["ms"] / 1000, place), va="center", fontsize=9)
     axes.set_yticks(range(len(steps)), [f"{step['when']}: {step['what']}" for step in steps])
-    axes.set_xlim(right=1.9 * max((step["ms"] or 0) / 1000 for step in steps) or 1)
+    axes.set_xlim(right=1.9 * max((step["ms"] / 1000 for step in steps), default=1))
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set(xlabel="seconds that a learner waits", title=title)
