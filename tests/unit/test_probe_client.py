@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from block_structure import probe_client
+from block_structure import probe_client, releases
 from block_structure.errors import BlockStructureError
 
 PROBE = Path(probe_client.__file__).parent / "probe"
@@ -39,6 +39,34 @@ def test_events_are_found_in_the_platforms_talk(release, tmp_path):
     told = answer(release, program, tmp_path, on_event=seen.append)
     assert told.results == [1]
     assert [event["event"] for event in seen] == ["boot", "result"]
+
+
+INSTALLED = {
+    **dict.fromkeys(("release_line", "storage_resolver", "course_index"), "x"),
+    **{name: [] for name in ("switches", "command_options")},
+}
+
+
+def identified(table, named: str | None, found: str | None, tmp_path) -> probe_client.Answer:
+    """What a run answers whose probe found palm installed."""
+    results = [{"installed": INSTALLED, "candidates": ["palm"], "release": found}, *([{"generated": 1}] if found else [])]
+    told = json.dumps({"event": "result", "results": results, "seconds": 0.5})
+    path = tmp_path / "manage.py"
+    path.write_text(f"print('BLOCK_STRUCTURE_PROBE ' + {told!r})")
+    how = {"rows": releases.identify_rows(table, named, None), "named": named, "prepares": False}
+    return probe_client.run([sys.executable, str(path), "lms"], None, [{"op": "generate"}], identify=how)
+
+
+def test_what_is_installed_is_told_apart_from_the_results(table, tmp_path):
+    answer = identified(table, None, "palm", tmp_path)
+    assert (answer.results, answer.identified["release"]) == ([{"generated": 1}], "palm")
+
+
+def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
+    with pytest.raises(BlockStructureError) as refused:
+        identified(table, "teak", None, tmp_path)
+    assert refused.value.identifier == "release-differs"
+    assert "'teak', and the installed platform is palm: it calls itself" in refused.value.cause
 
 
 @pytest.mark.parametrize(

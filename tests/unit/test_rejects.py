@@ -201,26 +201,6 @@ def test_an_inventory_without_an_lms_is_refused():
     assert "The inventory has no host in the group block_structure_lms. Remedy: name an inventory" in unwrapped(done.stdout)
 
 
-@pytest.mark.parametrize("playbook", ["regenerate", "prune", "benchmark", "profile"])
-def test_a_run_that_does_not_look_first_wants_the_release(playbook):
-    unset = json.dumps({"block_structure_release": None, "block_structure_profile_course": "course-v1:ExampleX+1+2026"})
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "inventory/example", f"playbooks/{playbook}.yml", "-e", unset],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    output = unwrapped(done.stdout + done.stderr)
-    assert done.returncode == 2, output
-    assert (
-        "This run does not look at the site before its work, and block_structure_release does not name the installed release. "
-        "Remedy: name in it the release that playbooks/verify.yml finds installed (block_structure_result.release)."
-    ) in output
-    assert "unreachable=1" not in output
-
-
 def test_every_tag_validates():
     done = play({"block_structure_release": "zebrawood"}, "--tags", "block_structure_memcached")
     assert done.returncode == 2

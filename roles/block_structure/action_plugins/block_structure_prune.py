@@ -15,11 +15,11 @@ from block_structure.following import FollowedAction
 
 
 class ActionModule(FollowedAction):
-    """`block_structure_prune`: manage_argv, release, run_dir, min_age_seconds, remove, events_path; returns `report`."""
+    """`block_structure_prune`: manage_argv, identify, run_dir, min_age_seconds, remove, events_path; returns `report`."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("manage_argv", "release", "run_dir", "min_age_seconds", "remove", "events_path"))
+    _VALID_ARGS = frozenset(("manage_argv", "identify", "run_dir", "min_age_seconds", "remove", "events_path"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Look, and remove unless this is a check."""
@@ -29,7 +29,7 @@ class ActionModule(FollowedAction):
         wanted = boolean(given["remove"])
         remove = wanted and not self._task.check_mode
         operation = {"op": "prune", "min_age_seconds": int(given["min_age_seconds"]), "remove": remove}
-        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        arguments = {name: given[name] for name in ("manage_argv", "identify", "run_dir")}
         done = self.follow({**arguments, "operations": [operation]}, task_vars or {}, events_path=given.get("events_path"))
         told = regeneration.prune_report(done)
         would = wanted and bool(told["objects"])

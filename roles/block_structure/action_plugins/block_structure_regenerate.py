@@ -17,14 +17,14 @@ from block_structure.following import FollowedAction
 class ActionModule(FollowedAction):
     """`block_structure_regenerate`.
 
-    Arguments: manage_argv, release, run_dir; select and generation (probe/selection.py, probe/generate.py), read, resume,
+    Arguments: manage_argv, identify, run_dir; select and generation (probe/selection.py, probe/generate.py), read, resume,
     events_path. Returns `report` (regeneration.report), `changed` and `boots`. A course that fails never fails the task.
     """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _VALID_ARGS = frozenset(
-        ("manage_argv", "release", "run_dir", "select", "generation", "read", "resume", "dry_run", "events_path")
+        ("manage_argv", "identify", "run_dir", "select", "generation", "read", "resume", "dry_run", "events_path")
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class ActionModule(FollowedAction):
         dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
         select = {**given["select"], "force": boolean(given["select"]["force"])}
         operation = {"op": "generate", "select": select, "read": boolean(given["read"]), "dry_run": dry, **given["generation"]}
-        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        arguments = {name: given[name] for name in ("manage_argv", "identify", "run_dir")}
         arguments.update(operations=[operation], resume=given.get("resume") or None)
         done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))
         told = regeneration.report(done)

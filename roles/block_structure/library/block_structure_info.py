@@ -26,7 +26,7 @@ options:
   identify:
     description:
       - How to find the installed release, as probe/identify.py takes it; what it finds takes the place of O(release), in the
-        same boot. The survey is empty when the platform is no release for sure.
+        same boot. The module fails when the platform is no release for sure, or not the one that was named.
     type: dict
   courses:
     description: Course keys to look at; all when unset.
@@ -113,9 +113,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            **booting.ARGUMENTS,
-            "release": {"type": "dict"},
-            "identify": {"type": "dict"},
+            **booting.EITHER,
             "courses": {"type": "list", "elements": "str"},
             "read": {"type": "bool", "default": True},
             "runtime": {"type": "dict", "default": {}},
@@ -124,13 +122,11 @@ def main() -> None:
             "rebuild": {"type": "bool", "default": False},
             "worker_timeout_seconds": {"type": "float", "default": 2},
         },
-        required_one_of=[("release", "identify")],
-        mutually_exclusive=[("release", "identify")],
+        **booting.ONE_OF,
         supports_check_mode=True,
     )
     given = module.params
-    operations = [{"op": "identify", **given["identify"]}] if given["identify"] else []
-    operations.append({"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}})
+    operations = [{"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}}]
     if given["examine"]:
         operations.append({"op": "examine", "workers": given["worker_timeout_seconds"]})
     asked = given["runtime"]
@@ -141,16 +137,15 @@ def main() -> None:
     start = time.monotonic()
     with booting.refusals(module):
         release = from_named_row(given["release"]) if given["release"] else None
-        answer = probe_client.run(given["manage_argv"], release, operations)
-        # Nothing follows `identify` where the installed platform is no release for sure; what is desired then says so.
+        answer = probe_client.run(given["manage_argv"], release, operations, identify=given["identify"])
         results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
         measured = results.get("runtime")
         if measured and not measure:
             runtime.check_possible(want, measured)
     module.exit_json(
         changed=False,
-        identified=results.get("identify"),
-        survey=results.get("survey", {}),
+        identified=answer.identified,
+        survey=results["survey"],
         examination=results.get("examine"),
         seconds=round(time.monotonic() - start, 3),
         runtime=measured,

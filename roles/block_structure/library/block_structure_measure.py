@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import booting, probe_client
-from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_measure
@@ -19,8 +18,8 @@ options:
     type: list
     elements: str
     required: true
-  release:
-    description: Row of the release table, with its name.
+  identify:
+    description: How to find the installed release in the same boot, as probe/identify.py takes it.
     type: dict
     required: true
   operations:
@@ -40,7 +39,7 @@ EXAMPLES = r"""
 - name: Time five courses
   block_structure_measure:
     manage_argv: "{{ __block_structure_manage_argv }}"
-    release: "{{ __block_structure_desired['release'] }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
     operations:
       - op: benchmark
         sample: 5
@@ -52,6 +51,10 @@ RETURN = r"""
 results:
   description: The answer to each operation, in order.
   type: list
+  returned: success
+identified:
+  description: What the installed platform shows, the releases that it may be, and the one that was gone on with.
+  type: dict
   returned: success
 boots:
   description: How many times the LMS was booted.
@@ -67,7 +70,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            **booting.ARGUMENTS,
+            **booting.IDENTIFYING,
             "operations": {"type": "list", "elements": "dict", "required": True},
         },
         supports_check_mode=True,
@@ -82,11 +85,11 @@ def main() -> None:
     if module.check_mode:
         operations = [entry for entry in operations if entry["op"] != FORGETTING]
     if not operations:
-        module.exit_json(changed=False, results=[], boots=0)
+        module.exit_json(changed=False, results=[], identified=None, boots=0)
     with booting.refusals(module):
-        answer = probe_client.run(module.params["manage_argv"], from_named_row(module.params["release"]), operations)
+        answer = probe_client.run(module.params["manage_argv"], None, operations, identify=module.params["identify"])
     forgotten = any(entry.get("forgotten") for entry in answer.results)
-    module.exit_json(changed=forgotten, results=answer.results, boots=1)
+    module.exit_json(changed=forgotten, results=answer.results, identified=answer.identified, boots=1)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ options:
   release:
     description: Row of the release table, with its name.
     type: dict
-    required: true
+  identify:
+    description: How to find the installed release in the same boot, as probe/identify.py takes it.
+    type: dict
   operations:
     description: Operations of the probe.
     type: list
@@ -100,12 +102,13 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            **booting.ARGUMENTS,
+            **booting.EITHER,
             "operations": {"type": "list", "elements": "dict", "required": True},
             "run_dir": {"type": "path", "required": True},
             "run": {"type": "str", "required": True},
             "resume": {"type": "str"},
         },
+        **booting.ONE_OF,
         supports_check_mode=True,
     )
     if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
@@ -136,8 +139,9 @@ def main() -> None:
     try:
         answer = probe_client.run(
             given["manage_argv"],
-            from_named_row(given["release"]),
+            from_named_row(given["release"]) if given["release"] else None,
             operations,
+            identify=given["identify"],
             on_event=take,
             on_start=stop.watch,
         )

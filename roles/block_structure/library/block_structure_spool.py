@@ -5,7 +5,6 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure import booting, probe_client
 from ansible.module_utils.block_structure.errors import BlockStructureError
-from ansible.module_utils.block_structure.releases import from_named_row
 
 DOCUMENTATION = r"""
 module: block_structure_spool
@@ -19,8 +18,8 @@ options:
     type: list
     elements: str
     required: true
-  release:
-    description: Row of the release table, with its name.
+  identify:
+    description: How to find the installed release in the same boot, as probe/identify.py takes it.
     type: dict
     required: true
   drain:
@@ -38,7 +37,7 @@ EXAMPLES = r"""
 - name: Upload what waits
   block_structure_spool:
     manage_argv: "{{ __block_structure_manage_argv }}"
-    release: "{{ __block_structure_desired['release'] }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
     drain: true
 """
 
@@ -66,15 +65,15 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            **booting.ARGUMENTS,
+            **booting.IDENTIFYING,
             "drain": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     drain = module.params["drain"] and not module.check_mode
     with booting.refusals(module):
-        release = from_named_row(module.params["release"])
-        answer = probe_client.run(module.params["manage_argv"], release, [{"op": "spool", "drain": drain}])
+        operations = [{"op": "spool", "drain": drain}]
+        answer = probe_client.run(module.params["manage_argv"], None, operations, identify=module.params["identify"])
         told = answer.results[0]
         if told is None:
             raise BlockStructureError(

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Callable, Dict
 
 from . import probe
@@ -49,7 +49,7 @@ from .probe import (
     workers,
 )
 from .redact import scrub
-from .releases import Release
+from .releases import Release, refusal
 
 Event = Dict[str, Any]
 
@@ -103,11 +103,15 @@ _LINE = "import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{code
 
 @dataclass(frozen=True)
 class Answer:
-    """What the probe said: one result per operation, every event in order, and the wall time in seconds."""
+    """What the probe said: one result per operation, every event in order, and the wall time in seconds.
+
+    identified: what it found installed, where it was asked.
+    """
 
     results: list[Any]
     events: list[Event]
     seconds: float
+    identified: dict[str, Any] | None = None
 
 
 def _source(module: Any) -> str:
@@ -176,19 +180,22 @@ def run(
     secrets: list[str] | None = None,
     boot_timeout: float = BOOT_TIMEOUT_SECONDS,
     settings_source: str | None = None,
+    identify: dict[str, Any] | None = None,
 ) -> Answer:
     """Boot the LMS once, run the operations in it in their order, and return its answer.
 
-    manage_argv: the whole command up to and including `lms` and its options; `shell` is added. release: None where the first
-    operation is `identify`, which finds it.
+    manage_argv: the whole command up to and including `lms` and its options; `shell` is added. release: None with identify,
+    which says how to find it in the same boot (probe/identify.py).
     on_event: called with each event as it arrives. on_start: called with the LMS process. secrets: strings that must not
     appear in an error. boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as
     they need. Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
-    `run-held`, and what an operation refuses, under its own identifier.
+    `run-held`, those of releases.refusal, and what an operation refuses, under its own identifier.
     settings_source: Python source of the LMS's settings module to boot on in place of the installed one; manage_argv then ends
     with the interpreter, run in the folder of manage.py.
     """
     hidden = secrets or []
+    if identify:
+        operations = [{"op": "identify", **identify}, *operations]
     request = {"protocol": PROTOCOL, "release": release.probe_row() if release else None, "operations": operations}
     loader = [] if settings_source is None else ["-c", SETTINGS_LOADER, "lms"]
     candidate_line = "" if settings_source is None else json.dumps(settings_source) + "\n"
@@ -230,7 +237,16 @@ def run(
                 process.wait()
         stderr.seek(0)
         talk += stderr.read()[-_TALK_BYTES:]
-    return _answer(seen, talk, hidden, boot_timeout if timed_out.is_set() else None)
+    answer = _answer(seen, talk, hidden, boot_timeout if timed_out.is_set() else None)
+    return _identified(answer, identify) if identify else answer
+
+
+def _identified(answer: Answer, identify: dict[str, Any]) -> Answer:
+    """Return the answer without the result of `identify`; nothing follows it where the platform is no release for sure."""
+    found, *results = answer.results
+    if found["release"] is None:
+        raise refusal(found, identify["named"], [row["name"] for row in identify["rows"]])
+    return replace(answer, results=results, identified=found)
 
 
 def _answer(seen: list[Event], talk: str, secrets: list[str], timed_out: float | None) -> Answer:

@@ -155,6 +155,39 @@ def _any_of(names: list[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def refusal(identified: dict[str, Any], named: str | None, order: list[str]) -> BlockStructureError:
+    """Return why the installed platform cannot be worked with: it is none, may be several, or is not the one that was named.
+
+    identified: result of the probe's `identify`. order: names of the table's rows.
+    """
+    candidates = identified["candidates"]
+    words = _installed_words(identified)
+    variable = "block_structure_release"
+    if not candidates:
+        said = f"block_structure_release is '{named}', and the" if named else "The"
+        return BlockStructureError(
+            "release-undetected",
+            f"{said} installed platform is none that this role knows: it {words}.",
+            "name the nearest release, and correct its row by block_structure_release_overrides.",
+            variable,
+        )
+    if named is None:
+        return BlockStructureError(
+            "release-ambiguous",
+            f"The installed platform may be {_any_of(candidates)}: it {words}.",
+            "name the one that it is in block_structure_release.",
+            variable,
+        )
+    later = order.index(named) > max(order.index(name) for name in candidates)
+    hint = "; to prepare an upgrade to it set block_structure_prepare_upgrade to true" if later else ""
+    return BlockStructureError(
+        "release-differs",
+        f"block_structure_release is '{named}', and the installed platform is {_any_of(candidates)}: it {words}.",
+        f"name the installed release, or leave block_structure_release unset{hint}.",
+        variable,
+    )
+
+
 def settle(
     table: dict[str, dict[str, Any]],
     identified: dict[str, Any],
@@ -166,50 +199,23 @@ def settle(
     """Return the release to work with, from what is installed and what the operator named; they must agree.
 
     identified: result of the probe's `identify`. prepares: the named release may be a later one than the installed: then
-    the result is both at once (prepare). Raises BlockStructureError: `release-undetected`, `release-ambiguous`,
-    `release-differs`, `upgrade-backwards`, and those of prepare().
+    the result is both at once (prepare). Raises BlockStructureError: those of refusal() and prepare(), `upgrade-backwards`.
     """
     candidates = identified["candidates"]
-    words = _installed_words(identified)
-    variable = "block_structure_release"
-    if named in candidates:
-        return pick(table, str(named), overrides)
-    if not candidates:
-        said = f"block_structure_release is '{named}', and the" if named else "The"
-        raise BlockStructureError(
-            "release-undetected",
-            f"{said} installed platform is none that this role knows: it {words}.",
-            "name the nearest release, and correct its row by block_structure_release_overrides.",
-            variable,
-        )
-    if named is None and len(candidates) > 1:
-        raise BlockStructureError(
-            "release-ambiguous",
-            f"The installed platform may be {_any_of(candidates)}: it {words}.",
-            "name the one that it is in block_structure_release.",
-            variable,
-        )
-    if named is None:
-        return pick(table, candidates[0], overrides)
+    if named in candidates or (named is None and len(candidates) == 1):
+        return pick(table, named or candidates[0], overrides)
     order = list(table)
-    later = order.index(named) > max(order.index(name) for name in candidates)
-    if prepares and later:
-        # Of several candidates the newest; all of them showed the same evidence.
-        return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
-    if prepares:
+    if not (candidates and named and prepares):
+        raise refusal(identified, named, order)
+    if order.index(named) < max(order.index(name) for name in candidates):
         raise BlockStructureError(
             "upgrade-backwards",
             f"block_structure_release is '{named}', which is no later release than the installed {_any_of(candidates)}.",
             "name the release that the site will be upgraded to, or set block_structure_prepare_upgrade to false.",
-            variable,
+            "block_structure_release",
         )
-    hint = "; to prepare an upgrade to it set block_structure_prepare_upgrade to true" if later else ""
-    raise BlockStructureError(
-        "release-differs",
-        f"block_structure_release is '{named}', and the installed platform is {_any_of(candidates)}: it {words}.",
-        f"name the installed release, or leave block_structure_release unset{hint}.",
-        variable,
-    )
+    # Of several candidates the newest; all of them showed the same evidence.
+    return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
 
 
 def prepare(installed: Release, target: Release) -> Release:
