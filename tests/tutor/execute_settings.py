@@ -6,6 +6,7 @@ molecule/tutor/image/tutor_base.py, and the YAML or JSON that Tutor rendered bes
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -46,8 +47,9 @@ def main(environment: Path, system: str) -> None:
     os.makedirs = lambda *_, **__: None  # type: ignore[assignment]
     warnings.simplefilter("ignore")
     settings = runpy.run_path(str(environment / f"apps/openedx/settings/{system}/production.py"))
-    wanted = ("BLOCK_STRUCTURES_SETTINGS", "CACHES", "FEATURES")
-    json.dump({name: settings.get(name) for name in wanted}, sys.stdout)
+    wanted = ("BLOCK_STRUCTURES_SETTINGS", "BLOCK_STRUCTURE_RUNTIME", "CACHES", "FEATURES")
+    told = {name: settings.get(name) for name in wanted}
+    json.dump({**told, "thresholds": gc.get_threshold()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+SOURCES = tutor_plugin.sources(ROOT / "roles/block_structure/files/block_structure_runtime")
+COLLECTOR = tutor_plugin.Collector([50000, 20, 100], True, SOURCES)
+
+
 class Tutor:
     """The real Tutor of one series, with a root and plugins of its own."""
 
@@ -85,12 +89,17 @@ def tutor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_the_plugin_reaches_lms_and_studio_and_goes_again(tutor: Tutor) -> None:
     stock = {system: tutor.settings(system) for system in ("lms", "cms")}
     path = tutor.plugins / "block_structure.yml"
-    path.write_text(tutor_plugin.render(SETTINGS))
+    path.write_text(tutor_plugin.render(SETTINGS, COLLECTOR))
     tutor.run("plugins", "enable", "block_structure")
     tutor.run("config", "save")
     for system, before in stock.items():
         kept = before["BLOCK_STRUCTURES_SETTINGS"]
-        assert tutor.settings(system)["BLOCK_STRUCTURES_SETTINGS"] == {**kept, **SETTINGS["BLOCK_STRUCTURES_SETTINGS"]}
+        settings = tutor.settings(system)
+        assert settings["BLOCK_STRUCTURES_SETTINGS"] == {**kept, **SETTINGS["BLOCK_STRUCTURES_SETTINGS"]}
+        # Only the LMS and its workers have structures to read.
+        tuned = system == "lms"
+        assert (settings["thresholds"] == COLLECTOR.thresholds) is tuned
+        assert (settings["BLOCK_STRUCTURE_RUNTIME"] is not None) is tuned
     tutor.run("plugins", "disable", "block_structure")
     path.unlink()
     tutor.run("config", "save")

@@ -26,6 +26,11 @@ def release(table):
 
 @pytest.fixture
 def variables() -> dict[str, Any]:
-    """The role's defaults with the required variables set."""
+    """The role's defaults with the required variables set, on a native site."""
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    return {**defaults, "block_structure_release": "teak", "block_structure_storage_bucket": "example-block-structures"}
+    return {
+        **defaults,
+        "block_structure_platform": "native",
+        "block_structure_release": "teak",
+        "block_structure_storage_bucket": "example-block-structures",
+    }

@@ -211,6 +211,24 @@ def collector(stock, tuned):
     return plant
 
 
+def redis(**given):
+    """Plant a Redis in place of memcached, as Tutor has it from its series 11 on."""
+    answer = {"maxmemory": 512 * MIB, "maxmemory_policy": "allkeys-lru", "evicted_keys": 0, **given}
+
+    def plant(site):
+        site.survey["cache_server"] = answer
+        site.survey["settings"]["cache"].update(backend="django_redis.cache.RedisCache", locations=["redis://redis:6379/1"])
+        site.given["servers"] = ()
+
+    return plant
+
+
+def on_a_pod(site):
+    site.given["pod_disk"] = True
+    site.survey["settings"].update(storage_class="django.core.files.storage.filesystem.FileSystemStorage")
+    site.survey["settings"]["storage"]["bucket_name"] = None
+
+
 EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
 OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
 # What is wrong -> (release, how it is planted, id, severity, what the words or the evidence must name)
@@ -355,6 +373,17 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     ),
     "evicted and back": ("teak", cache(**EVICTED), "cache-evictions", "info", "nothing now"),
     "alias": ("teak", alias_with_room, "cache-alias-confusion", "warning", "-I 8m at cache1:11212"),
+    "redis down": (
+        "teak",
+        redis(error={"type": "ConnectionError", "message": "Connection refused."}),
+        "redis-unreachable",
+        "error",
+        "REDIS_HOST",
+    ),
+    "redis small": ("teak", redis(maxmemory=MIB), "redis-small", "warning", "at most 1 MiB (maxmemory)"),
+    "redis policy": ("teak", redis(maxmemory_policy="volatile-lru"), "redis-policy", "warning", "only what expires"),
+    "redis unlimited": ("teak", redis(maxmemory=0), "redis-unlimited", "info", "patch redis-conf"),
+    "pod": ("teak", on_a_pod, "pod-disk", "warning", "each pod keeps its structures on its own disk"),
     "collector": ("teak", collector(1640.0, 830.0), "runtime-collector", "info", "peak memory 500 -> 600 MiB"),
     "no collector": ("teak", collector(60.0, 20.0), "runtime-no-gain", "info", "(10 blocks) 60 ms, tuned 20 ms"),
     "alias limit": ("palm", alias_with_client_limit, "cache-alias-confusion", "warning", "server_max_value_length 4194304"),
@@ -377,6 +406,35 @@ def test_what_is_wrong_is_found(release, case):
 @pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
 def test_nothing_is_found_on_a_cured_site(release, name):
     assert Site(release(name)).found() == []
+
+
+def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
+    site = Site(release("teak"))
+    redis()(site)
+    site.given["pod_disk"] = True
+    assert site.found() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "not yet read"),
+        ({"evicted_keys": 7}, "evicted (7 evictions) or not yet read"),
+        ({"error": {"type": "ConnectionError", "message": "Connection refused."}}, "Redis does not answer"),
+    ],
+)
+def test_a_course_that_is_not_in_redis_says_why(release, given, words):
+    site = Site(release("teak"))
+    site.course(cached=False, tier="storage")
+    redis(**given)(site)
+    assert verdict.site(site.look())["courses"][0]["reason"] == f"read from storage: {words}"
+
+
+def test_a_pods_disk_is_no_matter_while_storage_is_off(release):
+    site = Site(release("sumac"))
+    on_a_pod(site)
+    storage_off(site)
+    assert "pod-disk" not in {finding["id"] for finding in site.found()}
 
 
 def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):

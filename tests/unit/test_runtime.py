@@ -79,7 +79,7 @@ def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(var
     assert not runtime.wanted(elsewhere)
     with pytest.raises(BlockStructureError, match="does not tune workers of the platform elsewhere yet") as refused:
         runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
-    assert refused.value.remedy.endswith("the role does it on native.")
+    assert refused.value.remedy.endswith("the role does it on native, tutor_local, tutor_k8s.")
 
 
 def test_courses_to_measure_are_few_and_of_all_sizes():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import subprocess
-import sys
 import venv
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from block_structure.diagnosis import local_storage
 from block_structure.errors import BlockStructureError
 from block_structure_storage import __version__, options
 
+from . import modules
 from .conftest import ROLE
 
 FOLDER = ROLE / "files" / "block_structure_storage"
@@ -144,22 +143,7 @@ class Lms:
             "user": USER,
             **changes,
         }
-        environment = {
-            **os.environ,
-            "ANSIBLE_LIBRARY": str(ROLE / "library"),
-            "ANSIBLE_MODULE_UTILS": str(ROLE / "module_utils"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json",
-            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        }
-        command = [str(Path(sys.executable).with_name("ansible")), "localhost", "--module-name", "block_structure_package"]
-        ended = subprocess.run(
-            [*command, "--args", json.dumps(given), *words], env=environment, capture_output=True, text=True, check=False
-        )
-        start = ended.stdout.index("{")
-        answer = json.JSONDecoder().raw_decode(ended.stdout[start:])[0]
-        told: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
-        return told
+        return modules.run("block_structure_package", given, *words)
 
     def imports(self) -> str:
         """Return the version that this Python imports."""

@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import desired, probe_client, redis_sizing, releases, tutor, tutor_plugin
+from block_structure import desired, probe_client, releases, tutor, tutor_plugin
+from block_structure.diagnosis import redis
+from block_structure.diagnosis.look import Look, Room
 from block_structure.errors import BlockStructureError
-from hypothesis import given
+from block_structure.probe import running, survey
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
+
+from . import surveys
+from .conftest import ROLE
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -29,6 +35,7 @@ def rendered_by_tutor(text: str) -> str:
     return SandboxedEnvironment(autoescape=False).from_string(yaml.safe_load(text)["patches"][tutor_plugin.PATCH]).render()
 
 
+@settings(deadline=None)
 @given(SETTINGS)
 def test_what_python_reads_from_the_rendered_plugin_are_the_settings(settings):
     found = {}
@@ -39,6 +46,7 @@ def test_what_python_reads_from_the_rendered_plugin_are_the_settings(settings):
     assert found == {f"{name}.update": value for name, value in settings.items()}
 
 
+@settings(deadline=None)
 @given(SETTINGS)
 def test_a_plugin_is_read_back_for_its_diff(settings):
     assert tutor_plugin.parse(tutor_plugin.render(settings)) == settings
@@ -57,6 +65,79 @@ def test_the_plugin_is_what_tutor_asks_for():
         ["openedx-common-settings"],
     )
     assert tutor_plugin.render({"FEATURES": {"A": "é"}}).isascii()
+
+
+SOURCES = tutor_plugin.sources(ROLE / "files" / "block_structure_runtime")
+
+
+@settings(deadline=None)
+@given(SETTINGS, st.none() | st.lists(st.integers(1, 10**6), min_size=3, max_size=3), st.booleans())
+def test_settings_and_collector_are_read_back_from_one_plugin(settings, thresholds, freeze):
+    text = tutor_plugin.render(settings, tutor_plugin.Collector(thresholds, freeze, SOURCES))
+    assert tutor_plugin.parse(text) == settings
+    assert tutor_plugin.collector_of(text) == {"thresholds": thresholds, "freeze": freeze}
+    assert tutor_plugin.collector_of(tutor_plugin.render(settings)) is None
+    assert yaml.safe_load(text)["patches"].keys() == {tutor_plugin.PATCH, tutor_plugin.LMS_PATCH}
+
+
+def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
+    """As the LMS's settings do, without uWSGI and with Celery: thresholds at once, and a pool process reports itself."""
+    text = tutor_plugin.render({}, tutor_plugin.Collector([50000, 20, 100], True, SOURCES))
+    patch = yaml.safe_load(text)["patches"][tutor_plugin.LMS_PATCH]
+    rendered = SandboxedEnvironment(autoescape=False).from_string(patch).render()
+    (tmp_path / "settings.py").write_text(rendered.replace("/tmp/", f"{tmp_path}/"))
+    program = (
+        "import gc, settings; from celery.signals import worker_process_init as begin;"
+        "print(gc.get_threshold(), settings.BLOCK_STRUCTURE_RUNTIME); begin.send(None)"
+    )
+    (tmp_path / "celery").mkdir()
+    (tmp_path / "celery" / "__init__.py").touch()
+    (tmp_path / "celery" / "signals.py").write_text(
+        "class Signal:\n"
+        "    def __init__(self):\n        self.receivers = []\n"
+        "    def connect(self, receiver, weak=True):\n        self.receivers.append(receiver)\n"
+        "    def send(self, sender):\n        [receiver(sender=sender) for receiver in self.receivers]\n"
+        "worker_process_init, task_postrun = Signal(), Signal()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"SERVICE_VARIANT": "lms"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.strip() == "(50000, 20, 100) {'thresholds': [50000, 20, 100], 'freeze': True}"
+    (report,) = (tmp_path / "block_structure_runtime" / "reports").glob("*.json")
+    told = json.loads(report.read_text())
+    assert (told["kind"], told["thresholds"]) == ("celery", [50000, 20, 100])
+    assert told["frozen"] > 0
+
+
+@pytest.mark.parametrize(
+    ("given_variables", "words"),
+    [
+        (
+            {"block_structure_release": "juniper"},
+            (
+                "The collector is to be tuned, and Python 3.5 of Tutor 10 (juniper) has no gc.freeze and no "
+                "worker that reports.\n"
+                "Remedy: remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
+            ),
+        ),
+        (
+            {"block_structure_manage_settings": False},
+            (
+                "The collector is to be tuned, which on Tutor is a part of the settings, and "
+                "block_structure_manage_settings is off.\n"
+                "Remedy: turn it on, or remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
+            ),
+        ),
+    ],
+)
+def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, words):
+    asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
+    assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [words]
 
 
 MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
@@ -164,14 +245,21 @@ MIB = 1024 * 1024
 SERVER = {"maxmemory": 512 * MIB, "maxmemory_policy": "allkeys-lru", "used_memory": 1, "evicted_keys": 0, "version": "7.4"}
 
 
-def redis_messages(**changed: Any) -> list[str]:
-    found = redis_sizing.findings({**SERVER, **changed}, [10 * MIB] * 10, 30, 64)
-    return [finding.as_dict()["message"] for finding in found]
+def redis_messages(release: Any, **changed: Any) -> list[str]:
+    ten = [surveys.entry(bytes=10 * MIB, key=f"course-v1:X+{number}+1") for number in range(10)]
+    look = Look(release("teak"), {**surveys.survey(), "cache_server": {**SERVER, **changed}, "courses": ten}, room=Room(30, 64))
+    return [finding.as_dict()["message"] for finding in redis.find(look)]
 
 
-def test_a_redis_that_holds_everything_is_not_mentioned():
-    assert redis_messages() == []
-    assert redis_sizing.findings(None, [MIB], 30, 64) == []
+@pytest.mark.parametrize("location", ["redis://@127.0.0.1:6379/1", ["redis://user:word@127.0.0.1:6379/1"]])
+def test_a_worker_and_a_process_name_a_cache_alike_and_without_its_password(location):
+    told = running._comparable_of_worker({"CACHES": {"default": {"LOCATION": location}}})
+    assert told["cache_locations"] == survey.cache_locations({"LOCATION": location}) == ["redis://127.0.0.1:6379/1"]
+
+
+def test_a_redis_that_holds_everything_is_not_mentioned(release):
+    assert redis_messages(release) == []
+    assert redis.find(Look(release("teak"), surveys.survey())) == []
 
 
 @pytest.mark.parametrize(
@@ -214,32 +302,15 @@ def test_a_redis_that_holds_everything_is_not_mentioned():
         ),
     ],
 )
-def test_a_redis_that_loses_structures_is_told(changed, words):
-    assert redis_messages(**changed) == [words]
+def test_a_redis_that_loses_structures_is_told(release, changed, words):
+    assert redis_messages(release, **changed) == [words]
 
 
 @given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))
 def test_the_memory_for_redis_grows_with_everything_in_it(sizes, growth, others, more):
-    needed = redis_sizing.needed_bytes(sizes, growth, others)
+    needed = redis.needed_bytes(sizes, growth, others)
     assert needed >= sum(sizes) + others * MIB
-    assert redis_sizing.needed_bytes([*sizes, more], growth, others) > needed
-
-
-def site(storage_class: str, bucket_name: str | None) -> dict[str, Any]:
-    return {"settings": {"storage_class": storage_class, "storage": {"bucket_name": bucket_name}}}
-
-
-def test_structures_on_a_pods_own_disk_are_told(release):
-    files = site("django.core.files.storage.filesystem.FileSystemStorage", None)
-    finding = tutor.pod_disk_finding(files, release("teak"))
-    assert finding is not None
-    assert finding.as_dict()["message"] == (
-        "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
-        "structures on its own disk, where no other pod finds them, and loses them when it ends.\n"
-        "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
-    )
-    assert tutor.pod_disk_finding(files, release("sumac")) is None
-    assert tutor.pod_disk_finding(site("storages.backends.s3boto3.S3Boto3Storage", "example"), release("teak")) is None
+    assert redis.needed_bytes([*sizes, more], growth, others) > needed
 
 
 MANAGE_PY = """

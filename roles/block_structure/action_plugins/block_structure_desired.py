@@ -29,6 +29,9 @@ class ActionModule(ActionBase):
         """Return the desired state without secrets; fail with every error, two lines each."""
         result = super().run(tmp, task_vars)
         variables = controller.public_variables(task_vars or {}, self._templar)
+        found = controller.platform_found(task_vars or {})
+        if found:
+            variables["block_structure_platform"] = found
         mistyped = controller.type_errors(variables)
         if mistyped:
             return {**result, "failed": True, "msg": "\n".join(str(error) for error in mistyped)}

@@ -17,6 +17,7 @@ from block_structure import storage_settings, tutor_plugin
 from block_structure.changes import Change, as_diff
 
 _MAIN = "BLOCK_STRUCTURES_SETTINGS"
+_RUNTIME_SOURCES = tutor_plugin.sources(Path(__file__).resolve().parents[1] / "files" / "block_structure_runtime")
 
 
 class ActionModule(ActionBase):
@@ -25,6 +26,8 @@ class ActionModule(ActionBase):
     path: the file. state: `present` makes it carry `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
+    packages: directory in the containers for packages of ours. runtime: how the LMS's collector is to be tuned, as
+    block_structure_desired returns it; one that is not `managed` stays as the file has it.
     enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). in_force: the
     BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; another than wanted is a difference too, for an
     environment that was rendered without the plugin. owner_of: path whose owner gets the file.
@@ -48,6 +51,8 @@ class ActionModule(ActionBase):
                 "enabled": {"type": "bool", "default": True},
                 "was_enabled": {"type": "bool", "default": True},
                 "in_force": {"type": "dict"},
+                "runtime": {"type": "dict", "default": {}},
+                "packages": {"type": "str"},
                 "owner_of": {"type": "str"},
             }
         )
@@ -57,7 +62,8 @@ class ActionModule(ActionBase):
             result.update(changed=False, raw=before)
             return result
         wanted = self._wanted(args)
-        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted)
+        collector = self._collector(args["runtime"], before)
+        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted, collector, args["packages"])
         changes = self._text_changes(before, after)
         if args["enabled"] != args["was_enabled"]:
             changes.append(Change("enabled", args["enabled"], args["was_enabled"]))
@@ -79,10 +85,24 @@ class ActionModule(ActionBase):
         return storage_settings.merge(settings, {_MAIN: secrets} if secrets else {})
 
     @staticmethod
+    def _collector(runtime: dict[str, Any], before: str | None) -> tutor_plugin.Collector | None:
+        if runtime.get("managed"):
+            given = {"thresholds": runtime["thresholds"], "freeze": runtime["freeze"]} if runtime["wanted"] else None
+        else:
+            given = tutor_plugin.collector_of(before or "")
+        if not given:
+            return None
+        # By way of JSON: Ansible's values carry tags.
+        return tutor_plugin.Collector(**json.loads(json.dumps(given)), sources=_RUNTIME_SOURCES)
+
+    @staticmethod
     def _text_changes(before: str | None, after: str | None) -> list[Change]:
         if before == after:
             return []
-        old, new = (tutor_plugin.parse(text) if text else {} for text in (before, after))
+        old, new = (
+            {**tutor_plugin.parse(text), "collector": tutor_plugin.collector_of(text)} if text else {}
+            for text in (before, after)
+        )
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         # Nothing that it says differs: it is written in another way, or there is or was a file that says nothing.
         return [Change(name, old.get(name), new.get(name)) for name in names] or [

@@ -8,9 +8,9 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import measurement, package, redis_sizing, regeneration, runtime, tutor, verdict
+from block_structure import measurement, package, regeneration, runtime, verdict
 from block_structure.diagnosis import report
-from block_structure.diagnosis.look import Look, Server, in_force
+from block_structure.diagnosis.look import Look, Room, Server, in_force
 from block_structure.findings import Finding
 from block_structure.redact import is_secret_name
 from block_structure.releases import from_named_row
@@ -85,16 +85,6 @@ def tutor_majors(table: dict[str, dict[str, Any]]) -> dict[str, int | None]:
     return {name: row["tutor_major"] for name, row in table.items()}
 
 
-def site_findings(
-    survey: dict[str, Any], release: dict[str, Any], platform: dict[str, Any], growth_percent: int, other_tenants_mb: int
-) -> list[dict[str, Any]]:
-    """Return what a platform's own cache and disks bring up: a Redis that is too small, structures on a pod's disk."""
-    row = from_named_row(release)
-    found = redis_sizing.findings(survey["cache_server"], structure_sizes(survey), growth_percent, other_tenants_mb)
-    pod_disk = tutor.pod_disk_finding(survey, row) if platform["pod_disk"] else None
-    return [finding.as_dict() for finding in found + ([pod_disk] if pod_disk else [])]
-
-
 def differs(registered: dict[str, Any]) -> bool:
     """Return whether any item of a registered loop found a difference."""
     return any(entry.get("differs") for entry in registered.get("results", [registered]))
@@ -152,6 +142,11 @@ def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
     )
 
 
+def look_around(surroundings: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of Look for what is round about the site (vars/main.yml): the platform's row, room in the cache."""
+    return {"pod_disk": surroundings["platform"]["pod_disk"], "room": Room(**surroundings["room"])}
+
+
 def result(
     host: str,
     hostvars: Any,
@@ -159,11 +154,11 @@ def result(
     desired: dict[str, Any],
     survey: dict[str, Any],
     servers: list[Any],
-    site: list[dict[str, Any]],
+    surroundings: dict[str, Any],
 ) -> dict[str, Any]:
     """Return block_structure_result of an LMS host from what the steps registered on every host of the run.
 
-    servers: results of asking each memcached. site: findings of the platform's own cache and disks.
+    servers: results of asking each memcached. surroundings: as look_around() takes it.
     """
     seen = [hostvars[name].get(step) or {} for name in hosts for step in _STEPS]
     database = hostvars[host].get("__block_structure_database") or {}
@@ -174,6 +169,7 @@ def result(
         tuple(_server(answer, survey) for answer in servers),
         desired,
         failures=tuple(database.get("failures", [])),
+        **look_around(surroundings),
     )
     told = verdict.site(look)
     sizing = [finding for step in seen if step.get("plan") for finding in step["plan"]["findings"]]
@@ -182,7 +178,7 @@ def result(
         "platform": desired["platform"],
         "changes": [change for step in seen for entry in step.get("results", [step]) for change in entry.get("changes", [])],
         "courses": told["courses"],
-        "findings": [*desired["findings"], *sizing, *_worker_findings(workers), *site, *told["findings"]],
+        "findings": [*desired["findings"], *sizing, *_worker_findings(workers), *told["findings"]],
         "workers": workers.get("workers", []),
         "failures": database.get("failures", []),
         "generated": database.get("generated", []),
@@ -191,10 +187,13 @@ def result(
     }
 
 
-def diagnosis(host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any]) -> dict[str, Any]:
+def diagnosis(
+    host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any], surroundings: dict[str, Any]
+) -> dict[str, Any]:
     """Return the diagnosis of a site from what playbooks/diagnose.yml registered on its LMS hosts.
 
     host: the LMS host that looked at the courses. hosts: all LMS hosts. wanted: what block_structure_desired returned.
+    surroundings: as look_around() takes it.
     """
     own = hostvars[host]
     inspected = own["__block_structure_inspected"]
@@ -215,6 +214,7 @@ def diagnosis(host: str, hostvars: Any, hosts: list[str], wanted: dict[str, Any]
             for name in hosts
             if name != host and hostvars[name].get("__block_structure_inspected")
         },
+        **look_around(surroundings),
     )
     boots = {name: int(hostvars[name].get("__block_structure_inspected", {}).get("boots", 0)) for name in hosts}
     return report.of(
@@ -273,7 +273,6 @@ class FilterModule:
             "block_structure_settings_files": settings_files,
             "block_structure_tutor_record": tutor_record,
             "block_structure_tutor_majors": tutor_majors,
-            "block_structure_site_findings": site_findings,
             "block_structure_differs": differs,
             "block_structure_reason": reason,
             "block_structure_sizes": structure_sizes,

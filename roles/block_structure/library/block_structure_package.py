@@ -7,6 +7,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -25,21 +26,21 @@ description:
     objects wait in it for S3.
 options:
   python:
-    description: Python of the LMS's virtual environment.
+    description: Python of the LMS's virtual environment; its site-packages get the files.
     type: path
-    required: true
+  folder:
+    description: Directory that gets them, for an LMS that imports from there. It is made, below one that exists.
+    type: path
   package:
     description: The package as version and files (path below site-packages, text).
     type: dict
     required: true
   local_dir:
-    description: The local directory; it must be absent, empty, or ours.
+    description: The local directory; it must be absent, empty, or ours. Left out where the class makes its own.
     type: path
-    required: true
   user:
-    description: User that runs the LMS's processes.
+    description: User that runs the LMS's processes; goes with O(local_dir).
     type: str
-    required: true
   state:
     description: Whether the package is there.
     type: str
@@ -73,6 +74,16 @@ VARIABLE = "block_structure_storage_local_dir"
 
 def site_packages(module: AnsibleModule) -> Path:
     """Return the directory that the LMS's Python imports pure packages from."""
+    if module.params["folder"]:
+        folder = Path(module.params["folder"])
+        if not folder.parent.is_dir():
+            raise BlockStructureError(
+                "folder-without-parent",
+                f"There is no {folder.parent} to make {folder.name} in.",
+                "launch the site with Tutor first, or correct block_structure_tutor_root.",
+                "block_structure_tutor_root",
+            )
+        return folder
     program = "import sysconfig; print(sysconfig.get_path('purelib'))"
     code, out, error = module.run_command([module.params["python"], "-c", program])
     if code:
@@ -107,6 +118,9 @@ def version_of(files: dict[str, str | None]) -> str | None:
 def place(root: Path, path: str, text: str) -> None:
     """Write one file whole or not at all, with the owner of site-packages."""
     target = root / path
+    if not root.is_dir():
+        root.mkdir(mode=0o755)
+        os.chown(root, root.parent.stat().st_uid, root.parent.stat().st_gid)
     owner = root.stat()
     if not target.parent.is_dir():
         target.parent.mkdir(mode=0o755)
@@ -192,13 +206,14 @@ def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, 
     if there != wanted:
         before, after = version_of(there), given["package"]["version"] if present else None
         changes.append(Change(MODULE, before, f"{after} (other files)" if before == after else after))
-    local_dir = Path(given["local_dir"])
-    # Where nothing of ours is, a directory of somebody else is no business of a removal.
-    ours = present or there or any((local_dir / name).exists() for name in LOCAL_NAMES)
-    state = directory_state(local_dir, given["user"]) if ours else None
-    want_state = f"{given['user']} 0700" if present else None
-    if state != want_state:
-        changes.append(Change(given["local_dir"], state, want_state))
+    if given["local_dir"]:
+        local_dir = Path(given["local_dir"])
+        # Where nothing of ours is, a directory of somebody else is no business of a removal.
+        ours = present or there or any((local_dir / name).exists() for name in LOCAL_NAMES)
+        state = directory_state(local_dir, given["user"]) if ours else None
+        want_state = f"{given['user']} 0700" if present else None
+        if state != want_state:
+            changes.append(Change(given["local_dir"], state, want_state))
     return changes, there, wanted
 
 
@@ -218,25 +233,32 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "python": {"type": "path", "required": True},
+            "python": {"type": "path"},
+            "folder": {"type": "path"},
             "package": {"type": "dict", "required": True},
-            "local_dir": {"type": "path", "required": True},
-            "user": {"type": "str", "required": True},
+            "local_dir": {"type": "path"},
+            "user": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
+        required_one_of=[["python", "folder"]],
+        mutually_exclusive=[["python", "folder"]],
+        required_together=[["local_dir", "user"]],
         supports_check_mode=True,
     )
-    local_dir = Path(module.params["local_dir"])
+    local_dir = Path(module.params["local_dir"]) if module.params["local_dir"] else None
     try:
         root = site_packages(module)
         changes, there, wanted = compare(module, root)
         if changes and not module.check_mode:
-            if not wanted and local_dir.is_dir():
+            if local_dir and not wanted and local_dir.is_dir():
                 require_no_spool(local_dir)
                 remove_directory(local_dir)
             replace(root, there, wanted)
-            if wanted:
+            if local_dir and wanted:
                 make_directory(local_dir, module.params["user"])
+            if module.params["folder"] and not wanted:
+                with suppress(OSError):  # others keep something there
+                    root.rmdir()
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict())
     module.exit_json(

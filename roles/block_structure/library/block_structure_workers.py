@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,10 @@ description:
     pid and start time. No configuration file is read.
 options:
   services:
-    description: What to look for, each with C(name), C(kind) (gunicorn or celery) and C(match), a word of the command line.
+    description:
+      - What to look for, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
+      - One with C(container) runs in containers; its C(argv) is what runs a command there, with C(pods), a command that lists
+        pods, once for each of them.
     type: list
     elements: dict
     required: true
@@ -78,22 +83,17 @@ differs:
 """
 
 
-def report_of(folder: Path, process: processes.Process) -> dict[str, Any] | None:
-    """Return what this very process wrote, None for nothing or what another of the same pid left behind."""
-    try:
-        descriptor = os.open(folder / f"{process.pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, encoding="utf-8") as stream:
-            report: dict[str, Any] = json.load(stream)
-        return report if report["started"] == process.started else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+# Written after the source of processes.py, which needs nothing but the Python of the container.
+_INSIDE = """
+print(json.dumps(described(Path({folder!r}), {services!r})))
+"""
 
 
 def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
     """Let every gunicorn worker that has the hook report anew, and wait for it."""
     asked = {}
     for worker in workers:
-        former = report_of(folder, worker)
+        former = processes.report_of(folder, worker)
         # Only a process that reported has the handler; nothing else is ever signalled.
         if former and former["kind"] == "gunicorn":
             try:
@@ -107,8 +107,35 @@ def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
         asked = {
             worker: since
             for worker, since in asked.items()
-            if worker.alive() and (report_of(folder, worker) or {"time": since})["time"] <= since
+            if worker.alive() and (processes.report_of(folder, worker) or {"time": since})["time"] <= since
         }
+
+
+def here(folder: Path, services: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+    """Return the workers among the processes of this host; those that can are asked anew."""
+    ask(folder, [process for _, process in processes.workers(processes.running(), services)], seconds)
+    return processes.described(folder, services)
+
+
+def commands(container: dict[str, Any]) -> list[list[str]]:
+    """Return how to run something in each container of a service: one, or each pod that `pods` lists."""
+    argv = [str(word) for word in container["argv"]]
+    if not container.get("pods"):
+        return [argv]
+    listed = subprocess.run(container["pods"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return [[*argv, pod, "--"] for pod in listed.stdout.split()]
+
+
+def within(container: dict[str, Any], folder: Path, service: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the workers of a service that run in containers, each as the processes in there tell it."""
+    program = f"{inspect.getsource(processes)}\n{_INSIDE.format(folder=str(folder), services=[service])}"
+    found: list[dict[str, Any]] = []
+    for argv in commands(container):
+        told = subprocess.run([*argv, "python", "-"], input=program, capture_output=True, text=True, check=False)
+        # A container that is just being started answers nothing, and its workers are missed.
+        answer = told.stdout.strip().splitlines()[-1:] if told.returncode == 0 else []
+        found += json.loads(answer[0]) if answer else []
+    return found
 
 
 def main() -> None:
@@ -124,13 +151,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = Path(module.params["reports"])
-    found = processes.workers(processes.running(), module.params["services"])
-    ask(folder, [process for _, process in found], module.params["answer_seconds"])
-    workers = [
-        {"pid": process.pid, "service": service, **process.memory(), "report": report_of(folder, process)}
-        for service, process in found
-        if process.alive()
-    ]
+    services = module.params["services"]
+    own = [service for service in services if not service.get("container")]
+    workers = here(folder, own, module.params["answer_seconds"])
+    for service in services:
+        if service.get("container"):
+            workers += within(service["container"], folder, {name: service[name] for name in ("name", "kind", "match")})
     want = runtime.Wanted(module.params["thresholds"], module.params["freeze"])
     problems = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
     told = f"{'; '.join(problems)}." if problems else "every worker runs as asked"

@@ -63,7 +63,7 @@ def started(pid="self"):
 
 
 def describe(kind):
-    """Return what this process runs with at this moment; kind is gunicorn or celery."""
+    """Return what this process runs with at this moment; kind is gunicorn, uwsgi or celery."""
     return {
         "pid": os.getpid(),
         "started": started(),
@@ -79,12 +79,12 @@ def describe(kind):
     }
 
 
-def report(kind):
-    """Write what this process runs with to a file of its own; a directory that is not there is no fault."""
+def report(kind, **more):
+    """Write what this process runs with, and more, to a file of its own; a directory that is not there is no fault."""
     path = os.path.join(REPORTS, "%d.json" % os.getpid())
     try:
         with open(path + ".new", "w") as stream:
-            json.dump(describe(kind), stream)
+            json.dump(dict(describe(kind), **more), stream)
         os.rename(path + ".new", path)
     except (IOError, OSError):
         pass

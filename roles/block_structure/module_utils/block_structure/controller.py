@@ -56,6 +56,20 @@ def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
     }
 
 
+def platform_found(task_vars: dict[str, Any]) -> str | None:
+    """Return the platform that tasks/find_platform.yml saw on this host, for a memcached host on the first LMS host.
+
+    None before anything was looked at.
+    """
+    first_lms = list(task_vars.get("groups", {}).get("block_structure_lms", []))[:1]
+    hostvars = task_vars.get("hostvars") or {}
+    for seen in (task_vars, *(hostvars.get(name) or {} for name in first_lms)):
+        look = seen.get("__block_structure_platform_look") or {}
+        if look.get("platform"):
+            return str(look["platform"])
+    return None
+
+
 def _is_hidden(value: Any) -> bool:
     """Return whether a raw value was encrypted, or comes from elsewhere by a template."""
     tags = [VaultedValue] + ([SourceWasEncrypted] if SourceWasEncrypted else [])

@@ -12,6 +12,7 @@ from typing import Any, Callable
 from . import bucket, memcached_sizing, runtime, storage_settings, tutor
 from .errors import BlockStructureError
 from .findings import Finding
+from .platforms import AUTO
 from .releases import Release, as_named_row, identify_rows, pick, settle
 
 PREFIX = "block_structure_"
@@ -27,8 +28,8 @@ SECRET_VARIABLES = (
 )
 # Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
-# What is assumed of a platform whose row is not given: the native one.
-_PLAIN_PLATFORM = {"tutor": False}
+# What is assumed of a platform whose row is not given, or which is not found out yet.
+_PLAIN_PLATFORM: dict[str, Any] = {"tutor": False}
 # Former name -> what to use. A renamed variable is refused by name instead of being ignored.
 RENAMED: dict[str, str] = {}
 
@@ -67,7 +68,7 @@ def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
 
 def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
     platform = variables["block_structure_platform"]
-    if platforms is None:
+    if platforms is None or platform == AUTO:
         return _PLAIN_PLATFORM
     if platform not in platforms:
         raise BlockStructureError(
@@ -240,13 +241,14 @@ def _plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
     ]
 
 
-def storage_options(variables: dict[str, Any]) -> storage_settings.StorageOptions:
-    """Return the options of storage_settings.build from the public variables."""
+def storage_options(variables: dict[str, Any], local_dir: str | None = None) -> storage_settings.StorageOptions:
+    """Return the options of storage_settings.build from the public variables; local_dir is the platform's own."""
     general = ("course_publish_task_delay_seconds", "task_default_retry_delay_seconds", "task_max_retries", "pruning_active")
     values = {}
     for name in [field.name for field in fields(storage_settings.StorageOptions)]:
         own = name if name in general or name == "storage_class" else f"storage_{name}"
         values[name] = variables[PREFIX + own]
+    values["local_dir"] = values["local_dir"] or local_dir or storage_settings.StorageOptions.local_dir
     return storage_settings.StorageOptions(**values)
 
 
@@ -336,10 +338,13 @@ def validate(
         result["release"] = as_named_row(release)
     if platform["tutor"]:
         errors += _memcached_errors(variables, release, defaults or {}, memcached_hosts or [])
+        if runtime_wanted and variables["block_structure_manage_runtime"]:
+            _collect(errors, lambda: tutor.check_runtime(release, variables["block_structure_manage_settings"]))
     _collect(errors, lambda: _check_sizes(variables, release, findings))
     switches = _collect(errors, lambda: _switches(variables, release)) if settled else ({}, {})
     also = _collect(errors, lambda: _also(variables, release, findings))
-    built = _collect(errors, lambda: storage_settings.build(storage_options(variables), release)) if name else None
+    options = storage_options(variables, platform.get("storage_local_dir"))
+    built = _collect(errors, lambda: storage_settings.build(options, release)) if name else None
     if errors or built is None:
         return {**result, **_result(errors, findings)}
     return {

@@ -81,7 +81,7 @@ sys.modules["{package}.entry"].run(bundle["request"])
 # as JSON; the rest is for the shell, by a file without a name, since Django's shell first asks whether there is any to read.
 SETTINGS_LOADER = """
 import json, os, runpy, sys, tempfile, types
-name = os.environ.get("DJANGO_SETTINGS_MODULE") or sys.argv[1] + ".envs." + os.environ["EDX_PLATFORM_SETTINGS"]
+name = os.environ["DJANGO_SETTINGS_MODULE"]
 source = json.loads(sys.stdin.readline())
 rest = tempfile.TemporaryFile("w+")
 rest.write(sys.stdin.read())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +62,44 @@ def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tu
     """
     found = []
     for service in services:
+        if service["kind"] == "uwsgi":
+            continue
         own = {process.pid: process for process in processes if _belongs(process, service)}
         found += [(service["name"], process) for process in own.values() if process.parent in own]
     return sorted(found, key=lambda pair: (pair[0], pair[1].pid))
+
+
+def report_of(folder: Path, process: Process) -> dict[str, Any] | None:
+    """Return what this very process wrote, None for nothing or what another of the same pid left behind."""
+    try:
+        descriptor = os.open(folder / f"{process.pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, encoding="utf-8") as stream:
+            report: dict[str, Any] = json.load(stream)
+        return report if report["started"] == process.started else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def described(folder: Path, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each worker of the services with its pid, service, memory and report.
+
+    A worker of uWSGI is known by its report alone, since the processes that hand on its requests look the same; those that said
+    nothing are without a pid.
+    """
+    seen = running()
+    told = [_described(folder, service, process) for service, process in workers(seen, services) if process.alive()]
+    for service in services:
+        if service["kind"] == "uwsgi":
+            own = [_described(folder, service["name"], process) for process in seen if report_of(folder, process)]
+            own = [worker for worker in own if worker["report"]["kind"] == "uwsgi"]
+            missing = max([worker["report"]["workers"] for worker in own], default=0) - len(own)
+            silent = {"pid": None, "service": service["name"], "resident_kb": 0, "peak_kb": 0, "report": None}
+            told += own + [silent] * missing
+    return told
+
+
+def _described(folder: Path, service: str, process: Process) -> dict[str, Any]:
+    return {"pid": process.pid, "service": service, **process.memory(), "report": report_of(folder, process)}
 
 
 def _belongs(process: Process, service: dict[str, Any]) -> bool:

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import BlockStructureError
+from .platforms import AUTO
 
 THRESHOLDS_VARIABLE = "block_structure_runtime_gc_thresholds"
 FREEZE_VARIABLE = "block_structure_runtime_gc_freeze"
 # Platforms with tasks/platform/<name>/runtime.yml.
-PLATFORMS = ("native",)
+PLATFORMS = ("native", "tutor_local", "tutor_k8s")
 # Below the first an LMS collects all day; above the last a worker keeps garbage by the hundred megabytes between collections.
 YOUNG_RANGE = (700, 1_000_000)
 OLDER_RANGE = (1, 1_000)
@@ -53,7 +54,7 @@ def wanted(variables: dict[str, Any]) -> Wanted:
         thresholds = [int(value) for value in thresholds]
     want = Wanted(thresholds, bool(variables[FREEZE_VARIABLE]))
     platform = variables["block_structure_platform"]
-    if want and platform not in PLATFORMS:
+    if want and platform not in (*PLATFORMS, AUTO):
         raise BlockStructureError(
             "runtime-platform",
             f"The collector is to be tuned, and this role does not tune workers of the platform {platform} yet.",
@@ -181,7 +182,8 @@ def judge_workers(workers: list[dict[str, Any]], services: list[str], want: Want
         present = {worker["service"] for worker in workers}
         problems += [f"no worker of {name} is running" for name in services if name not in present]
     for worker in workers:
-        name, report = f"worker {worker['pid']} of {worker['service']}", worker["report"]
+        pid = "" if worker["pid"] is None else f" {worker['pid']}"
+        name, report = f"worker{pid} of {worker['service']}", worker["report"]
         if not want:
             if report:
                 problems.append(f"{name} still runs with {report['thresholds']}")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from .errors import BlockStructureError
-from .findings import Finding
 from .releases import Release
+from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
 
 # Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
 _REDIS: dict[str, Any] = {
@@ -61,6 +61,29 @@ def check_version(installed: str, rendered: str, release: Release | None, majors
         )
 
 
+def check_runtime(release: Release, manage_settings: bool) -> None:
+    """Raise BlockStructureError `runtime-platform` unless a site of this Tutor can have its collector tuned.
+
+    Our settings do it, and uWSGI's workers say that it was done: it serves from Tutor 11 on, whose Python is 3.8.
+    """
+    if tuple(int(part) for part in release.python.split(".")) < (3, 7):
+        told = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
+        raise BlockStructureError(
+            "runtime-platform",
+            f"The collector is to be tuned, and Python {release.python} of {told} has no gc.freeze and no worker that reports.",
+            f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
+            THRESHOLDS_VARIABLE,
+        )
+    if not manage_settings:
+        raise BlockStructureError(
+            "runtime-platform",
+            "The collector is to be tuned, which on Tutor is a part of the settings, and block_structure_manage_settings "
+            "is off.",
+            f"turn it on, or remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
+            THRESHOLDS_VARIABLE,
+        )
+
+
 def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> list[BlockStructureError]:
     """Return an error for each thing in the inventory that sizes a memcached which a site of this Tutor does not ask.
 
@@ -83,23 +106,3 @@ def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> l
         )
         for subject, variable in what
     ]
-
-
-def pod_disk_finding(survey: dict[str, Any], release: Release) -> Finding | None:
-    """Return a warning when structures land on the disk of the pod that writes them, where no other pod sees them.
-
-    Tutor's Kubernetes templates mount no volume for media in LMS, Studio and workers (read in 21.0.8), and from Teak on
-    the platform always writes to storage.
-    """
-    settings = survey["settings"]
-    if release.storage_switch or settings["storage"].get("bucket_name"):
-        return None
-    return Finding(
-        "pod-disk",
-        "warning",
-        f"The storage of block structures is {settings['storage_class']}: each pod keeps its structures on its own disk, "
-        "where no other pod finds them, and loses them when it ends.",
-        "run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3.",
-        "block_structure_manage_settings",
-        settings["storage_class"],
-    )

@@ -10,10 +10,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 NAME = "block_structure"
 PATCH = "openedx-common-settings"
+# Of the LMS alone: its web workers and its Celery workers have these settings, Studio has not.
+LMS_PATCH = "openedx-lms-production-settings"
 _HEAD = f"""\
 # Written by the Ansible role block_structure, which replaces it as a whole; playbooks/rollback.yml takes it away.
 # It may hold secrets: keep its mode 0600.
@@ -23,6 +27,7 @@ patches:
   {PATCH}: |
 """
 _INDENT = "    "
+_RUNTIME = "BLOCK_STRUCTURE_RUNTIME"
 
 
 def _string(text: str) -> str:
@@ -52,19 +57,84 @@ def literal(value: Any, indent: str = "") -> str:
     return repr(value if value is None or isinstance(value, bool) else float(value) if isinstance(value, float) else int(value))
 
 
-def render(settings: dict[str, dict[str, Any]]) -> str:
+# Makes the modules of the package whose sources stand in the settings: containers have no other place for them that is reached
+# the same way by both ways of running Tutor, and without a new image. `package` only says where their reports go.
+_LOADER = """\
+# The collector of the LMS's processes (docs/runtime.md of the role block_structure).
+def _block_structure_runtime(sources):
+    import sys
+    import types
+
+    for name, source in sources:
+        module = types.ModuleType(name)
+        module.__package__ = "block_structure_runtime"
+        module.__path__ = []
+        module.__file__ = "/tmp/block_structure_runtime/package/" + name + ".py"
+        sys.modules[name] = module
+        exec(compile(source, module.__file__, "exec", 0, True), module.__dict__)
+    return module
+"""
+
+
+@dataclass(frozen=True)
+class Collector:
+    """How the collector of the LMS's processes is to be tuned.
+
+    sources: (name, text) of the modules of files/block_structure_runtime, in the order in which they import each other; the
+    last has `install`. No text of theirs may have three single quotes.
+    """
+
+    thresholds: list[int] | None
+    freeze: bool
+    sources: tuple[tuple[str, str], ...]
+
+
+def sources(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return the sources of a Collector from the folder of the package block_structure_runtime."""
+    package = folder.name
+    files = {package: "__init__", f"{package}.celery_hooks": "celery_hooks", f"{package}.settings_hooks": "settings_hooks"}
+    return tuple((name, (folder / f"{file}.py").read_text(encoding="ascii")) for name, file in files.items())
+
+
+def _collector(wanted: Collector) -> str:
+    texts = "".join(f"    ({name!r}, r'''{text}'''),\n" for name, text in wanted.sources)
+    given = {"thresholds": wanted.thresholds, "freeze": wanted.freeze}
+    return (
+        f"{_RUNTIME} = {given!r}\n{{% raw %}}\n{_LOADER}_block_structure_runtime([\n{texts}"
+        f"]).install(**{_RUNTIME})\n{{% endraw %}}\n"
+    )
+
+
+def _indented(text: str) -> str:
+    return "".join(f"{_INDENT}{line}\n" if line else "\n" for line in text.splitlines())
+
+
+def render(settings: dict[str, dict[str, Any]], collector: Collector | None = None, packages: str | None = None) -> str:
     """Return the plugin that updates each dictionary of the platform's settings that is named, such as FEATURES.
 
-    settings: {name of a dictionary in the settings: {key: value}}.
+    settings: {name of a dictionary in the settings: {key: value}}. collector: None leaves the collector of the LMS alone.
+    packages: directory in the containers from which packages can be imported too.
     """
-    statements = [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
-    lines = "\n".join(statements).splitlines()
-    return _HEAD + "".join(f"{_INDENT}{line}\n" for line in lines)
+    statements = [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
+    statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
+    text = _HEAD + _indented("\n".join(statements))
+    return text + (f"  {LMS_PATCH}: |\n{_indented(_collector(collector))}" if collector else "")
+
+
+def collector_of(text: str) -> dict[str, Any] | None:
+    """Return {"thresholds", "freeze"} of a plugin that `render` made, None for one that leaves the collector alone."""
+    found = re.search(rf"^{_INDENT}{_RUNTIME} = (.*)$", text, re.MULTILINE)
+    try:
+        answer: dict[str, Any] | None = ast.literal_eval(found[1]) if found else None
+    except (ValueError, SyntaxError):
+        return None
+    return answer
 
 
 def parse(text: str) -> dict[str, dict[str, Any]]:
     """Return the settings of a plugin that `render` made; what it does not recognise is left out."""
-    body = re.sub(rf"^{_INDENT}", "", text.partition(f"  {PATCH}: |\n")[2], flags=re.MULTILINE)
+    own = text.partition(f"  {PATCH}: |\n")[2].partition(f"  {LMS_PATCH}: |\n")[0]
+    body = re.sub(rf"^{_INDENT}", "", own, flags=re.MULTILINE)
     try:
         tree = ast.parse(body)
     except SyntaxError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .diagnosis import cache, courses, database, local_storage, runtime, settings, storage
+from .diagnosis import cache, courses, database, local_storage, redis, runtime, settings, storage
 from .diagnosis.look import Look
 from .findings import order
 
 # In this order the findings of equal weight are told: causes before what they bring about.
-_SUBJECTS = (storage, local_storage, database, cache, courses, settings, runtime)
+_SUBJECTS = (storage, local_storage, database, cache, redis, courses, settings, runtime)
 _TOLD = (
     "key",
     "blocks",

@@ -8,6 +8,7 @@ from ..candidate import hash_cure
 from ..findings import Finding
 from ..memcached_sizing import ITEM_OVERHEAD_BYTES, MIB, UNBOUNDED_ITEM_BYTES, item_size_flag
 from ..releases import Release
+from . import redis
 from .look import Look, Server, courses_in_words, in_force
 
 _ITEM_SIZE = "block_structure_memcached_item_size"
@@ -49,6 +50,8 @@ def lost(server: Server, timeout: int | None) -> int:
 
 def history(look: Look) -> str:
     """Return why a structure that would fit is not there, as far as the servers can tell."""
+    if look.survey.get("cache_server"):
+        return redis.history(look.survey["cache_server"])
     timeout = look.survey["row"]["cache_timeout_in_seconds"]
     down = [server.name for server in look.cache_servers if server.error]
     if down:

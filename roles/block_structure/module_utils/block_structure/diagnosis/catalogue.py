@@ -20,6 +20,7 @@ _STRANGER = "S3, without credentials"
 _BUCKET = "S3, with the operator's credentials"
 _CLASS = "the storage class's own record on the host"
 _MEMCACHED = "memcached's own counters"
+_REDIS = "Redis's own INFO, by the LMS's client"
 _FORKS = "forks of the booted LMS"
 
 CATALOGUE: dict[str, Entry] = {
@@ -39,6 +40,7 @@ CATALOGUE: dict[str, Entry] = {
     "storage-world-readable": Entry("storage", ("warning",), "Stored files are readable by others.", "the files themselves"),
     "storage-world-writable": Entry("storage", ("error",), "Stored files are writable by others.", "the files themselves"),
     "storage-local": Entry("storage", ("error",), "Several LMS hosts, and a directory of one of them.", _SURVEY),
+    "pod-disk": Entry("storage", ("warning",), "Kubernetes: structures end with the pod that wrote them.", _SURVEY),
     "storage-unusable": Entry("storage", ("error",), "S3 does not serve the LMS at all.", _S3),
     "storage-without-tls": Entry("storage", ("warning",), "Structures travel unencrypted.", _SURVEY),
     "prefix-leading-slash": Entry("storage", ("error",), "Django refuses every name: nothing is stored.", _SURVEY),
@@ -90,6 +92,10 @@ CATALOGUE: dict[str, Entry] = {
         "cache", ("warning", "info"), "Structures were evicted. info: all that fit are cached now.", _MEMCACHED
     ),
     "cache-alias-confusion": Entry("cache", ("warning",), "The wrong alias was given the room.", _MEMCACHED),
+    "redis-unreachable": Entry("cache", ("error",), "The LMS's Redis does not answer.", _REDIS),
+    "redis-small": Entry("cache", ("warning",), "maxmemory is less than the structures need.", _REDIS),
+    "redis-policy": Entry("cache", ("warning",), "A full Redis evicts no structure, or nothing at all.", _REDIS),
+    "redis-unlimited": Entry("cache", ("info",), "No maxmemory.", _REDIS),
     "runtime-collector": Entry(
         "runtime", ("info",), "Unpickling would gain by other thresholds of Python's collector.", _FORKS
     ),

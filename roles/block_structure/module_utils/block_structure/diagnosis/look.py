@@ -44,13 +44,22 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Room:
+    """What a cache has to hold beside the structures: their growth, and MiB of everything else (the role's own variables)."""
+
+    growth_percent: int = 30
+    other_tenants_mb: int = 64
+
+
+@dataclass(frozen=True)
 class Look:
     """What is known of a site.
 
     survey: the probe's. examination: the probe's `examine`, None when not asked. servers: every memcached of the aliases.
     bucket: block_structure_bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
     as validated, None while the variables are not complete. failures: reports of courses that generation could not do.
-    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not asked.
+    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not asked. room: what the cache is
+    to be measured by. pod_disk: whether what is not in S3 lies on the disk of the pod that wrote it.
     """
 
     release: Release
@@ -63,6 +72,8 @@ class Look:
     failures: tuple[dict[str, Any], ...] = ()
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     runtime: dict[str, Any] | None = None
+    room: Room = Room()
+    pod_disk: bool = False
 
     @property
     def courses(self) -> list[dict[str, Any]]:

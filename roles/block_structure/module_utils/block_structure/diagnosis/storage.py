@@ -96,6 +96,27 @@ def _in_files(look: Look) -> list[Finding]:
     return found
 
 
+def _on_a_pod(look: Look) -> list[Finding]:
+    """Tutor's Kubernetes templates mount no volume for media in LMS, Studio and workers (read in 3.12 to 22.0)."""
+    settings = look.survey["settings"]
+    if not look.pod_disk or not look.storage_in_use or (settings.get("storage") or {}).get("bucket_name"):
+        return []
+    cost, words = look.costs.rebuild(look.courses)
+    return [
+        Finding(
+            "pod-disk",
+            "warning",
+            f"The storage of block structures is {settings['storage_class']}: each pod keeps its structures on its own disk, "
+            "where no other pod finds them, and loses them when it ends.",
+            "run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3.",
+            "block_structure_manage_settings",
+            evidence=settings["storage_class"],
+            cost_ms=cost,
+            cost=words,
+        )
+    ]
+
+
 def _settings(look: Look) -> list[Finding]:
     """What the role would refuse in an inventory is as wrong in the settings in force."""
     live = look.survey["settings"]["block_structures"]
@@ -318,6 +339,7 @@ def find(look: Look) -> list[Finding]:
     return [
         *_switched_off(look),
         *_in_files(look),
+        *_on_a_pod(look),
         *_settings(look),
         *_rights(look),
         *_strangers(look),

@@ -10,6 +10,7 @@ import io
 import os
 import re
 
+from . import survey
 from .events import describe
 
 _SYSTEM_FILES = (("lms", ("LMS_CFG",)), ("cms", ("CMS_CFG", "STUDIO_CFG")))
@@ -29,11 +30,10 @@ def comparable(facts):
 def _comparable_of_worker(conf):
     """Return the same of a worker's answer; names that Celery masked are left out."""
     alias = (conf.get("CACHES") or {}).get("default") or {}
-    locations = alias.get("LOCATION") or []
     return {
         "block_structures": _unmasked(conf.get("BLOCK_STRUCTURES_SETTINGS")),
         "cache_backend": alias.get("BACKEND"),
-        "cache_locations": locations if isinstance(locations, list) else [locations],
+        "cache_locations": survey.cache_locations(alias),
     }
 
 

@@ -75,17 +75,21 @@ def _without_credentials(address):
     return re.sub("//[^/]*@", "//", address)
 
 
+def cache_locations(alias):
+    """Return the addresses of an alias of CACHES, in the settings of whatever process, as a list without credentials."""
+    locations = alias.get("LOCATION") or []
+    many = locations if isinstance(locations, (list, tuple)) else [locations]
+    return [_without_credentials(str(item)) for item in many]
+
+
 def _cache_facts(name):
     from django.conf import settings
 
     alias = settings.CACHES[name]
     options = alias.get("OPTIONS") or {}
-    locations = alias.get("LOCATION") or []
     return {
         "backend": str(alias.get("BACKEND")),
-        "locations": [
-            _without_credentials(str(item)) for item in (locations if isinstance(locations, (list, tuple)) else [locations])
-        ],
+        "locations": cache_locations(alias),
         "key_prefix": str(alias.get("KEY_PREFIX", "")),
         "version": alias.get("VERSION", 1),
         "options": redact(options),

@@ -1,0 +1,136 @@
+"""How Open edX is installed: found out, held against the inventory, and both told where they disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from block_structure import controller, desired, platforms
+from block_structure.errors import BlockStructureError
+
+from . import modules
+from .conftest import ROLE
+
+NOTHING: dict[str, str | None] = {"native": None, "tutor_local": None, "tutor_k8s": None}
+NATIVE = {**NOTHING, "native": "/edx/app/edxapp/edx-platform/manage.py is there"}
+LOCAL = {**NOTHING, "tutor_local": "`tutor local exec lms` works"}
+K8S = {**NOTHING, "tutor_k8s": "kubectl finds deployment/lms in the namespace openedx"}
+
+
+@pytest.mark.parametrize(
+    ("named", "evidence", "platform"),
+    [
+        ("auto", NATIVE, "native"),
+        ("auto", LOCAL, "tutor_local"),
+        ("auto", K8S, "tutor_k8s"),
+        ("native", NATIVE, "native"),
+        ("tutor_local", {**LOCAL, "native": NATIVE["native"]}, "tutor_local"),
+        ("tutor_local", NOTHING, "tutor_local"),
+    ],
+)
+def test_a_platform_is_what_the_host_shows(named, evidence, platform):
+    assert platforms.decide(named, evidence) == platform
+
+
+@pytest.mark.parametrize(
+    ("named", "evidence", "words"),
+    [
+        (
+            "native",
+            LOCAL,
+            (
+                "block_structure_platform is 'native', and what runs on this host is tutor_local "
+                "(`tutor local exec lms` works).\n"
+                "Remedy: set block_structure_platform to the installed platform or to auto; if it is native, correct the "
+                "block_structure_native_ or block_structure_tutor_ variables that lead to it."
+            ),
+        ),
+        (
+            "auto",
+            NOTHING,
+            (
+                "No Open edX was found on this host: no native installation where the block_structure_native_ variables say, "
+                "and no LMS that Tutor or kubectl reaches as block_structure_tutor_user.\n"
+                "Remedy: start the site; or set block_structure_platform, and a run says what is missing of it."
+            ),
+        ),
+        (
+            "auto",
+            {**NATIVE, "tutor_k8s": K8S["tutor_k8s"]},
+            (
+                "This host shows more than one Open edX: native (/edx/app/edxapp/edx-platform/manage.py is there) and "
+                "tutor_k8s (kubectl finds deployment/lms in the namespace openedx).\n"
+                "Remedy: name the one to work on in block_structure_platform."
+            ),
+        ),
+    ],
+)
+def test_what_does_not_agree_is_told_with_both_sides(named, evidence, words):
+    with pytest.raises(BlockStructureError) as refused:
+        platforms.decide(named, evidence)
+    assert str(refused.value) == words
+
+
+def test_every_platform_with_a_row_is_looked_for():
+    source = (ROLE / "library/block_structure_platform.py").read_text()
+    assert [name for name in controller.platforms() if f'"{name}": lambda' not in source] == []
+
+
+def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, table):
+    given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_gc_thresholds": [50000, 20, 100]}
+    wanted = desired.validate(given, table, platforms=controller.platforms(), memcached_hosts=["cache1"])
+    assert (wanted["errors"], wanted["platform"]) == ([], "auto")
+
+
+@pytest.mark.parametrize(
+    ("task_vars", "found"),
+    [
+        ({}, None),
+        ({"__block_structure_platform_look": {"platform": "tutor_k8s"}}, "tutor_k8s"),
+        (
+            {
+                "groups": {"block_structure_lms": ["lms1", "lms2"]},
+                "hostvars": {"lms1": {"__block_structure_platform_look": {"platform": "native"}}},
+            },
+            "native",
+        ),
+        ({"groups": {"block_structure_lms": ["lms1"]}, "hostvars": {"lms1": {}}}, None),
+    ],
+)
+def test_a_memcached_host_is_of_the_platform_of_the_first_lms(task_vars: dict[str, Any], found: str | None):
+    assert controller.platform_found(task_vars) == found
+
+
+def look(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str) -> dict[str, Any]:
+    """Run the module itself; tutor and kubectl are shell programs."""
+    arguments = {
+        "named": named,
+        "native_files": files,
+        "tutor_argv": ["/bin/sh", "-c", f'echo "$@" >> {tmp_path}/asked; {tutor}', "tutor"],
+        "kubectl_argv": ["/bin/sh", "-c", kubectl, "kubectl"],
+    }
+    return modules.run("block_structure_platform", arguments)
+
+
+WORKS = 'case "$*" in "local exec -T lms true") exit 0;; *printvalue*) echo openedx;; *) exit 1;; esac'
+K8S_ONLY = 'case "$*" in *printvalue*) echo courses;; *) exit 1;; esac'
+
+
+def test_the_module_sees_each_platform(tmp_path):
+    own = tmp_path / "manage.py"
+    own.touch()
+    assert look(tmp_path, "auto", [str(own)], "exit 1", "exit 1")["platform"] == "native"
+    assert look(tmp_path, "auto", [str(own), f"{own}.not"], WORKS, "exit 1")["platform"] == "tutor_local"
+    in_cluster = 'test "$*" = "get --namespace=courses deployment/lms"'
+    assert look(tmp_path, "auto", ["/no/such"], K8S_ONLY, in_cluster)["platform"] == "tutor_k8s"
+    both = look(tmp_path, "auto", [str(own)], WORKS, "exit 1")
+    assert both["failed"]
+    assert both["error"]["id"] == "platform-ambiguous"
+
+
+def test_a_named_platform_that_is_seen_is_all_that_is_looked_for(tmp_path):
+    own = tmp_path / "manage.py"
+    own.touch()
+    assert look(tmp_path, "native", [str(own)], WORKS, "exit 1")["platform"] == "native"
+    assert not (tmp_path / "asked").exists()
