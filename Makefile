@@ -70,9 +70,10 @@ contract: setup ## Run the contract tests of the miniature edxapp (or of a real 
 	@$(ACTIVATE) && pytest tests/contract
 
 .PHONY: tutor
-tutor: setup ## Run the scenario of a Tutor site, and the plugin in every Tutor from 3 to 22 (not part of test)
-	@$(ACTIVATE) && molecule test --scenario-name tutor
-	@$(ACTIVATE) && BLOCK_STRUCTURE_TUTOR_SERIES=all pytest tests/tutor
+tutor: export BLOCK_STRUCTURE_SLOW := yes
+tutor: export BLOCK_STRUCTURE_TUTOR_SERIES := all
+tutor: setup ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
+	@$(ACTIVATE) && pytest tests/tutor tests/molecule -k tutor
 
 .PHONY: molecule
 molecule: setup browser ## Run every molecule scenario

@@ -214,8 +214,8 @@ class Learner:
 
 @pytest.fixture(scope="session")
 def learner(lms: Host) -> Learner:
-    """A learner of the sandbox."""
-    return Learner(lms)
+    """A learner of the sandbox, at the address of the scenario's LMS."""
+    return Learner(lms, os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", Learner.address))
 
 
 @pytest.fixture(scope="session")
@@ -279,6 +279,35 @@ class Playbooks:
 def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """The playbooks of the repository, run on the sandbox."""
     return Playbooks(tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="session")
+def rollback(playbooks: Playbooks) -> tuple[Playbook, Playbook]:
+    """Foretell and then do the rollback, once; the tests that ask for it run after all others. Returns (foretold, done)."""
+    foretold, done = playbooks.run("rollback", "--check", "--diff"), playbooks.run("rollback", "--diff")
+    assert foretold.exit_code == 0, foretold.output
+    assert done.exit_code == 0, done.output
+    return foretold, done
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of what takes its time by its nature."""
+    config.addinivalue_line("markers", "slow: run by `make test-all`, not by `make test`")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave slow tests to `make test-all`; put those of the rollback after all that need a cured site."""
+    if not os.environ.get("BLOCK_STRUCTURE_SLOW"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: make test-all runs it"))
+    items.sort(key=lambda item: "rollback" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def secrets() -> tuple[str, str]:
+    """The secret keys of the sandbox, which no output may show."""
+    return OPERATOR[1], LMS_USER[1]
 
 
 def journals() -> Iterator[tuple[str, str]]:

@@ -20,9 +20,19 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# Run by targets of their own: `make tutor`.
-APART = {"tutor"}
-SCENARIOS = sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART)
+# The oldest and newest Tutor beside that of Teak: a scenario's name, a dash, the cell. Run when BLOCK_STRUCTURE_SLOW is set.
+CELLS = {
+    f"tutor_cell-{release}-{platform}": {
+        "BLOCK_STRUCTURE_SANDBOX_RELEASE": release,
+        "BLOCK_STRUCTURE_SANDBOX_PLATFORM": platform,
+        "BLOCK_STRUCTURE_SANDBOX_CELL": f"tutor_cell-{release}-{platform}",
+    }
+    for release, platform in (("ironwood", "tutor_local"), ("verawood", "tutor_local"), ("verawood", "tutor_k8s"))
+}
+# Of a Tutor site, by `make tutor` and `make test-all` too.
+SLOW = {"tutor", "tutor_cell"}
+SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+SCENARIOS = [*SCENARIOS, *CELLS] if os.environ.get("BLOCK_STRUCTURE_SLOW") else [name for name in SCENARIOS if name not in SLOW]
 SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
 
@@ -42,7 +52,10 @@ def run_scenario(scenario: str) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        "BLOCK_STRUCTURE_SANDBOX_NAME": f"{SANDBOX}-test-{scenario}",
+        "BLOCK_STRUCTURE_SANDBOX_NAME": f"{SANDBOX}-test-{scenario.replace('_', '-')}",
+        # Two cells of a scenario side by side need a state each.
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / f".cache/molecule/state/{scenario}"),
+        **CELLS.get(scenario, {}),
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
@@ -53,7 +66,7 @@ def run_scenario(scenario: str) -> int:
     }
     with log.open("w") as output:
         return subprocess.run(
-            ["molecule", "test", "--scenario-name", scenario],
+            ["molecule", "test", "--scenario-name", scenario.partition("-")[0]],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -74,7 +87,7 @@ def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[int]]]:
 
 def steps_of(scenario: str) -> list[str]:
     """Return the test sequence of a scenario: its own, or the shared one."""
-    own = yaml.safe_load((ROOT / f"molecule/{scenario}/molecule.yml").read_text())
+    own = yaml.safe_load((ROOT / f"molecule/{scenario.partition('-')[0]}/molecule.yml").read_text())
     shared = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
     sequence: list[str] = own.get("scenario", {}).get("test_sequence") or shared["scenario"]["test_sequence"]
     return sequence

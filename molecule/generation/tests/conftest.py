@@ -28,19 +28,6 @@ PATIENCE_SECONDS = 600
 Event = dict[str, Any]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of what takes its time by its nature."""
-    config.addinivalue_line("markers", "slow: run by `make test-all`, not by `make test`")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave slow tests to `make test-all`."""
-    if not os.environ.get("BLOCK_STRUCTURE_SLOW"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="slow: make test-all runs it"))
-
-
 @dataclass
 class Running:
     """A run in the LMS: its events as they come."""

@@ -2,14 +2,19 @@
 """Doubles of docker and kubectl, for the sandbox: they run one Tutor site in this host, without containers.
 
 Called as `docker` (docker compose), `docker-compose` or `kubectl`, with the arguments that the real Tutor and the role give.
-What the real ones mount is linked: docker's double reads the volumes of lms and cms in the compose files that Tutor
-rendered, kubectl's takes a copy of what kustomization.yml names as config maps when it is applied, and restarts only when that
-changed. The services run under supervisor, by the names of Tutor's services.
+What a container is given is read from what Tutor rendered: the environment from the ENV lines of its Dockerfile and from the
+service's own, the mounts from the compose files, or for kubectl from kustomization.yml, of whose config maps a copy is taken
+when it is applied; a new copy restarts what mounts it. The image's entrypoint, where Tutor has one, starts the services and
+nothing else, as with the real ones. The services run under supervisor, by Tutor's names: `engine.py serve SERVICE [COMMAND...]`
+becomes one, by default the image's own web server.
 """
 
 import argparse
 import hashlib
+import json
 import os
+import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -18,17 +23,12 @@ from pathlib import Path
 
 import yaml
 
+ENVIRONMENT = Path("/home/tutor/.local/share/tutor/env")
 PLATFORM = Path("/openedx/edx-platform")
-CONFIG_MAPS = Path("/var/lib/kubectl-double")
+STATE = Path("/var/lib/engine-double")
 SERVICES = ("lms", "cms", "lms-worker", "cms-worker")
-# What the image of the real site sets.
-IMAGE_ENVIRONMENT = {
-    "PATH": "/openedx/venv/bin:/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "LMS_CFG": "/openedx/config/lms.env.yml",
-    "CMS_CFG": "/openedx/config/cms.env.yml",
-    "STUDIO_CFG": "/openedx/config/cms.env.yml",
-    # Of the sandbox: its own certificate authority, and where its boots are counted.
+# Of the sandbox: its own certificate authority, and where its boots are counted.
+SANDBOX_ENVIRONMENT = {
     "AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
     "EDXAPP_BOOTS_LOG": "/edx/var/log/edxapp/boots.log",
 }
@@ -57,24 +57,60 @@ def link(target, source):
     target.symlink_to(source)
 
 
-def run(service, command, environment):
+def image_environment():
+    """Return what the image that Tutor builds gives every process in it; its stage for development is an image of its own."""
+    given = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    stage = ""
+    for line in (ENVIRONMENT / "build/openedx/Dockerfile").read_text().splitlines():
+        stage = line.split()[-1] if line.startswith("FROM ") else stage
+        found = re.fullmatch(r"ENV ([^\s=]+)[\s=]+(.*)", line)
+        if found and stage != "development":
+            given[found[1]] = found[2].replace("${PATH}", given["PATH"])
+    return given
+
+
+def keep_containers(engine, services):
+    """Remember which engine made the containers, and what each was given, {service: {name: value}}."""
+    STATE.mkdir(exist_ok=True)
+    (STATE / "containers.json").write_text(json.dumps({"engine": engine, "services": services}))
+
+
+def containers(engine=None):
+    """Return what each service was given; none that another engine made."""
+    made = json.loads((STATE / "containers.json").read_text())
+    return made["services"] if engine in (None, made["engine"]) else {}
+
+
+def become(service, command, environment=None, *, through_entrypoint=False):
     """Become a command inside a service's "container"; standard input stays what it is."""
-    if not is_running(service):
-        fail(f'service "{service}" is not running')
+    given = {**image_environment(), **SANDBOX_ENVIRONMENT, **containers()[service], **(environment or {})}
+    entrypoint = ENVIRONMENT / "build/openedx/bin/docker-entrypoint.sh"
+    if through_entrypoint and entrypoint.exists():
+        program = entrypoint.read_text()
+        command = ["/bin/sh", "-e", "-c", program, "docker-entrypoint.sh", *command]
     os.chdir(PLATFORM)
-    system = service.partition("-")[0]
-    given = {**IMAGE_ENVIRONMENT, "SERVICE_VARIANT": system, "DJANGO_SETTINGS_MODULE": f"{system}.envs.tutor.production"}
-    given.update(environment)
-    words = [
-        "/usr/sbin/runuser",
-        "-u",
-        "www-data",
-        "--",
-        "/usr/bin/env",
-        "-i",
-        *(f"{key}={value}" for key, value in given.items()),
-    ]
-    os.execv(words[0], [*words, *command])
+    account = pwd.getpwnam("www-data")
+    os.initgroups(account.pw_name, account.pw_gid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+    os.execvpe(command[0], command, {name: str(value) for name, value in given.items()})
+
+
+def web_server(system):
+    """Return the command that serves a system in its image; at the name of its service, since all share one network here."""
+    configuration = ENVIRONMENT / "apps/openedx/uwsgi.ini"
+    if configuration.exists():
+        own = STATE / f"{system}-uwsgi.ini"
+        own.write_text(configuration.read_text().replace("0.0.0.0:8000", f"{system}:8000"))
+        return ["python", "-c", "import pyuwsgi; pyuwsgi.run()", str(own)]
+    return ["gunicorn", f"--bind={system}:8000", "--workers=2", "--timeout=300", f"{system}.wsgi"]
+
+
+def run(engine, service, command, environment):
+    """Run a command in a service that is up."""
+    if service not in containers(engine) or not is_running(service):
+        fail(f'service "{service}" is not running')
+    become(service, command, environment)
 
 
 def start(services, *, restart):
@@ -87,10 +123,24 @@ def start(services, *, restart):
 # docker compose
 
 
-def mount_volumes(files):
-    services = {}
+def compose_services(files):
+    """Return {service: {"volumes": [...], "environment": {...}}} of compose files, a later one adding to an earlier."""
+    found = {name: {"volumes": [], "environment": {}} for name in SERVICES}
     for path in files:
-        services.update(yaml.safe_load(Path(path).read_text()).get("services") or {})
+        for name, service in (yaml.safe_load(Path(path).read_text()).get("services") or {}).items():
+            if name in found:
+                found[name]["volumes"] += service.get("volumes") or []
+                given = service.get("environment") or {}
+                pairs = given.items() if isinstance(given, dict) else (pair.split("=", 1) for pair in given)
+                # Nothing is set in the shell that runs compose, so what stands after `:-` holds.
+                defaults = {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)) for key, value in pairs}
+                found[name]["environment"].update(defaults)
+    return found
+
+
+def make_containers(files):
+    services = compose_services(files)
+    keep_containers("docker", {name: service["environment"] for name, service in services.items()})
     for name in ("cms", "lms"):
         for volume in services[name]["volumes"]:
             source, target = volume.split(":")[:2]
@@ -99,7 +149,7 @@ def mount_volumes(files):
                 if not source.exists():
                     source.mkdir(parents=True)
                     shutil.chown(source, "www-data", "www-data")
-                link(Path(target), source)
+                link(Path(target.rstrip("/")), source)
 
 
 def compose(words):
@@ -111,7 +161,7 @@ def compose(words):
     given = parser.parse_args(words)
     names = [word for word in given.rest if not word.startswith("-")]
     if given.verb == "up":
-        mount_volumes(given.files)
+        make_containers(given.files)
         start(SERVICES, restart=False)
     elif given.verb == "restart":
         start(names or SERVICES, restart=True)
@@ -128,7 +178,7 @@ def compose(words):
         inner = exec_parser.parse_args(given.rest)
         if not inner.T and not sys.stdin.isatty():
             fail("the input device is not a TTY")
-        run(inner.service, inner.command, dict(pair.split("=", 1) for pair in inner.e))
+        run("docker", inner.service, inner.command, dict(pair.split("=", 1) for pair in inner.e))
     else:
         fail(f"the double of docker does not know 'compose {given.verb}'")
 
@@ -144,19 +194,24 @@ def mount_config_maps(environment):
     for entry in kustomization["configMapGenerator"]:
         files = [environment / name for name in entry.get("files") or []]
         digest = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:10]
-        folders[entry["name"]] = folder = CONFIG_MAPS / f"{entry['name']}-{digest}"
+        folders[entry["name"]] = folder = STATE / f"{entry['name']}-{digest}"
         if entry["name"].startswith("openedx-") and not folder.exists():
             changed = True
         folder.mkdir(parents=True, exist_ok=True)
         for path in files:
             shutil.copy(path, folder / path.name)
+    environments = {}
     for document in yaml.safe_load_all((environment / "k8s" / "deployments.yml").read_text()):
-        if document and document["metadata"]["name"] in ("lms", "cms"):
-            pod = document["spec"]["template"]["spec"]
-            maps = {volume["name"]: volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume}
-            for mounted in pod["containers"][0]["volumeMounts"]:
-                if "subPath" not in mounted and mounted["name"] in maps:
-                    link(Path(mounted["mountPath"].rstrip("/")), folders[maps[mounted["name"]]])
+        name = document["metadata"]["name"] if document else None
+        if name not in SERVICES:
+            continue
+        pod = document["spec"]["template"]["spec"]
+        environments[name] = {entry["name"]: entry["value"] for entry in pod["containers"][0].get("env") or []}
+        maps = {volume["name"]: volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume}
+        for mounted in pod["containers"][0]["volumeMounts"]:
+            if "subPath" not in mounted and mounted["name"] in maps:
+                link(Path(mounted["mountPath"].rstrip("/")), folders[maps[mounted["name"]]])
+    keep_containers("kubectl", environments)
     return changed
 
 
@@ -166,6 +221,8 @@ def kubectl(words):
     parser.add_argument("--timeout", default="60s")
     parser.add_argument("--kustomize")
     parser.add_argument("--selector")
+    parser.add_argument("--field-selector")
+    parser.add_argument("--output")
     parser.add_argument("--stdin", action="store_true")
     parser.add_argument("words", nargs="*")
     split = words.index("--") if "--" in words else len(words)
@@ -173,8 +230,15 @@ def kubectl(words):
     given = parser.parse_args(own)
     verb = given.words[0]
     if verb == "exec":
-        run(given.words[1].partition("/")[2], inner, {})
+        run("kubectl", given.words[1].partition("/")[2].removesuffix("-0"), inner, {})
+    elif verb == "get" and given.words[1:] == ["pods"]:
+        name = given.selector.partition("=")[2]
+        if name in containers("kubectl") and is_running(name):
+            print(f"pod/{name}-0")
     elif verb == "get":
+        kind, _, name = given.words[-1].partition("/")
+        if kind == "deployment" and name not in containers("kubectl"):
+            fail(f'Error from server (NotFound): deployments.apps "{name}" not found')
         print(f"{given.words[-1]}   Active")
     elif verb == "apply":
         changed = mount_config_maps(Path(given.kustomize))
@@ -193,7 +257,10 @@ def kubectl(words):
 
 if __name__ == "__main__":
     name = Path(sys.argv[0]).name
-    if name == "kubectl":
+    if sys.argv[1:2] == ["serve"]:
+        service, command = sys.argv[2], sys.argv[3:]
+        become(service, command or web_server(service), through_entrypoint=True)
+    elif name == "kubectl":
         kubectl(sys.argv[1:])
     elif name == "docker-compose":
         compose(sys.argv[1:])

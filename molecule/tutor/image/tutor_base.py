@@ -32,8 +32,9 @@ def update_module_store_settings(_module_store_setting, **_others):
     """Stand in for xmodule.modulestore.modulestore_settings: the modulestore of the miniature has no such settings."""
 
 
-def extend(settings, tokens):
-    """Add the names that are not there yet, and what the platform itself read from the YAML, ENV_TOKENS."""
+def extend(own, tokens):
+    """Return settings with the names that are not there yet, and what the platform itself read from its files, ENV_TOKENS."""
+    settings = {name: value for name, value in own.items() if name.isupper()}
     for name, value in copy.deepcopy(_NAMES).items():
         if isinstance(value, list) and isinstance(settings.get(name), list):
             settings[name] = settings[name] + [item for item in value if item not in settings[name]]

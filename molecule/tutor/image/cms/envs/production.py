@@ -1,13 +1,6 @@
 """The system in production as Tutor's image has it: the miniature's, with the names that Tutor's settings change."""
 
-from pathlib import Path
-
-import yaml
-from openedx.envs import production
-
 import tutor_base
-from cms.envs import common
+from cms.envs import miniature_production
 
-_path = production.environment("CMS_CFG")
-_settings = production.build(common, _path, default_acl="private")
-globals().update(tutor_base.extend(_settings, yaml.safe_load(Path(_path).read_text(encoding="utf-8"))))
+globals().update(tutor_base.extend(vars(miniature_production), miniature_production.tokens()))

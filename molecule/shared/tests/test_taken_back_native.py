@@ -1,0 +1,43 @@
+"""What a rollback leaves of a native installation: its files, workers and memcached, as the first deploy found them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from testinfra.host import Host
+
+
+@pytest.mark.usefixtures("rollback")
+@pytest.mark.parametrize("name", ["lms.yml", "studio.yml"])
+def test_settings_are_what_the_first_deploy_found(lms: Host, name: str) -> None:
+    oldest = lms.check_output("ls -tr /edx/etc/%s.*~ | head -n 1", name).strip()
+    assert lms.run("cmp %s /edx/etc/%s", oldest, name).rc == 0
+
+
+@pytest.mark.usefixtures("rollback")
+@pytest.mark.skipif(
+    "BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS" not in os.environ, reason="this scenario leaves the collector alone"
+)
+def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
+    for name in ("lms_gunicorn.py", "edxapp_env"):
+        oldest = lms.check_output("ls -tr /edx/app/edxapp/%s.*~ | head -n 1", name).strip()
+        assert lms.run("cmp %s /edx/app/edxapp/%s", oldest, name).rc == 0
+    assert not lms.file("/edx/app/edxapp/block_structure").exists
+    # What a live worker was started with. Root in a container may not read it, the worker's own user may.
+    for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
+        assert "block_structure" not in lms.check_output("runuser -u www-data -- cat /proc/%s/environ", pid)
+
+
+@pytest.mark.usefixtures("rollback")
+def test_memcached_runs_with_its_former_flags(memcached) -> None:
+    settings = memcached.stats("settings")
+    assert (settings["maxbytes"], settings["item_size_max"]) == (str(64 * 1024 * 1024), str(1024 * 1024))
+
+
+@pytest.mark.usefixtures("rollback")
+def test_lms_and_studio_answer(lms: Host) -> None:
+    for port in (8000, 8010):
+        url = f"http://127.0.0.1:{port}/heartbeat"
+        status = lms.check_output("curl --silent --output /dev/null --write-out '%%{http_code}' %s", url)
+        assert status == "200"

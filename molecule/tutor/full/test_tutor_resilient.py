@@ -1,0 +1,54 @@
+"""The storage class that never fails a learner, on Tutor: mounted, proven, serving through an outage of S3, and gone again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+FOLDERS = [f"/home/tutor/.local/share/tutor/data/{system}/block_structure_packages" for system in ("lms", "cms")]
+RESILIENT = ("-e", "block_structure_storage_class=resilient")
+
+
+@pytest.fixture(scope="module")
+def resilient(playbooks):
+    """The site on the resilient class; back on the plain one afterwards. Returns (foretold, done)."""
+    foretold, done = playbooks.run("deploy", "--check", *RESILIENT), playbooks.run("deploy", *RESILIENT)
+    assert (foretold.exit_code, done.exit_code) == (0, 0), done.output
+    yield foretold, done
+    back = playbooks.run("deploy")
+    assert back.exit_code == 0, back.output
+
+
+def test_check_mode_foretells_it_and_another_run_finds_nothing_to_do(resilient, playbooks) -> None:
+    foretold, done = resilient
+    assert done.changed
+    assert foretold.changed == done.changed
+    assert playbooks.run("deploy", *RESILIENT).changed == []
+
+
+@pytest.mark.usefixtures("resilient")
+def test_the_class_is_in_force_and_keeps_copies_where_containers_end_and_it_does_not(verify, findings, lms: Host) -> None:
+    assert findings(verify(*RESILIENT)) == {}
+    for folder in FOLDERS:
+        assert lms.file(f"{folder}/block_structure_storage/storage.py").exists
+    kept = "/home/tutor/.local/share/tutor/data/lms/block_structure_storage"
+    assert (lms.file(kept).user, lms.file(kept).mode) == ("www-data", 0o700)
+
+
+@pytest.mark.usefixtures("resilient")
+def test_a_learner_is_served_while_s3_is_out_and_the_cache_is_empty(learner, courses, lms: Host, s3_faults) -> None:
+    learner.visit(*courses)
+    assert lms.check_output("redis-cli -n 1 flushdb") == "OK"
+    with s3_faults("answer", status=503, code="SlowDown"):
+        answers = learner.visit(*courses)
+    assert {answer["status"] for answer in answers.values()} == {200}
+
+
+def test_back_on_the_plain_class_the_package_is_gone(resilient, playbooks, lms: Host) -> None:
+    assert resilient
+    back = playbooks.run("deploy")
+    assert back.exit_code == 0, back.output
+    for folder in FOLDERS:
+        assert not lms.file(folder).exists, json.dumps(back.changed)

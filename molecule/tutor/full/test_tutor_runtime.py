@@ -1,0 +1,57 @@
+"""The collector of the LMS's workers on Tutor, as each live process told it: uWSGI's and Celery's, and none of Studio's."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from testinfra.host import Host
+
+THRESHOLDS = json.loads(os.environ["BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS"])
+REPORTS = "/tmp/block_structure_runtime/reports"
+
+
+def children(lms: Host, service: str) -> set[int]:
+    """The processes that a service has started."""
+    return {int(pid) for pid in lms.run(f"pgrep --parent $(supervisorctl pid {service})").stdout.split()}
+
+
+def test_verify_returns_every_worker_with_its_thresholds(verify, lms: Host) -> None:
+    workers = verify()["workers"]
+    assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
+    for worker in workers:
+        assert worker["report"]["thresholds"] == THRESHOLDS, worker
+        assert worker["report"]["frozen"] > 50_000
+        assert worker["resident_kb"] > 10_000
+    served = {worker["pid"] for worker in workers if worker["service"] == "lms"}
+    assert len(served) == 2
+    assert served < children(lms, "lms")
+    assert not children(lms, "cms") & {worker["pid"] for worker in workers}
+
+
+def test_a_worker_that_is_started_later_is_tuned_too(verify, lms: Host) -> None:
+    former = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
+    lms.check_output("kill -9 %s", str(min(former)))
+    deadline = time.monotonic() + 30
+    now = former
+    while now == former and time.monotonic() < deadline:
+        time.sleep(1)
+        now = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
+    assert len(now) == 2
+    assert now != former
+
+
+def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, said, lms: Host, boots) -> None:
+    """Its report is made to say so, since no worker of Tutor's can be started on anything but what Tutor rendered."""
+    pid = min(children(lms, "lms"))
+    lms.check_output("sed -i s/50000/60000/ %s/%s.json", REPORTS, str(pid))
+    verified = playbooks.run("verify")
+    assert verified.exit_code != 0
+    assert f"Worker {pid} of lms runs with [60000, 20, 100], wanted is [50000, 20, 100]." in said(verified)
+    before = boots.count()
+    mended = playbooks.run("deploy", "--tags", "block_structure_runtime")
+    assert mended.exit_code == 0, mended.output
+    assert pid not in children(lms, "lms")
+    # The look at the site; the services' own starts are none of manage.py.
+    assert boots.count() - before == 1
