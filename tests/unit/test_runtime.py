@@ -188,7 +188,8 @@ class Platform:
     def answer(self, seconds):
         self.now += seconds
         self.rounds += 1
-        return {"ms": [1.0], "thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
+        told = {"thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
+        return {"ms": [1.0], "failed": {}, **told}
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
@@ -197,6 +198,24 @@ def test_rounds_end_with_their_time_and_one_is_always_made(monkeypatch, seconds,
     told = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
     assert platform.rounds == rounds
     assert [course["ms"] for course in told["courses"]] == [{"stock": 1.0}]
+
+
+def test_a_corrupt_object_is_named_and_the_other_courses_are_measured(monkeypatch):
+    class Reading:
+        def _deserialize(self, data, _usage_key):
+            if data == b"corrupt":
+                raise ValueError("not a structure")
+
+    fork = probe._in_fork
+    Platform(monkeypatch, 0.1)
+    monkeypatch.setattr(probe, "_in_fork", fork)
+    monkeypatch.setattr(probe.edxapp, "store", Reading, raising=False)
+    monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None), None))
+    told = probe.run({"courses": ["corrupt", "whole"], "variants": ["stock"]}, None)
+    assert [course["key"] for course in told["courses"]] == ["whole"]
+    assert [(one["key"], one["type"], one["message"]) for one in told["skipped"]] == [
+        ("corrupt", "ValueError", "not a structure")
+    ]
 
 
 def test_without_a_course_only_named_variants_are_tried(monkeypatch):

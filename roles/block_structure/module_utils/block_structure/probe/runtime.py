@@ -127,14 +127,19 @@ def _reads(variant, structures, store):
         _FREEZE()
     watch = Watch()
     getattr(gc, "callbacks", []).append(watch)  # Python 3.3
-    milliseconds = []
-    for data, usage_key in structures:
+    milliseconds, failed = [], {}
+    for place, (data, usage_key) in enumerate(structures):
         start = _clock()
-        structure = store._deserialize(data, usage_key)
+        try:
+            structure = store._deserialize(data, usage_key)
+        except Exception as error:  # a corrupt object: the other courses are measured all the same
+            failed[str(place)] = describe(error)
+            structure = None
         milliseconds.append((_clock() - start) * 1000)
         del structure
     return {
         "ms": milliseconds,
+        "failed": failed,
         "worst_pause_ms": watch.worst,
         "collections": watch.collections,
         "peak_kb": _peak_kb(),
@@ -206,6 +211,8 @@ def run(operation, _release):
         emit("progress", operation="runtime", done=number, total=rounds, failed=0)
         for name in sorted(seen):
             seen[name].append(_in_fork(lambda chosen=compared[name]: _reads(chosen, structures, store)))
+    failed = dict(item for told in seen.values() for one in told for item in one["failed"].items())
+    skipped += [dict(problem, key=keys[int(place)]) for place, problem in sorted(failed.items())]
     result["courses"] = [
         {
             "key": key,
@@ -213,6 +220,7 @@ def run(operation, _release):
             "ms": dict((name, round(_median([told["ms"][place] for told in seen[name]]), 1)) for name in seen),
         }
         for place, key in enumerate(keys)
+        if str(place) not in failed
     ]
     result["variants"] = dict((name, _summary(told)) for name, told in seen.items() if told)
     return result
