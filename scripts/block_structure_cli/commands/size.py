@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,13 @@ def release_of(report: dict[str, Any]) -> Release:
 
 
 def other_tenants_mb(report: dict[str, Any]) -> int:
-    """Return what else than structures the fullest memcached of the alias default holds now, in MiB."""
+    """Return what else than structures the fullest memcached of the alias default holds now, in MiB of slab memory.
+
+    memcached counts the bytes of items; the chunks that they lie in are larger.
+    """
     own = [server for server in report["servers"] if "default" in server["aliases"] and not server["error"]]
     cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
-    return max((max(0, round(server["used_mb"] - cached / MIB / len(own))) for server in own), default=0)
+    return math.ceil(memcached_sizing.SLAB_WASTE * max([0, *(server["used_mb"] - cached / MIB / len(own) for server in own)]))
 
 
 def plan_for(
