@@ -125,7 +125,7 @@ def run(operation, release):
     edxapp.forget_request()
     keys = operation.get("courses")
     if keys is None:
-        keys = sample(edxapp.course_keys(), int(operation["sample"]))
+        keys = sample(edxapp.course_keys(edxapp.course_index()[0]), int(operation["sample"]))
     result = {
         "settings": survey.settings_facts(),
         "switches": survey.switches(release),

@@ -83,31 +83,35 @@ def course_index_model():
     return SplitModulestoreCourseIndex
 
 
-def _course_index():
-    """Return [(course key text, published version text)], or None where there is no SQL index.
+def course_index():
+    """Return ({course key text: published version text}, [keys of courses that were never published]) by one query.
 
-    A course that was never published has an empty version (models.py: `published_version = CharField(blank=True)`).
+    (None, None) where there is no SQL index. A course that was never published has an empty version (models.py:
+    `published_version = CharField(blank=True)`), and nothing to generate.
     """
     model = course_index_model()
     if model is None:
-        return None
+        return None, None
     rows = model.objects.values_list("course_id", "published_version")
-    return [(str(key), str(version or "")) for key, version in rows if not str(key).startswith("library")]
+    versions = dict((str(key), str(version or "")) for key, version in rows if not str(key).startswith("library"))
+    published = dict((key, version) for key, version in versions.items() if version)
+    return published, sorted(set(versions) - set(published))
 
 
-def course_index():
-    """Return {course key text: published version text} of courses that were published, or None where there is no index.
+def release_line():
+    """Return what the platform calls its release; master on untagged code."""
+    from openedx.core.release import RELEASE_LINE
 
-    One query for a whole site.
-    """
-    rows = _course_index()
-    return None if rows is None else dict((key, version) for key, version in rows if version)
+    return str(RELEASE_LINE)
 
 
-def unpublished_courses():
-    """Return the keys of courses that were never published, which have nothing to generate; None where no index tells them."""
-    rows = _course_index()
-    return None if rows is None else sorted(key for key, version in rows if not version)
+def command_options():
+    """Return the long options that generate_course_blocks takes, those of Django itself included."""
+    from django.core.management import load_command_class
+
+    command = load_command_class("openedx.core.djangoapps.content.block_structure", "generate_course_blocks")
+    parser = command.create_parser("manage.py", "generate_course_blocks")
+    return [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
 
 
 def published_version(key_text):
@@ -129,9 +133,8 @@ def enrolment_model():
     return CourseEnrollment
 
 
-def course_keys(index=None):
-    """Return the texts of all course keys: from the index, else from the summaries that the command itself uses."""
-    index = course_index() if index is None else index
+def course_keys(index):
+    """Return the texts of all course keys: from what course_index has, else from the summaries that the command itself uses."""
     if index:
         return sorted(index)
     return sorted(str(summary.id) for summary in modulestore().get_course_summaries())

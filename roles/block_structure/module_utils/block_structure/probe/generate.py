@@ -259,8 +259,7 @@ def _is_there(name):
 def _plan(operation, release, options):
     spec = operation.get("select") or {}
     wants_reading = "broken" in (spec.get("only") or []) or operation.get("read")
-    courses = site.look()
-    unpublished = edxapp.unpublished_courses()
+    courses, unpublished = site.look()
     selection.check(courses, spec, unpublished)
     stopped = wants_reading and not spec.get("force") and _read_all(courses, spec, release, options)
     enrolled = site.enrolments() if spec.get("order") == "enrolled" else None

@@ -13,18 +13,12 @@ EVIDENCE = ("command_options", "switches", "switch_api", "storage_resolver", "co
 
 def facts():
     """Return the platform's release line and the evidence, named as the columns are."""
-    from django.core.management import load_command_class
-    from openedx.core.release import RELEASE_LINE
-
-    command = load_command_class("openedx.core.djangoapps.content.block_structure", "generate_course_blocks")
-    parser = command.create_parser("manage.py", "generate_course_blocks")
-    options = [option for action in parser._actions for option in action.option_strings]
     config = edxapp.config()
     prefix = "block_structure."
     names = ("invalidate_cache_on_publish", "raise_error_when_not_found", "storage_backing_for_cache")
     return {
-        "release_line": str(RELEASE_LINE),
-        "command_options": [option for option in options if option.startswith("--")],
+        "release_line": edxapp.release_line(),
+        "command_options": edxapp.command_options(),
         "switches": [prefix + name for name in names if hasattr(config, name.upper())],
         "switch_api": "namespace" if hasattr(config, "waffle") else "objects",
         "storage_resolver": (

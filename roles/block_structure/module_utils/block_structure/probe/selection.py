@@ -44,18 +44,19 @@ def reasons(facts):
     return found
 
 
-def _means(spec, key):
-    """Return whether a selection means a course: it is named, or matches a pattern (shell style), or nothing narrows it."""
+def _meant(spec, keys):
+    """Return the keys that a selection means: they are named, or match a pattern (shell style), or nothing narrows it."""
     if spec.get("courses"):
-        return key in spec["courses"]
+        return set(keys) & set(spec["courses"])
     if spec.get("patterns"):
-        return any(fnmatch.fnmatchcase(key, pattern) for pattern in spec["patterns"])
-    return True
+        return {key for key in keys if any(fnmatch.fnmatchcase(key, pattern) for pattern in spec["patterns"])}
+    return set(keys)
 
 
 def in_scope(courses, spec):
     """Return the facts of the courses that a selection means, in their order."""
-    return [facts for facts in courses if _means(spec, facts["key"])]
+    meant = _meant(spec, [facts["key"] for facts in courses])
+    return [facts for facts in courses if facts["key"] in meant]
 
 
 def check(courses, spec, unpublished=None):
@@ -130,5 +131,5 @@ def choose(courses, spec, enrolled=None, unpublished=None):
         "run": run,
         "skipped": skipped,
         "gone": sorted(set(spec.get("courses") or []) - known),
-        "unpublished": None if unpublished is None else [key for key in unpublished if _means(spec, key)],
+        "unpublished": None if unpublished is None else sorted(_meant(spec, unpublished)),
     }

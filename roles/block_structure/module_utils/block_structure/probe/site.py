@@ -39,13 +39,13 @@ def _exists(row, listing):
 
 
 def look():
-    """Return one dictionary a course that was ever published, ordered by key.
+    """Return (one dictionary a course that was ever published, ordered by key; keys of the others, None when unknown).
 
     key; row: there is a row; fresh: it describes what is published, None when unknown; why_stale: words;
     exists: its object is there, None without a row or when the storage does not tell; bytes: of the object, None when unknown.
     Raises what the storage raises when it cannot be asked at all.
     """
-    index, schema, rows = edxapp.course_index(), edxapp.schema_versions(), _rows()
+    (index, unpublished), schema, rows = edxapp.course_index(), edxapp.schema_versions(), _rows()
     listing = _listing()
     courses = []
     for key in edxapp.course_keys(index):
@@ -58,7 +58,7 @@ def look():
             facts["exists"] = _exists(row, listing)
             facts["bytes"] = listing.size(row.data.name) if listing is not None else None
         courses.append(facts)
-    return courses
+    return courses, unpublished
 
 
 def _why_stale(row, published, schema):

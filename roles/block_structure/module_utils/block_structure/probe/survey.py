@@ -57,16 +57,10 @@ def _platform_facts():
     except ImportError:
         facts["django_storages"] = None
     from django.conf import settings
-    from django.core.management import load_command_class
 
     facts["settings_module"] = str(settings.SETTINGS_MODULE)
-    from openedx.core.release import RELEASE_LINE
-
-    facts["release_line"] = str(RELEASE_LINE)
-    command = load_command_class("openedx.core.djangoapps.content.block_structure", "generate_course_blocks")
-    parser = command.create_parser("manage.py", "generate_course_blocks")
-    options = [option for action in parser._actions for option in action.option_strings]
-    facts["command_options"] = sorted(option for option in options if option.startswith("--"))
+    facts["release_line"] = edxapp.release_line()
+    facts["command_options"] = sorted(edxapp.command_options())
     return facts
 
 
@@ -212,7 +206,7 @@ class Reader(object):
         # type: (dict, bool) -> None
         self.release = release
         self.read = read
-        self.index = edxapp.course_index()
+        self.index, self.unpublished = edxapp.course_index()
         self.schema = edxapp.schema_versions()
         self.store = edxapp.store()
         self.rows = edxapp.models().BlockStructureModel.objects
@@ -340,9 +334,9 @@ def run(operation, release):
     }
     reader = Reader(release, bool(operation.get("read")))
     keys = operation.get("courses")
-    keys = edxapp.course_keys() if keys is None else keys
+    keys = edxapp.course_keys(reader.index) if keys is None else keys
     result["courses"] = reader.courses(keys)
-    result["unpublished"] = edxapp.unpublished_courses()
+    result["unpublished"] = reader.unpublished
     if operation.get("rebuild"):
         reader.rebuild(result["courses"])
     result["storage"] = {"kind": reader.storage.kind, "in_use": edxapp.storage_in_use(release)}
