@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import BlockStructureError
+from .settings_text import only, unusable
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
@@ -36,10 +36,6 @@ class _Object:
     closed: int
 
 
-def _unusable(cause: str, remedy: str = "correct the file by hand; nothing was changed.") -> BlockStructureError:
-    return BlockStructureError("settings-file-unusable", cause, remedy)
-
-
 def _skip(text: str, index: int) -> int:
     match = _SPACE.match(text, index)
     return match.end() if match else index
@@ -49,7 +45,7 @@ def _expect(text: str, index: int, characters: str) -> int:
     """Return the index after one of the characters, which must stand there."""
     if text[index : index + 1] not in tuple(characters):
         line = text.count("\n", 0, index) + 1
-        raise _unusable(f"The settings file is not JSON: expected {' or '.join(characters)} at line {line}.")
+        raise unusable(f"The settings file is not JSON: expected {' or '.join(characters)} at line {line}.")
     return index + 1
 
 
@@ -58,7 +54,7 @@ def _parse(text: str) -> _Object:
     try:
         return _parse_object(text)
     except json.JSONDecodeError as error:
-        raise _unusable(f"The settings file is not JSON: {error.msg} at line {error.lineno}.") from error
+        raise unusable(f"The settings file is not JSON: {error.msg} at line {error.lineno}.") from error
 
 
 def _parse_object(text: str) -> _Object:
@@ -80,15 +76,8 @@ def _parse_object(text: str) -> _Object:
         if text[index : index + 1] == "}":
             _expect(text, index, '"')
     if text[_skip(text, index + 1) :]:
-        raise _unusable("The settings file holds more than one JSON value.")
+        raise unusable("The settings file holds more than one JSON value.")
     return _Object(members, opened, index)
-
-
-def _find(parsed: _Object, key: str) -> _Member | None:
-    found = [member for member in parsed.members if member.key == key]
-    if len(found) > 1:
-        raise _unusable(f"The settings file has {key} {len(found)} times at its top level.", f"leave one {key} in it.")
-    return found[0] if found else None
 
 
 def _layout(text: str, parsed: _Object) -> tuple[str, str]:
@@ -114,14 +103,14 @@ def render(key: str, value: Any, newline: str = "\n", indent: str | None = "    
 
 def get_raw(text: str, key: str) -> str | None:
     """Return the exact characters of a member, or None when the key is not there."""
-    member = _find(_parse(text), key)
+    member = only(_parse(text).members, key)
     return text[member.start : member.end] if member else None
 
 
 def set_raw(text: str, key: str, raw: str | None) -> str:
     """Return the text with a member replaced by exact characters, added at the end, or (None) removed."""
     parsed = _parse(text)
-    member = _find(parsed, key)
+    member = only(parsed.members, key)
     if member and raw is not None:
         return text[: member.start] + raw + text[member.end :]
     if member:
@@ -151,7 +140,7 @@ def set_key(text: str, key: str, value: Any) -> str:
     Raises BlockStructureError `settings-file-unusable` with the line, never with content.
     """
     parsed = _parse(text)
-    member = _find(parsed, key)
+    member = only(parsed.members, key)
     if member and member.value == value:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -160,5 +149,5 @@ def set_key(text: str, key: str, value: Any) -> str:
 
 def value_of(text: str, key: str) -> Any:
     """Return the value of a member, None when it is absent."""
-    member = _find(_parse(text), key)
+    member = only(_parse(text).members, key)
     return member.value if member else None

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 import yaml
 
-from .errors import BlockStructureError
+from .settings_text import only, unusable
 
 _COLLECTION_STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _COLLECTION_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -37,10 +37,6 @@ class _Document:
     indent: str
 
 
-def _unusable(cause: str, remedy: str = "correct the file by hand; nothing was changed.") -> BlockStructureError:
-    return BlockStructureError("settings-file-unusable", cause, remedy)
-
-
 def _at(mark: Any) -> int:
     return int(mark.index)
 
@@ -54,9 +50,9 @@ def _events(text: str) -> list[yaml.Event]:
         return list(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "an unknown line"
-        raise _unusable(f"The settings file is not YAML: {error.problem or 'syntax error'} at {line}.") from error
+        raise unusable(f"The settings file is not YAML: {error.problem or 'syntax error'} at {line}.") from error
     except yaml.YAMLError as error:
-        raise _unusable("The settings file is not YAML: it has a character that YAML does not allow.") from error
+        raise unusable("The settings file is not YAML: it has a character that YAML does not allow.") from error
 
 
 def _line_start(text: str, index: int) -> int:
@@ -97,7 +93,7 @@ def _read_value(events: Iterator[yaml.Event], entry: _Entry) -> int:
             end = max(end, _at(event.end_mark))
         if depth == 0:
             return end
-    raise _unusable("The settings file ends in the middle of a value.")
+    raise unusable("The settings file ends in the middle of a value.")
 
 
 def _read_entries(text: str, events: Iterator[yaml.Event]) -> list[_Entry]:
@@ -106,10 +102,10 @@ def _read_entries(text: str, events: Iterator[yaml.Event]) -> list[_Entry]:
         if isinstance(event, yaml.MappingEndEvent):
             break
         if not isinstance(event, yaml.ScalarEvent):
-            raise _unusable(f"The settings file has a key that is not plain text at line {_line(event.start_mark)}.")
+            raise unusable(f"The settings file has a key that is not plain text at line {_line(event.start_mark)}.")
         start = _line_start(text, _at(event.start_mark))
         if text[start : _at(event.start_mark)].lstrip("\ufeff").strip(" "):
-            raise _unusable(f"The settings file has a key in an unusual form at line {_line(event.start_mark)}.")
+            raise unusable(f"The settings file has a key in an unusual form at line {_line(event.start_mark)}.")
         if text.startswith("\ufeff") and start == 0:
             start = 1
         entry = _Entry(event.value, start, 0)
@@ -122,7 +118,7 @@ def _parse(text: str) -> _Document:
     all_events = _events(text)
     documents = [event for event in all_events if isinstance(event, yaml.DocumentStartEvent)]
     if len(documents) > 1:
-        raise _unusable("The settings file holds more than one YAML document.")
+        raise unusable("The settings file holds more than one YAML document.")
     if not documents:
         return _Document([], len(text), "")
     events = iter(all_events)
@@ -135,18 +131,11 @@ def _parse(text: str) -> _Document:
     if isinstance(top, yaml.ScalarEvent) and top.value == "" and top.implicit[0]:
         return _Document([], append_at, "")
     if not isinstance(top, yaml.MappingStartEvent) or top.flow_style:
-        raise _unusable("The settings file is not a block of `KEY: value` lines at its top level.")
+        raise unusable("The settings file is not a block of `KEY: value` lines at its top level.")
     entries = _read_entries(text, events)
     first = entries[0].start if entries else 0
     indent = text[first : len(text)][: len(text[first:]) - len(text[first:].lstrip(" "))]
     return _Document(entries, append_at, indent)
-
-
-def _find(document: _Document, key: str) -> _Entry | None:
-    found = [entry for entry in document.entries if entry.key == key]
-    if len(found) > 1:
-        raise _unusable(f"The settings file has {key} {len(found)} times at its top level.", f"leave one {key} in it.")
-    return found[0] if found else None
 
 
 def _check_anchors(document: _Document, entry: _Entry) -> None:
@@ -154,7 +143,7 @@ def _check_anchors(document: _Document, entry: _Entry) -> None:
     used = set().union(*(other.aliases for other in document.entries if other is not entry))
     lost = sorted(entry.anchors & used)
     if lost:
-        raise _unusable(
+        raise unusable(
             f"{entry.key} in the settings file defines the anchor &{lost[0]}, which another key uses.",
             f"write the value of *{lost[0]} out where it is used.",
         )
@@ -174,14 +163,14 @@ def render(key: str, value: Any, newline: str = "\n", indent: str = "") -> str:
 
 def get_raw(text: str, key: str) -> str | None:
     """Return the exact characters of a top-level entry, whole lines, or None when the key is not there."""
-    entry = _find(_parse(text), key)
+    entry = only(_parse(text).entries, key)
     return text[entry.start : entry.end] if entry else None
 
 
 def set_raw(text: str, key: str, raw: str | None) -> str:
     """Return the text with a top-level entry replaced by exact characters, added at the end, or (None) removed."""
     document = _parse(text)
-    entry = _find(document, key)
+    entry = only(document.entries, key)
     if entry:
         _check_anchors(document, entry)
         before, after = text[: entry.start], text[entry.end :]
@@ -222,7 +211,7 @@ def set_key(text: str, key: str, value: Any) -> str:
     Raises BlockStructureError `settings-file-unusable` with the line, never with content.
     """
     document = _parse(text)
-    entry = _find(document, key)
+    entry = only(document.entries, key)
     if entry and _value_of(text, entry) == (True, value):
         return text
     return set_raw(text, key, render(key, value, newline_of(text), document.indent))
@@ -233,7 +222,7 @@ def _inner(text: str, parent: str) -> tuple[int, int] | None:
 
     Raises BlockStructureError for one that is not written as a block of lines.
     """
-    entry = _find(_parse(text), parent)
+    entry = only(_parse(text).entries, parent)
     if entry is None:
         return None
     raw = text[entry.start : entry.end]
@@ -241,7 +230,7 @@ def _inner(text: str, parent: str) -> tuple[int, int] | None:
         event for event in _events(raw) if not isinstance(event, (yaml.StreamStartEvent, yaml.DocumentStartEvent))
     ][:4]
     if not isinstance(outer, yaml.MappingStartEvent) or not isinstance(value, yaml.MappingStartEvent) or value.flow_style:
-        raise _unusable(
+        raise unusable(
             f"{parent} in the settings file is not a block of `KEY: value` lines.",
             f"write {parent} as such a block; nothing was changed.",
         )
@@ -275,7 +264,7 @@ def set_inner_key(text: str, parent: str, key: str, value: Any) -> str:
 
 def value_of(text: str, key: str) -> Any:
     """Return the value of a top-level key, None when it is absent or uses what only the whole file defines."""
-    entry = _find(_parse(text), key)
+    entry = only(_parse(text).entries, key)
     return _value_of(text, entry)[1] if entry else None
 
 
