@@ -8,6 +8,11 @@ SHELL := /bin/bash
 ACTIVATE := . .venv/bin/activate
 # The package that the role carries to the LMS has its own tests.
 STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
+# Each of these begins with small courses in a sandbox of its own, and takes that away again, whatever came of it.
+SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime
+in_sandbox = scripts/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/sandbox down; exit $$status; }
+$(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
+$(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 
 .PHONY: help
 help: ## Show the targets
@@ -28,12 +33,9 @@ demo: setup ## Show a slow site (of the release palm), cure it, show it again (a
 	@$(ACTIVATE) && scripts/demo
 
 .PHONY: bench-runtime
-bench-runtime: export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
 bench-runtime: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= teak
-bench-runtime: export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 bench-runtime: setup ## Measure outline requests with and without the tuned collector (about 15 minutes; not part of `make test`)
-	@scripts/sandbox up
-	@$(ACTIVATE) && { status=0; scripts/bench-runtime || status=$$?; scripts/sandbox down; exit $$status; }
+	@$(call in_sandbox,scripts/bench-runtime)
 
 .PHONY: demo-down
 demo-down: ## Remove the sandbox of the demo
@@ -99,22 +101,16 @@ test: setup browser lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose
-bench-diagnose: export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
-bench-diagnose: export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 bench-diagnose: setup ## Measure what a diagnosis of 1,000 courses costs (about 10 minutes; BENCH_COURSES changes the number)
-	@scripts/sandbox up
-	@$(ACTIVATE) && { status=0; scripts/bench-diagnose --courses $${BENCH_COURSES:-1000} || status=$$?; scripts/sandbox down; exit $$status; }
+	@$(call in_sandbox,scripts/bench-diagnose --courses $${BENCH_COURSES:-1000})
 
 .PHONY: test-all
 test-all: export BLOCK_STRUCTURE_SLOW := yes
 test-all: test ## The same with the slow fault tests
 
 .PHONY: bench-generate
-bench-generate: export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
-bench-generate: export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 bench-generate: setup ## Measure generation against the platform's own command (about 10 minutes)
-	@scripts/sandbox up
-	@$(ACTIVATE) && { status=0; scripts/bench-generate || status=$$?; scripts/sandbox down; exit $$status; }
+	@$(call in_sandbox,scripts/bench-generate)
 
 .PHONY: clean
 clean: ## Remove the sandbox, its images and everything that setup made
