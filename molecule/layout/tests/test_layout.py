@@ -40,14 +40,11 @@ def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:
         assert not lms.file(path).exists
 
 
-def test_rollback_puts_back_what_was_found(lms: Host, playbooks, learner, courses) -> None:
-    ended = playbooks.run("rollback")
-    assert ended.exit_code == 0, ended.output[-3000:]
+@pytest.mark.usefixtures("rollback")
+def test_rollback_puts_back_what_was_found(lms: Host) -> None:
     for path in (*SETTINGS, "/srv/openedx/etc/gunicorn_lms.py", "/srv/openedx/etc/environment"):
         assert lms.run(f"cmp $({FORMER}) %s", path, path).rc == 0
     assert not lms.file("/srv/openedx/block_structure").exists
     for port in (8100, 8110):
         url = f"http://127.0.0.1:{port}/heartbeat"
         assert lms.check_output("curl --silent --output /dev/null --write-out '%%{http_code}' %s", url) == "200"
-    elsewhere = type(learner)(lms, "http://127.0.0.1:8100")
-    assert elsewhere.visit(courses[0])[courses[0]]["status"] == 200
