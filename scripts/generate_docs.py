@@ -3,7 +3,7 @@
 README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
 from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
 docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
-docs/report.md: the story's figures come from docs/examples/story.json.
+docs/report.md and docs/runtime.md: figures measured on a sandbox come from docs/examples.
 Each part stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
@@ -15,7 +15,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_structure" / "module_utils"))
 from block_structure import controller, desired
 from block_structure.diagnosis import catalogue
-from block_structure_cli import charts
+from block_structure_cli import charts, collector
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLE = ROOT / "roles" / "block_structure"
@@ -33,6 +33,13 @@ ROLE = ROOT / "roles" / "block_structure"
 
 def _cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    headings = list(headings)
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    return "\n".join(lines + [f"| {' | '.join(map(_cell, row))} |" for row in rows])
 
 
 def _default(option: dict[str, Any]) -> str:
@@ -45,15 +52,15 @@ def _default(option: dict[str, Any]) -> str:
 def variable_table() -> str:
     """One row per public variable, in the order of the argument specification."""
     spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())
-    lines = ["| variable | type | default | meaning |", "|---|---|---|---|"]
+    rows = []
     for name, option in spec["argument_specs"]["main"]["options"].items():
         description = option["description"]
         text = " ".join(description) if isinstance(description, list) else description
         kind = option["type"] + (" of " + option["elements"] if "elements" in option else "")
         if "choices" in option:
             text += " Choices: " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
-        lines.append(f"| `{name}` | {kind} | {_cell(_default(option))} | {_cell(text)} |")
-    return "\n".join(lines)
+        rows.append([f"`{name}`", kind, _default(option), text])
+    return _table(("variable", "type", "default", "meaning"), rows)
 
 
 def release_matrix() -> str:
@@ -74,9 +81,8 @@ def release_matrix() -> str:
         "other kwargs",
         "Tutor, its cache",
     )
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for name, row in table.items():
-        cells = (
+    rows = [
+        (
             name if name == "main" else name.capitalize(),
             row["support"],
             row["django"],
@@ -91,24 +97,25 @@ def release_matrix() -> str:
             row["unknown_kwargs"],
             f"{row['tutor_major']}, {row['tutor_cache']}" if row["tutor_major"] else "-",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        for name, row in table.items()
+    ]
+    return _table(columns, rows)
 
 
 def finding_table() -> str:
     """One row per finding that a look at a site can bring up."""
-    lines = ["| finding | subject | severity | what it says | asked of |", "|---|---|---|---|---|"]
-    for name, entry in catalogue.CATALOGUE.items():
-        severities = " or ".join(entry.severities)
-        lines.append(f"| `{name}` | {entry.subject} | {severities} | {_cell(entry.meaning)} | {_cell(entry.asked)} |")
-    return "\n".join(lines)
+    rows = [
+        [f"`{name}`", entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
+        for name, entry in catalogue.CATALOGUE.items()
+    ]
+    return _table(("finding", "subject", "severity", "what it says", "asked of"), rows)
 
 
 def combination_table() -> str:
     """One row per combination of scripts/combinations.yml: what the role says of it, asked of the role itself."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
     site = {**controller.defaults(), "block_structure_storage_bucket": "example-bucket"}
-    lines = ["| combination | | what is said |", "|---|---|---|"]
+    rows = []
     for title, entry in yaml.safe_load((ROOT / "scripts" / "combinations.yml").read_text()).items():
         said = desired.validate(
             {**site, **entry["variables"]},
@@ -118,19 +125,24 @@ def combination_table() -> str:
             memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
         )
         told = said["errors"] or said["findings"]
-        lines.append(f"| {title} | {'refused' if said['errors'] else 'told'} | {_cell(told[0]['cause'])} |")
-    return "\n".join(lines)
+        rows.append([title, "refused" if said["errors"] else "told", told[0]["cause"]])
+    return _table(("combination", "", "what is said"), rows)
 
 
 def story_table() -> str:
     """One row per step of the story that was measured on a sandbox (scripts/story)."""
     told = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
-    lines = [f"| | {told['course']}, {told['blocks']:,} blocks | a learner waits | what it says |", "|---|---|---|---|"]
-    lines += [
-        f"| {step['when']} | {step['what']} | {charts.seconds(step['ms']) if step['ms'] else '-'} | {_cell(step['says'])} |"
-        for step in told["steps"]
+    rows = [
+        [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]] for step in told["steps"]
     ]
-    return "\n".join(lines)
+    return _table(("", f"{told['course']}, {told['blocks']:,} blocks", "a learner waits", "what it says"), rows)
+
+
+def collector_tables() -> str:
+    """What scripts/bench-runtime measured on a sandbox: outline requests, and the workers after them."""
+    measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
+    shown = (collector.pages(measured), collector.workers(measured))
+    return "\n\n".join(_table([column.heading for column in table.columns], table.cells()) for table in shown)
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
@@ -138,6 +150,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"combinations": combination_table},
     "docs/report.md": {"story": story_table},
+    "docs/runtime.md": {"collector": collector_tables},
 }
 
 
