@@ -635,6 +635,26 @@ def test_the_report_counts_and_carries_everything(release):
     assert told["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
 
 
+@pytest.mark.parametrize(
+    ("plant", "identifier"),
+    [
+        (course(**COLD, object_error={"type": "ClientError", "code": "AccessDenied", "message": "m"}), "object-unreadable"),
+        (asked(missing_object={"code": "403", "type": "ClientError", "message": "m"}), "iam-list-bucket-missing"),
+        (asked(missing_object={"code": None, "type": "EndpointConnectionError", "message": "m"}), "storage-unusable"),
+    ],
+)
+def test_a_failing_storage_is_a_rebuild_with_the_resilient_class_and_an_error_page_without(release, plant, identifier):
+    costs = []
+    for plants in ([plant], [plant, spooling()]):
+        site = Site(release("teak"))
+        for each in plants:
+            each(site)
+        costs.append(next(found["cost"] for found in site.found() if found["id"] == identifier))
+    assert "HTTP 500" in costs[0]
+    assert "rebuild" in costs[1]
+    assert "500" not in costs[1]
+
+
 def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     site = Site(release("teak"))
     other_host(site)

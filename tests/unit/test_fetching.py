@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import types
 
 import pytest
+from block_structure.probe import edxapp, fetching
 from block_structure.probe.fetching import concurrently
 
 
@@ -25,3 +28,31 @@ def test_items_are_worked_on_side_by_side():
 def test_what_a_thread_raises_is_raised_to_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(concurrently(lambda number: 1 // number, [1, 0, 2], 2))
+
+
+class Spooling:
+    """A storage that keeps copies and spools, as the resilient class does; S3 has nothing."""
+
+    def __init__(self):
+        client = types.SimpleNamespace(get_object=self.get_object)
+        self.bucket = types.SimpleNamespace(name="example", meta=types.SimpleNamespace(client=client))
+
+    def get_object(self, **given):
+        raise FileNotFoundError(given["Key"])
+
+    def _normalize_name(self, name):
+        return f"location/{name}"
+
+    def waiting(self):
+        return [{"name": "location/waits", "bytes": 5, "since": 0}, {"name": None, "bytes": 1, "since": 0}]
+
+    def open(self, name):
+        return io.BytesIO(f"kept here: {name}".encode())
+
+
+def test_an_object_that_waits_for_s3_is_read_here_and_a_copy_is_not(monkeypatch):
+    monkeypatch.setattr(edxapp, "storage", Spooling)
+    store = fetching.Store()
+    assert store.fetch("waits") == b"kept here: waits"
+    with pytest.raises(FileNotFoundError, match="location/gone"):
+        store.fetch("gone")

@@ -63,7 +63,8 @@ def _unserved(look: Look, failed: set[str]) -> list[Finding]:
             # Only "not found" makes the platform rebuild; any other answer of S3 becomes an error page (facts: models.py).
             meant, better = meaning(problem)
             remedy = better or remedy
-            cost, cost_words = None, f"HTTP 500 at each cold request{f': {meant}' if meant else ''}"
+            if not look.storage_failure_is_a_rebuild:
+                cost, cost_words = None, f"HTTP 500 at each cold request{f': {meant}' if meant else ''}"
         found.append(
             Finding(
                 identifier,

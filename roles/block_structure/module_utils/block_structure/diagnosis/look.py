@@ -101,6 +101,11 @@ class Look:
         return asked if asked is not None else not self.release.storage_switch or self.switch(self.release.storage_switch)
 
     @property
+    def storage_failure_is_a_rebuild(self) -> bool:
+        """Whether whatever keeps an object from being read counts as "not found": the resilient class does that."""
+        return bool(self.survey["settings"].get("storage_state"))
+
+    @property
     def cache_servers(self) -> list[Server]:
         """The servers of the alias that block structures are kept in."""
         return [server for server in self.servers if "default" in server.aliases]

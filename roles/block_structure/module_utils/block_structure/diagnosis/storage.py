@@ -210,16 +210,17 @@ def _rights(look: Look) -> list[Finding]:
         if str(listing.get("code")) not in _FORBIDDEN:
             return []
         code = "403"
+    outcome = "a rebuild" if look.storage_failure_is_a_rebuild else "HTTP 500"
     if code in _FORBIDDEN:
         return [
             Finding(
                 "iam-list-bucket-missing",
                 "error",
-                "The LMS's credentials lack s3:ListBucket: S3 answers 403 for a missing object instead of 404, and the LMS "
-                "makes an error page of that instead of rebuilding.",
+                "The LMS's credentials lack s3:ListBucket: S3 answers 403 for a missing object instead of 404, which "
+                "the platform does not take for 'not found'.",
                 _POLICY,
                 evidence={"missing_object": answer.get("code"), "listing": listing.get("code")},
-                cost="HTTP 500 for ever on a course whose object is gone; old versions are never removed",
+                cost=f"{outcome} for ever on a course whose object is gone; old versions are never removed",
             )
         ]
     if answer.get("type") == "SuspiciousFileOperation":
@@ -232,7 +233,7 @@ def _rights(look: Look) -> list[Finding]:
             f"The LMS cannot use its storage: {f'{meant} ' if meant else ''}({answer['type']}: {answer['message']})",
             remedy or "mend what the message names.",
             evidence=answer.get("code"),
-            cost="HTTP 500 at each cold request (facts: only 'not found' makes the platform rebuild)",
+            cost=f"{outcome} at each cold request; the platform itself rebuilds only for 'not found'",
         )
     ]
 
