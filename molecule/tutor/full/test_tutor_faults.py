@@ -105,5 +105,8 @@ def test_a_site_that_does_not_run_is_refused(playbooks, said, lms: Host) -> None
         lms.check_output("supervisorctl start lms")
     assert ended.exit_code != 0
     assert 'service "lms" is not running' in said(ended)
-    assert "start`, as the user that block_structure_tutor_user names." in said(ended)
+    assert (
+        "Remedy: start the site with `tutor local start --detach`, as the user that block_structure_tutor_user names."
+        in said(ended)
+    )
     assert "No Open edX was found on this host" in said(unnamed)
