@@ -310,6 +310,33 @@ def secrets() -> tuple[str, str]:
     return OPERATOR[1], LMS_USER[1]
 
 
+@dataclass(frozen=True)
+class Tool:
+    """scripts/block-structure, as an operator runs it on the sandbox."""
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [str(ROOT / "scripts/block-structure"), *arguments, "-i", str(ROOT / "inventory/sandbox")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, Any, str]:
+        """Run a command with --format json; return its exit code, its report and what it said beside it."""
+        process = self.start(*arguments, "--format", "json")
+        output, words = process.communicate(timeout=600)
+        return process.returncode, json.loads(output) if output.strip() else None, words
+
+
+@pytest.fixture(scope="session")
+def tool() -> Tool:
+    """The command-line tool."""
+    return Tool()
+
+
 def journals() -> Iterator[tuple[str, str]]:
     """Yield the ends of the logs that tell why a host does not do what a test expects."""
     commands = {

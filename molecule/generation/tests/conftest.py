@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import threading
@@ -127,33 +126,6 @@ def engine() -> Engine:
 def some(courses: list[str]) -> list[str]:
     """Five courses of 50 to 1,000 blocks: enough for something to happen in the middle."""
     return [course for course in courses if course.split("+")[1] in ("S50", "S120", "S300", "S600", "S1000")]
-
-
-@dataclass(frozen=True)
-class Tool:
-    """scripts/block-structure, as an operator runs it on the sandbox."""
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command."""
-        return subprocess.Popen(
-            [str(ROOT / "scripts/block-structure"), *arguments, "-i", str(ROOT / "inventory/sandbox")],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str) -> tuple[int, Any, str]:
-        """Run a command with --format json; return its exit code, its report and what it said beside it."""
-        process = self.start(*arguments, "--format", "json")
-        output, words = process.communicate(timeout=600)
-        return process.returncode, json.loads(output) if output.strip() else None, words
-
-
-@pytest.fixture(scope="session")
-def tool() -> Tool:
-    """The command-line tool."""
-    return Tool()
 
 
 @dataclass(frozen=True)
