@@ -152,7 +152,7 @@ class Driver:
     def drain(self):
         """Upload what waits, as `scripts/block-structure spool drain` does."""
         backend = self._storage()
-        return backend.drain() if hasattr(backend, "drain") else None
+        return backend.drain(wait_seconds=75) if hasattr(backend, "drain") else None
 
     def forget(self, breaker=True, copies=True):
         """Be a host on which no outage is remembered and that never saw an object."""

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from . import envelope, folder
@@ -117,14 +118,27 @@ class Spool(Drawer):
         return [entry for entry in self.listing() if os.path.basename(entry[2]).startswith(self.place + "-")]
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Yield whether this process may drain: one at a time on a host."""
+    def alone(self, wait_seconds: float) -> Iterator[bool]:
+        """Yield whether this process may drain: one at a time on a host. It waits so long for another one."""
         lock = os.open(self.where.file("spool.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+            yield _locked(lock, time.time() + wait_seconds)
         finally:
             os.close(lock)
+
+
+def _locked(lock: int, deadline: float) -> bool:
+    """Take the lock before the deadline; return whether it was free."""
+    while not _free(lock):
+        if time.time() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -284,14 +284,14 @@ class ResilientS3Storage(BoundedS3Storage):
                 timer.daemon = True
                 timer.start()
 
-    def drain(self):
+    def drain(self, wait_seconds=0.0):
         """Upload the spooled objects, oldest first, until S3 fails; return {"uploaded", "left", "problem"}.
 
-        One process at a time on a host; `problem` is None, or why objects are left.
+        One process at a time on a host, for which this one waits so long; `problem` is None, or why objects are left.
         """
         uploaded, problem = 0, None
         if self._folder.usable:
-            with self._spool.alone() as mine:
+            with self._spool.alone(wait_seconds) as mine:
                 if mine:
                     uploaded, problem = self._drain_mine()
                 else:

@@ -6,12 +6,13 @@ import logging
 import os
 import pickle
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure_storage import envelope, remote, storage
+from block_structure_storage import envelope, folder, remote, storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 
@@ -52,10 +53,8 @@ def counts(made: Any) -> dict[str, int]:
 
 def drained(made: Any) -> dict[str, Any]:
     """Drain in the foreground; a background thread that was faster has done the same."""
-    while True:
-        outcome: dict[str, Any] = made.drain()
-        if outcome["problem"] != "another process is uploading":
-            return outcome
+    outcome: dict[str, Any] = made.drain(wait_seconds=60)
+    return outcome
 
 
 @pytest.fixture
@@ -382,6 +381,22 @@ def test_drain_says_why_objects_are_left(s3: Any, calm: Any) -> None:
     outcome = drained(made)
     assert (outcome["uploaded"], outcome["left"]) == (0, 1)
     assert "AccessDenied" in outcome["problem"]
+
+
+def test_one_process_of_a_host_uploads_and_who_asks_by_hand_waits_for_it(s3: Any, calm: Any) -> None:
+    made = calm(breaker_seconds=0.01)
+    s3.fail("answer", status=503, code="SlowDown")
+    write(made)
+    s3.heal()
+    with ThreadPoolExecutor(1) as pool, made._spool.alone(0) as mine:
+        assert mine
+        assert made.drain() == {"uploaded": 0, "left": 1, "problem": "another process is uploading"}
+        waiting = pool.submit(made.drain, wait_seconds=60)
+        time.sleep(0.3)
+        assert not waiting.done()
+        folder.remove(made._spool.waiting()[0][2])
+    # The other one has uploaded it meanwhile.
+    assert waiting.result() == {"uploaded": 0, "left": 0, "problem": None}
 
 
 def test_many_threads_read_and_write_at_once(s3: Any, calm: Any) -> None:
