@@ -297,6 +297,9 @@ class Reader(object):
             data = self._read_as_learner(entry, row)
             entry["unpickle_ms"] = _timed(lambda: self.store._deserialize(data, row.data_usage_key))[1]
         except Exception as error:
+            # The resilient class leaves S3 alone for some seconds after an outage, which tells nothing of the object.
+            if ((edxapp.storage_state() or {}).get("breaker") or {}).get("open"):
+                return
             # It was whole a moment ago, so it is the platform that cannot read it: the next cold request rebuilds.
             entry.update(object_exists=False, object_error=dict(describe(error), code="unreadable"))
 
