@@ -19,13 +19,17 @@ from block_structure.releases import from_named_row
 _STEPS = (
     "__block_structure_bucket",
     "__block_structure_memcached",
+    "__block_structure_emptied",
+    "__block_structure_package_returned",
     "__block_structure_package",
     "__block_structure_replaced",
+    "__block_structure_package_removed",
     "__block_structure_hooked",
     "__block_structure_database",
 )
 _BOOTING = (
     "__block_structure_inspected",
+    "__block_structure_emptied",
     "__block_structure_proven",
     "__block_structure_database",
     "__block_structure_inspected_again",

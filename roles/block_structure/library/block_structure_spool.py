@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import booting, probe_client
+from ansible.module_utils.block_structure import booting, probe_client, spooling
 from ansible.module_utils.block_structure.errors import BlockStructureError
 
 DOCUMENTATION = r"""
@@ -11,7 +11,7 @@ module: block_structure_spool
 short_description: Objects that wait for S3
 description:
   - Boots the LMS once and lists what the resilient storage class could not write to S3 yet; with drain, uploads it first.
-  - Fails where the LMS uses another storage class.
+  - Fails where the LMS uses another storage class, unless the settings in force were given.
 options:
   manage_argv:
     description: Command that runs the LMS's manage.py.
@@ -24,6 +24,16 @@ options:
     required: true
   drain:
     description: Upload the objects. In check mode they are only listed.
+    type: bool
+    default: false
+  in_force:
+    description: The settings of a survey. With them the LMS is booted only if other settings would leave objects behind.
+    type: dict
+  settings:
+    description: With in_force, BLOCK_STRUCTURES_SETTINGS as they will be; left out when they will be none of this role.
+    type: dict
+  must_be_empty:
+    description: Fail while objects are left, those of another bucket included. Check mode takes for granted that they go out.
     type: bool
     default: false
 attributes:
@@ -39,11 +49,20 @@ EXAMPLES = r"""
     manage_argv: "{{ __block_structure_manage_argv }}"
     identify: "{{ __block_structure_desired['identify'] }}"
     drain: true
+
+- name: Leave nothing behind that only the storage class in force could upload
+  block_structure_spool:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
+    in_force: "{{ __block_structure_survey['settings'] }}"
+    settings: "{{ __block_structure_desired['settings'] }}"
+    drain: true
+    must_be_empty: true
 """
 
 RETURN = r"""
 state:
-  description: Version, local directory, copies, spool, breaker and counters of this host.
+  description: Version, local directory, copies, spool, breaker and counters of this host; null for another storage class.
   type: dict
   returned: success
 objects:
@@ -67,9 +86,15 @@ def main() -> None:
         argument_spec={
             **booting.IDENTIFYING,
             "drain": {"type": "bool", "default": False},
+            "in_force": {"type": "dict"},
+            "settings": {"type": "dict"},
+            "must_be_empty": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
+    in_force = module.params["in_force"]
+    if in_force is not None and not spooling.leaves_objects(in_force, module.params["settings"]):
+        module.exit_json(changed=False, boots=0, state=in_force.get("storage_state"), objects=[], drained=None)
     drain = module.params["drain"] and not module.check_mode
     with booting.refusals(module):
         operations = [{"op": "spool", "drain": drain}]
@@ -82,7 +107,10 @@ def main() -> None:
                 "set block_structure_storage_class to resilient and deploy; with plain, S3 has everything that was written.",
                 "block_structure_storage_class",
             )
-    uploaded = (told["drained"] or {}).get("uploaded", 0)
+        if module.params["must_be_empty"] and not module.check_mode:
+            spooling.require_empty(told)
+    foretold = len(told["objects"]) if module.params["drain"] and module.check_mode else 0
+    uploaded = (told["drained"] or {}).get("uploaded", foretold)
     module.exit_json(changed=bool(uploaded), boots=1, **told)
 
 

@@ -1,0 +1,47 @@
+"""Objects that wait on a host for S3, where somebody wants to take away the only class that can upload them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import BlockStructureError
+
+
+def leaves_objects(in_force: dict[str, Any], settings: dict[str, Any] | None) -> bool:
+    """Say whether objects wait on a host that nobody would upload with other settings than those in force.
+
+    in_force: `settings` of a survey. settings: BLOCK_STRUCTURES_SETTINGS as they will be, None for those of before the first
+    deploy. Another bucket leaves nothing behind: everything is generated for it.
+    """
+    state = in_force.get("storage_state")
+    if not state or not state["spool"]["files"]:
+        return False
+    return settings is None or _spooler(settings) != _spooler(in_force["block_structures"])
+
+
+def _spooler(settings: dict[str, Any]) -> tuple[Any, Any]:
+    return settings.get("STORAGE_CLASS"), (settings.get("STORAGE_KWARGS") or {}).get("local_directory")
+
+
+def counted(files: int) -> str:
+    """Return how many objects wait, as the beginning of a sentence."""
+    return "1 object waits" if files == 1 else f"{files} objects wait"
+
+
+def require_empty(told: dict[str, Any]) -> None:
+    """Raise BlockStructureError while objects are left after an upload.
+
+    told: {"state", "drained"} as the probe's operation `spool` returns them.
+    """
+    state = told["state"]
+    left = state["spool"]["files"]
+    if not left:
+        return
+    problem = (told["drained"] or {}).get("problem")
+    why = f"uploading fails: {problem}" if problem else "none of them is for the bucket in force"
+    raise BlockStructureError(
+        "spool-not-empty",
+        f"{counted(left)} on this host for S3, and {why}.",
+        f"mend S3 and run again; or delete the files in {state['local_directory']}/spool, which rebuilds their courses later.",
+        "block_structure_storage_class",
+    )
