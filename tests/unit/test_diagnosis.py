@@ -664,6 +664,23 @@ def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     assert report.of(Site(release("teak")).look(), platform="native", host="lms1", boots={})["local_storage"] == {}
 
 
+def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsys):
+    site = Site(release("teak"))
+    counters = {"counts": {"read_local": 9, "write_failed_timeout": 1, "spooled": 2}}
+    spooling(
+        spool={"waiting": 2, "oldest": 0},
+        copies={"files": 7, "bytes": 3 * MIB},
+        breaker={"open": True, "cause": "timeout"},
+        counters=counters,
+    )(site)
+    diagnose.show(report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1}))
+    words = " ".join(capsys.readouterr().out.split())
+    assert "local copies and spool" in words
+    assert re.search(
+        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* left alone \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", words
+    )
+
+
 def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
     site = Site(release("sumac"))  # whose own answer, without a plan, is 8m: nothing bounds a structure there
     site.course(bytes=2 * MIB, cached=False, tier="storage")

@@ -91,6 +91,13 @@ def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, pro
     assert refused.value.remedy
 
 
+def test_an_environment_that_lost_the_storage_class_gets_it_from_a_deploy(release, tmp_path):
+    with pytest.raises(BlockStructureError) as refused:
+        answer(release, "import block_structure_storage.nothing_here", tmp_path)
+    assert refused.value.cause == "The LMS does not start: ModuleNotFoundError: No module named 'block_structure_storage'"
+    assert refused.value.remedy == "run playbooks/deploy.yml, which brings the class back."
+
+
 def test_secrets_are_scrubbed_from_the_platforms_words(release, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, "raise ValueError('key EXAMPLEKEY is wrong')", tmp_path, secrets=["EXAMPLEKEY"])

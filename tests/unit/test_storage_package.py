@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure import candidate, desired, package, plan, storage_settings
+from block_structure import candidate, desired, package, plan, spooling, storage_settings
 from block_structure.diagnosis import local_storage
 from block_structure.errors import BlockStructureError
 from block_structure_storage import __version__, options
@@ -194,6 +194,18 @@ def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> 
     assert (tmp_path / "courses").read_text() == "precious"
 
 
+def test_class_is_brought_back_only_where_the_settings_name_it(lms: Lms, tmp_path: Path) -> None:
+    settings = tmp_path / "lms.yml"
+    settings.write_text("BLOCK_STRUCTURES_SETTINGS: {STORAGE_CLASS: storages.backends.s3boto3.S3Boto3Storage}")
+    files = [str(tmp_path / "absent"), str(settings)]
+    assert not lms.run(only_if_named_in=files)["changed"]
+    assert lms.imports() == ""
+    settings.write_text("BLOCK_STRUCTURES_SETTINGS: {STORAGE_CLASS: block_structure_storage.storage.ResilientS3Storage}")
+    assert lms.run(only_if_named_in=files)["changed"]
+    assert lms.imports() == __version__
+    lms.run(state="absent")
+
+
 def test_removal_waits_for_the_spool(lms: Lms) -> None:
     lms.run()
     spool = lms.local_dir / "spool"
@@ -201,7 +213,7 @@ def test_removal_waits_for_the_spool(lms: Lms) -> None:
     (spool / "object").write_text("is nowhere else")
     told = lms.run(state="absent")
     assert told["msg"] == (
-        f"{spool} holds 1 of the objects that wait for S3, so the storage class and its directory stay.\n"
+        f"1 object waits in {spool} for S3, so the storage class and its directory stay.\n"
         "Remedy: deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
         "courses later."
     )
@@ -209,6 +221,45 @@ def test_removal_waits_for_the_spool(lms: Lms) -> None:
     (spool / "object").unlink()
     assert lms.run(state="absent")["changed"]
     assert lms.imports() == "" and not lms.local_dir.exists()
+
+
+RESILIENT = {"STORAGE_CLASS": "block_structure_storage.storage.ResilientS3Storage", "STORAGE_KWARGS": {"local_directory": "/a"}}
+ELSEWHERE = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/b"}}
+OTHER_BUCKET = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/a", "bucket_name": "other"}}
+
+
+@pytest.mark.parametrize(
+    ("state", "settings", "leaves"),
+    [
+        (None, None, False),
+        ({"spool": {"files": 0}}, None, False),
+        ({"spool": {"files": 1}}, None, True),
+        ({"spool": {"files": 1}}, RESILIENT, False),
+        ({"spool": {"files": 1}}, OTHER_BUCKET, False),
+        ({"spool": {"files": 1}}, ELSEWHERE, True),
+        ({"spool": {"files": 1}}, {"STORAGE_CLASS": "storages.backends.s3boto3.S3Boto3Storage"}, True),
+    ],
+)
+def test_which_settings_leave_waiting_objects_behind(state, settings, leaves: bool) -> None:
+    in_force = {"storage_state": state, "block_structures": RESILIENT}
+    assert spooling.leaves_objects(in_force, settings) is leaves
+
+
+@pytest.mark.parametrize(
+    ("files", "problem", "words"),
+    [
+        (1, "503 SlowDown", "1 object waits on this host for S3, and uploading fails: 503 SlowDown."),
+        (2, None, "2 objects wait on this host for S3, and none of them is for the bucket in force."),
+    ],
+)
+def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, words: str) -> None:
+    state = {"local_directory": "/a", "spool": {"files": files}}
+    with pytest.raises(BlockStructureError) as caught:
+        spooling.require_empty({"state": state, "drained": {"problem": problem}})
+    assert str(caught.value) == (
+        f"{words}\nRemedy: mend S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
+    )
+    spooling.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 
 
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.block_structure.changes import Change, as_diff
 from ansible.module_utils.block_structure.errors import BlockStructureError
 from ansible.module_utils.block_structure.package import LOCAL_NAMES, MODULE
+from ansible.module_utils.block_structure.spooling import counted
 
 DOCUMENTATION = r"""
 module: block_structure_package
@@ -41,6 +42,10 @@ options:
   user:
     description: User that runs the LMS's processes; goes with O(local_dir).
     type: str
+  only_if_named_in:
+    description: Possible settings files of the LMS; nothing is done unless one is there and names the package.
+    type: list
+    elements: path
   state:
     description: Whether the package is there.
     type: str
@@ -94,6 +99,11 @@ def site_packages(module: AnsibleModule) -> Path:
             "block_structure_native_python",
         )
     return Path(out.strip())
+
+
+def names_package(settings: Path) -> bool:
+    """Say whether a settings file of the LMS is there and names the package."""
+    return settings.is_file() and MODULE in settings.read_text(encoding="utf-8")
 
 
 def installed(root: Path) -> dict[str, str | None]:
@@ -161,7 +171,7 @@ def require_no_spool(path: Path) -> None:
     if waiting:
         raise BlockStructureError(
             "spool-not-empty",
-            f"{spool} holds {len(waiting)} of the objects that wait for S3, so the storage class and its directory stay.",
+            f"{counted(len(waiting))} in {spool} for S3, so the storage class and its directory stay.",
             "deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
             "courses later.",
             "block_structure_storage_class",
@@ -238,6 +248,7 @@ def main() -> None:
             "package": {"type": "dict", "required": True},
             "local_dir": {"type": "path"},
             "user": {"type": "str"},
+            "only_if_named_in": {"type": "list", "elements": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_one_of=[["python", "folder"]],
@@ -246,6 +257,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     local_dir = Path(module.params["local_dir"]) if module.params["local_dir"] else None
+    named_in = module.params["only_if_named_in"]
+    if named_in and not any(names_package(Path(path)) for path in named_in):
+        module.exit_json(changed=False, changes=[])
     try:
         root = site_packages(module)
         changes, there, wanted = compare(module, root)

@@ -18,7 +18,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import IO, Any, Callable, Dict
 
-from . import probe
+from . import package, probe
 from .errors import BlockStructureError
 from .probe import (
     benchmark,
@@ -148,10 +148,14 @@ def last_words(talk: str) -> str:
 
 def does_not_start(talk: str, secrets: list[str]) -> BlockStructureError:
     """Return the error for an LMS that ended before the probe could answer, in the platform's own words."""
+    words = last_words(talk)
+    ours = "No module named" in words and package.MODULE in words
     return BlockStructureError(
         "lms-does-not-start",
-        f"The LMS does not start: {scrub(last_words(talk), secrets)}",
-        "run `manage.py lms check` on the host with the same settings file and mend what it names.",
+        f"The LMS does not start: {scrub(words, secrets)}",
+        "run playbooks/deploy.yml, which brings the class back."
+        if ours
+        else "run `manage.py lms check` on the host with the same settings file and mend what it names.",
     )
 
 
