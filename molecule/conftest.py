@@ -229,6 +229,26 @@ def courses(lms: Host) -> list[str]:
     return lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query).split()
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of block_structure, asked of the database."""
+
+    host: Host
+
+    def __call__(self) -> dict[str, str]:
+        """Return {course key: object that its row names}."""
+        query = "SELECT data_usage_key, data FROM block_structure"
+        text = self.host.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query)
+        rows = dict(line.split("\t") for line in text.splitlines())
+        return {key.replace("block-v1:", "course-v1:").partition("+type@")[0]: name for key, name in rows.items()}
+
+
+@pytest.fixture(scope="session")
+def rows(lms: Host) -> Rows:
+    """The rows of the site."""
+    return Rows(lms)
+
+
 @dataclass
 class Playbook:
     """The result of one `ansible-playbook`: exit code, output, and the changes that the record plugin wrote down."""
