@@ -18,8 +18,8 @@ from block_structure.following import FollowedAction
 class ActionModule(FollowedAction):
     """`block_structure_state`: compare a survey with what is desired; if anything differs, one run in the LMS mends it.
 
-    Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force and generation
-    (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to go back to; events_path.
+    Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force, moved and
+    generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to go back to; events_path.
     Returns changes, survey (after the work), failures, generated, boots. A course that fails never fails the task.
     """
 
@@ -28,7 +28,7 @@ class ActionModule(FollowedAction):
     _VALID_ARGS = frozenset(
         (
             *("manage_argv", "release", "survey", "settings", "row", "switches", "switches_if_clean"),
-            *("restore", "force", "generation", "run_dir", "events_path"),
+            *("restore", "force", "moved", "generation", "run_dir", "events_path"),
         )
     )
 
@@ -46,6 +46,7 @@ class ActionModule(FollowedAction):
                 given["switches"],
                 given.get("switches_if_clean") or {},
                 boolean(given.get("force", False)),
+                boolean(given.get("moved", False)),
             )
             wanted = plan.make(survey, desired, given.get("generation"))
         result.update(

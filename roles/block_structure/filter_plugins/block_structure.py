@@ -8,7 +8,7 @@ from typing import Any
 
 # Ansible ships module_utils to hosts, but gives plugins on the controller no name for them.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "module_utils"))
-from block_structure import measurement, package, regeneration, runtime, verdict
+from block_structure import measurement, moving, package, plan, regeneration, runtime, verdict
 from block_structure.diagnosis import report
 from block_structure.diagnosis.look import Look, Room, Server, in_force
 from block_structure.findings import Finding
@@ -31,6 +31,7 @@ _BOOTING = (
     "__block_structure_inspected",
     "__block_structure_emptied",
     "__block_structure_proven",
+    "__block_structure_moved",
     "__block_structure_database",
     "__block_structure_inspected_again",
 )
@@ -287,8 +288,9 @@ class FilterModule:
             "block_structure_diagnosis": diagnosis,
             "block_structure_errors": errors,
             "block_structure_attention": attention,
-            "block_structure_run_summary": regeneration.summary,
-            "block_structure_run_errors": regeneration.words,
+            "block_structure_moves": lambda survey, desired: plan.has_to_move(survey, desired["settings"]),
+            "block_structure_run_summary": lambda told: (moving if "counts" in told else regeneration).summary(told),
+            "block_structure_run_errors": lambda told: (moving if "counts" in told else regeneration).words(told),
             "block_structure_benchmark": measurement.benchmark,
             "block_structure_outline_path": measurement.outline_path,
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.block_structure import booting, probe_client, runs
+from ansible.module_utils.block_structure import booting, probe_client, redact, runs, storage_settings
 from ansible.module_utils.block_structure.errors import BlockStructureError
 from ansible.module_utils.block_structure.releases import from_named_row
 
@@ -49,6 +49,10 @@ options:
   resume:
     description: Name of a run to go on with, or C(latest). Its remaining courses replace what the generate operations choose.
     type: str
+  target_secrets:
+    description: Secrets of the storage that a move operation copies to, nested as in BLOCK_STRUCTURES_SETTINGS.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: partial
@@ -93,6 +97,11 @@ def resumed(operations: list[dict[str, Any]], former: runs.Run) -> list[dict[str
     return [{**operation, "select": select} if operation["op"] == "generate" else operation for operation in operations]
 
 
+def with_secrets(operation: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Return the operation with the secrets of its target in place; another operation as it is."""
+    return {**operation, "target": storage_settings.merge(operation["target"], secrets)} if "target" in operation else operation
+
+
 def only_looks(operation: dict[str, Any]) -> bool:
     """Return whether an operation changes nothing."""
     return operation["op"] == "survey" or bool(operation.get("dry_run")) or operation.get("remove") is False
@@ -107,6 +116,7 @@ def main() -> None:
             "run_dir": {"type": "path", "required": True},
             "run": {"type": "str", "required": True},
             "resume": {"type": "str"},
+            "target_secrets": {"type": "dict", "default": {}, "no_log": True},
         },
         **booting.ONE_OF,
         supports_check_mode=True,
@@ -114,7 +124,10 @@ def main() -> None:
     if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
         module.fail_json(msg="In check mode only operations that look are run.\nRemedy: ask for a dry run.", boots=0)
     given = module.params
-    operations = [{**operation, "run": given["run"]} for operation in given["operations"]]
+    operations = [
+        with_secrets({**operation, "run": given["run"]}, given["target_secrets"]) for operation in given["operations"]
+    ]
+    secrets = [str(value) for value in given["target_secrets"].get("STORAGE_KWARGS", {}).values()]
     former = None
     root = Path(given["run_dir"])
     with booting.refusals(module, boots=0):
@@ -134,7 +147,7 @@ def main() -> None:
 
     def take(event: dict[str, Any]) -> None:
         stop.note(event)
-        log.write(event)
+        log.write(redact.scrub_all(event, secrets))
 
     try:
         answer = probe_client.run(
@@ -144,6 +157,7 @@ def main() -> None:
             identify=given["identify"],
             on_event=take,
             on_start=stop.watch,
+            secrets=secrets,
         )
         ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
     except BlockStructureError as error:

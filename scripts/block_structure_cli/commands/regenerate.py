@@ -12,7 +12,7 @@ from ..follow import Follower
 from ..options import Site, site_options
 from ..runner import play
 
-_FORMATS = click.Choice(["table", "json", "jsonl"])
+FORMATS = click.Choice(["table", "json", "jsonl"])
 _COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "tier", "attempt", "message")
 _NUMBERS = ("blocks", "bytes", "seconds", "attempt")
 
@@ -103,7 +103,7 @@ def _shortened(course: dict[str, Any], name: str) -> Any:
 @click.option(
     "--format",
     "form",
-    type=_FORMATS,
+    type=FORMATS,
     default="table",
     show_default=True,
     help="How to show the answer; jsonl shows events as they come and the report as the last line.",

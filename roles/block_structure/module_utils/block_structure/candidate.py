@@ -73,7 +73,11 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
             f"The LMS imports version {local['version']} of block_structure_storage, and this role carries {package_version}.",
             "remove the other one from the LMS's Python environment, then run again.",
         )
-    canary = result["canary"] or {}
+    judge_canary(result["canary"] or {})
+
+
+def judge_canary(canary: dict[str, Any]) -> None:
+    """Raise BlockStructureError for a canary object that a storage did not take, or that everybody can read."""
     if canary.get("problem"):
         raise _storage_error(canary["problem"])
     if canary.get("public"):

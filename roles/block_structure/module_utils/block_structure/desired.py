@@ -131,6 +131,7 @@ _LEAST = {
     "block_structure_generation_course_timeout_seconds": 1,
     "block_structure_generation_outage_patience_seconds": 0,
     "block_structure_generation_batch": 1,
+    "block_structure_move_workers": 1,
     "block_structure_regenerate_limit": 1,
     "block_structure_prune_min_age_seconds": 0,
 }

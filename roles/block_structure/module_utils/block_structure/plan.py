@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .changes import Change
+from .probe.move import lies_under
 
 # The keys of STORAGE_KWARGS that say where objects live.
 _PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
@@ -18,6 +19,7 @@ class Desired:
     settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: on, off, or
     None to delete it}.
     switches_if_clean: switches that may go on only after a generation without failures. force: regenerate every course.
+    moved: objects were copied to where these settings keep them, before the settings changed.
     """
 
     settings: dict[str, Any]
@@ -25,6 +27,7 @@ class Desired:
     switches: dict[str, bool | None]
     switches_if_clean: dict[str, bool] = field(default_factory=dict)
     force: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,20 @@ def storage_moves(survey: dict[str, Any], settings: dict[str, Any]) -> bool:
     return storage_place(survey["settings"]["block_structures"]) != storage_place(settings)
 
 
+def has_to_move(survey: dict[str, Any], settings: dict[str, Any]) -> bool:
+    """Return whether there are objects that the desired settings keep elsewhere; without any no boot is spent on them."""
+    return storage_moves(survey, settings) and any(course["row"] for course in survey["courses"])
+
+
 def needs_generation(course: dict[str, Any]) -> bool:
     """Return whether a surveyed course has no whole, fresh object that its row names."""
     return not course["row"] or not course["object_exists"] or course["fresh"] is False
+
+
+def _misplaced(survey: dict[str, Any], settings: dict[str, Any]) -> list[str]:
+    """Return the courses whose row names an object that is not under the prefix, as a move leaves them."""
+    prefix = settings.get("DIRECTORY_PREFIX") or ""
+    return [course["key"] for course in survey["courses"] if course["object"] and not lies_under(course["object"], prefix)]
 
 
 def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool | None]) -> list[Change]:
@@ -67,8 +81,8 @@ def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | 
     """Return the plan; an empty list of changes means that the LMS need not be booted.
 
     generation: how to generate, as probe/generate.py's Options take it. Order: the row first, because it decides the cache
-    timeout of what generation writes; then generation, while the switch is still off; then the switches; then once more
-    what went stale in between.
+    timeout of what generation writes; then rows name the copies of a move; then generation, while the switch is still off; then
+    the switches; then once more what went stale in between. After a move every object is read where it is now.
     """
     changes = []
     operations: list[dict[str, Any]] = []
@@ -76,7 +90,12 @@ def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | 
     if row:
         changes += [Change(f"BlockStructureConfiguration.{name}", survey["row"][name], value) for name, value in row.items()]
         operations.append({"op": "configure", "row": desired.row})
-    everything = desired.force or storage_moves(survey, desired.settings)
+    relocated = storage_moves(survey, desired.settings)
+    misplaced = _misplaced(survey, desired.settings) if desired.moved else []
+    if misplaced:
+        changes.append(Change("objects", None, {"rename": misplaced}))
+        operations.append({"op": "repoint"})
+    everything = desired.force or (relocated and not desired.moved)
     wanted = [course["key"] for course in survey["courses"] if everything or needs_generation(course)]
     if wanted:
         changes.append(Change("courses", None, {"generate": wanted}))
@@ -89,8 +108,10 @@ def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | 
     if turned:
         changes += turned
         operations.append({"op": "switches", "set": desired.switches, "set_if_clean": desired.switches_if_clean})
-    if wanted or turned:
-        operations.append({"op": "generate", "select": {"only": ["missing", "stale"]}, "except_failed": True, **shared})
+    moved = bool(misplaced) or (desired.moved and has_to_move(survey, desired.settings))
+    if wanted or turned or moved:
+        only = ["missing", "stale", "broken"] if moved else ["missing", "stale"]
+        operations.append({"op": "generate", "select": {"only": only}, "except_failed": True, **shared})
     if operations:
         operations.append({"op": "survey", "read": True})
     return Plan(changes, wanted, operations)

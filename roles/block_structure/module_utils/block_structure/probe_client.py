@@ -36,6 +36,7 @@ from .probe import (
     identify,
     lock,
     memory,
+    move,
     objects,
     profile,
     prune,
@@ -59,7 +60,8 @@ BOOT_TIMEOUT_SECONDS = 300
 # In the order in which they import each other; naming them here is also what makes Ansible ship them.
 _PROGRAM = [
     *(events, edxapp, memory, objects, cache_server, hollow, fetching, survey, site, selection, lock, tally, workers),
-    *(enqueue, identify, candidate, database, generate, prune, benchmark, profile, runtime, running, examine, spool, entry),
+    *(enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
+    entry,
 ]
 _TALK_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")

@@ -63,10 +63,8 @@ class Progress:
         kind = event.get("event")
         if kind == "plan" and event.get("run"):
             return [f"{len(event['run'])} courses to generate"]
-        if kind == "course" and event["status"] == "failed":
-            return [f"{event['key']} failed: {event.get('type')}: {event.get('message')}"]
-        if kind == "course" and event["status"] == "gone":
-            return [f"{event['key']}: {event.get('message')}"]
+        if kind in ("course", "object"):
+            return self._one(event)
         if kind == "retry":
             return [f"{event['key']}: {event['message']}; it gets one more attempt"]
         if kind == "outage":
@@ -81,6 +79,15 @@ class Progress:
             return [f"stopping; {len(event['running'])} courses in hand are finished or abandoned"]
         if kind == "progress":
             return self._progress(event)
+        return []
+
+    def _one(self, event: Event) -> list[str]:
+        if event.get("status") == "failed":
+            return [f"{event['key']} failed: {event.get('type')}: {event.get('message')}"]
+        if event.get("status") == "gone":
+            return [f"{event['key']}: {event.get('message')}"]
+        if event.get("done") == "failed":
+            return [f"{event['from']} could not be copied: {event['problem']['type']}: {event['problem']['message']}"]
         return []
 
     def _outage(self, event: Event) -> str:

@@ -26,6 +26,15 @@ def redact(value: Any) -> Any:
     return value
 
 
+def scrub_all(value: Any, secrets: list[str]) -> Any:
+    """Return a copy of nested data in whose strings the secrets are replaced."""
+    if isinstance(value, dict):
+        return {key: scrub_all(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub_all(item, secrets) for item in value]
+    return scrub(value, secrets) if isinstance(value, str) else value
+
+
 def scrub(text: str, secrets: list[str]) -> str:
     """Return text with each of the secret strings replaced; for words of other programs (tracebacks, logs)."""
     for secret in sorted({item for item in secrets if item}, key=len, reverse=True):

@@ -26,7 +26,7 @@ _LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone
 SHOWN_KEYS = 5
 
 
-def _broken(done: dict[str, Any]) -> dict[str, Any]:
+def broken(done: dict[str, Any]) -> dict[str, Any]:
     """Return the error of a task that failed, as BlockStructureError.as_dict gives it; Ansible's own failures have none."""
     known = done.get("error")
     if known:
@@ -69,7 +69,7 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     told.update(run=done.get("run"), resumed=done.get("resumed"), skipped={}, error=None, seconds=None, ended="failed")
     told.update(workers=None, worker_mb=None, worker_peak_mb=None)
     if done.get("failed") or "results" not in done:
-        told["error"] = _broken(done)
+        told["error"] = broken(done)
         told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
         return told
     # A deploy surveys the site after it has generated; a run that was stopped while it booted has no result at all.
@@ -97,7 +97,7 @@ def prune_report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a prune: objects, bytes, listed, removed, failures, error, exit_code."""
     told: dict[str, Any] = {"objects": [], "bytes": 0, "listed": 0, "removed": [], "failures": [], "error": None}
     if done.get("failed") or not done.get("results"):
-        told["error"] = _broken(done)
+        told["error"] = broken(done)
         told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
         return told
     told.update((name, value) for name, value in done["results"][-1].items() if name in told)

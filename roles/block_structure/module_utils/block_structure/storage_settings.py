@@ -243,6 +243,16 @@ def inherited_kwargs(live: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (live.get("STORAGE_KWARGS") or {}).items() if name not in own}
 
 
+def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
+    """Return a BLOCK_STRUCTURES_SETTINGS whose storage talks to S3 itself, without the resilient class's copies and spool.
+
+    The objects of both are the same, so whoever copies or compares them wants this one.
+    """
+    if settings.get("STORAGE_CLASS") != RESILIENT_CLASS:
+        return settings
+    return {**settings, "STORAGE_CLASS": release.storage_class, "STORAGE_KWARGS": inherited_kwargs(settings)}
+
+
 def check_class(storage_class: str, release: Release) -> list[Finding]:
     """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
     path = resolve_class(storage_class, release)

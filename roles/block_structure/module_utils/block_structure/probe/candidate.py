@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import uuid
 
-from . import edxapp, survey
+from . import edxapp, objects, survey
 from .events import describe
 
 CANARY_FOLDER = "block-structure-canary"
@@ -49,14 +49,11 @@ def _world_can_read(backend, name):
     return any(str(grant.get("Grantee", {}).get("URI", "")).rsplit("/", 1)[-1] in _WORLD for grant in grants)
 
 
-def canary():
-    """Write, read, list and delete one object under the prefix of block structures, through their own storage."""
-    from django.conf import settings
+def canary(backend, prefix):
+    """Write, read, list and delete one object under a prefix of a storage."""
     from django.core.files.base import ContentFile
 
-    # A class that hides failures of S3 has another face that tells them.
-    backend = getattr(edxapp.storage(), "strict", edxapp.storage)()
-    folder = str(settings.BLOCK_STRUCTURES_SETTINGS.get("DIRECTORY_PREFIX", "")) + CANARY_FOLDER
+    folder = prefix + CANARY_FOLDER
     content = uuid.uuid4().hex.encode("ascii")
     name = _step("write", lambda: backend.save(folder + "/" + uuid.uuid4().hex, ContentFile(content)))
 
@@ -72,6 +69,14 @@ def canary():
     return {"name": name, "public": public}
 
 
+def prove(backend, prefix):
+    """Return {"name", "public"} of a canary that did well, else {"problem"}."""
+    try:
+        return canary(backend, prefix)
+    except StepError as error:
+        return {"problem": error.problem}
+
+
 def run(operation, _release):
     """Return {"settings", "key_hash": problem or None, "local", "canary": {"name", "public"} or {"problem"} or None}."""
     result = {
@@ -81,8 +86,7 @@ def run(operation, _release):
         "canary": None,
     }
     if operation.get("canary"):
-        try:
-            result["canary"] = canary()
-        except StepError as error:
-            result["canary"] = {"problem": error.problem}
+        # A class that hides failures of S3 has another face that tells them.
+        backend = getattr(edxapp.storage(), "strict", edxapp.storage)()
+        result["canary"] = prove(backend, objects.prefix())
     return result

@@ -47,6 +47,16 @@ def storage():
     return models().BlockStructureModel._meta.get_field("data").storage
 
 
+def storage_of(own):
+    """Return the storage that another BLOCK_STRUCTURES_SETTINGS names, made as every release makes it of a class that is named.
+
+    Sources: edx-platform openedx/core/storage.py (get_storage), common/djangoapps/util/storage.py (resolve_storage_backend).
+    """
+    from django.utils.module_loading import import_string
+
+    return import_string(own["STORAGE_CLASS"])(**own["STORAGE_KWARGS"])
+
+
 def storage_state():
     """Return what a storage with a local side says of this host (copies, spool, breaker, counters), else None."""
     backend = storage()

@@ -5,7 +5,7 @@ from __future__ import absolute_import
 import os
 import time
 
-from . import benchmark, candidate, database, examine, generate, identify, profile, prune, runtime, spool, survey
+from . import benchmark, candidate, database, examine, generate, identify, move, profile, prune, runtime, spool, survey
 from .events import describe, emit
 
 PROTOCOL = 1
@@ -18,6 +18,8 @@ OPERATIONS = {
     "switches": database.switches,
     "generate": generate.run,
     "prune": prune.run,
+    "move": move.run,
+    "repoint": move.repoint,
     "benchmark": benchmark.run,
     "forget": benchmark.forget,
     "profile": profile.run,

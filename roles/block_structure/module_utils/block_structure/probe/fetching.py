@@ -72,10 +72,10 @@ def root_of(backend):
 
 
 class Store(object):
-    """The storage in use; `kind` is s3, files or other."""
+    """The storage in use, or another one; `kind` is s3, files or other."""
 
-    def __init__(self):
-        self.backend = edxapp.storage()
+    def __init__(self, backend=None):
+        self.backend = edxapp.storage() if backend is None else backend
         self.client, self.bucket = s3_client(self.backend)
         self.root = root_of(self.backend)
         self.kind = "s3" if self.client else ("files" if self.root else "other")

@@ -1,0 +1,320 @@
+"""Moving objects without a platform: which name, what may become of a copy, what a deploy does afterwards, what is told."""
+
+from __future__ import annotations
+
+import pickle
+import zlib
+
+import pytest
+from block_structure import moving, plan, progress, redact, storage_settings
+from block_structure.probe import fetching, move
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .surveys import KEY, ROW, SETTINGS, survey
+
+USAGE_KEY = "block-v1:ExampleX+1+2026+type@course+block@course"
+WHOLE = zlib.compress(pickle.dumps(({"block": {}}, {}), protocol=2))
+MOVED = {**SETTINGS, "DIRECTORY_PREFIX": "elsewhere/"}
+PREFIXES = st.lists(st.sampled_from(["a", "courses", "x-y"]), max_size=3).map(
+    lambda parts: "".join(f"{part}/" for part in parts)
+)
+
+
+class MemoryStorage:
+    """A storage at the edge of these tests: objects in a dictionary, and what goes wrong with them on demand."""
+
+    file_overwrite = True
+
+    def __init__(self, **objects):
+        self.objects = dict(objects)
+        self.deleted = []
+        self.garbles = False
+        self.refuses = None
+
+    def open(self, name):
+        if self.refuses:
+            raise self.refuses
+        if name not in self.objects:
+            raise FileNotFoundError(name)
+        content = self.objects[name]
+
+        class Stream:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                return None
+
+            def read(self):
+                return content
+
+        return Stream()
+
+    def save(self, name, content):
+        if name in self.objects and not self.file_overwrite:
+            name += "_other"
+        self.objects[name] = content.read()[: -1 if self.garbles else None]
+        return name
+
+    def delete(self, name):
+        self.deleted.append(name)
+        del self.objects[name]
+
+    def exists(self, name):
+        return name in self.objects
+
+    def size(self, name):
+        with self.open(name) as stream:
+            return len(stream.read())
+
+
+def store(**objects):
+    return fetching.Store(MemoryStorage(**objects))
+
+
+@given(PREFIXES, PREFIXES)
+def test_a_name_is_moved_once_and_keeps_its_time(old, new):
+    name = f"{old}{USAGE_KEY}/2026-11-25-031500-000001"
+    moved = move.new_name(name, new, USAGE_KEY)
+    assert moved == f"{new}{USAGE_KEY}/2026-11-25-031500-000001"
+    assert move.lies_under(moved, new)
+    assert move.new_name(moved, new, USAGE_KEY) == moved
+
+
+@pytest.mark.parametrize("old", ["", "courses", "/courses/", "courses/deep/"])
+def test_prefixes_that_the_role_refuses_are_left_behind_all_the_same(old):
+    assert move.new_name(f"{old}{USAGE_KEY}/x", "elsewhere/", USAGE_KEY) == f"elsewhere/{USAGE_KEY}/x"
+
+
+def test_keys_of_old_courses_hold_no_slash_in_a_name():
+    assert move.new_name("x/i4x:__A_b_course_c/t", "e/", "i4x://A/b/course/c") == "e/i4x:__A_b_course_c/t"
+
+
+@pytest.mark.parametrize(
+    ("there", "done"),
+    [({}, "copied"), ({"b": WHOLE}, "present"), ({"b": WHOLE[:-1] + b"?"}, "replaced"), ({"b": b""}, "replaced")],
+)
+def test_a_copy_is_compared_byte_by_byte_with_what_is_there(there, done):
+    source, target = store(a=WHOLE), store(**there)
+    assert move.copy(source, target, "a", "b") == {"done": done, "bytes": len(WHOLE)}
+    assert target.backend.objects == {"b": WHOLE}
+    assert source.backend.objects == {"a": WHOLE}
+    assert target.backend.deleted == source.backend.deleted == []
+
+
+def test_a_storage_that_does_not_overwrite_loses_the_wrong_copy_first():
+    target = store(b=b"?")
+    target.backend.file_overwrite = False
+    assert move.copy(store(a=WHOLE), target, "a", "b")["done"] == "replaced"
+    assert target.backend.objects == {"b": WHOLE}
+
+
+def test_a_copy_with_wrong_bytes_is_an_error():
+    target = store()
+    target.backend.garbles = True
+    with pytest.raises(move.CopyError, match="what was read back is not what was written"):
+        move.copy(store(a=WHOLE), target, "a", "b")
+
+
+def test_what_is_missing_or_damaged_at_the_source_is_not_copied():
+    target = store()
+    assert move.copy(store(), target, "a", "b") == {"done": "missing", "bytes": None}
+    assert move.copy(store(a=WHOLE[:20]), target, "a", "b") == {"done": "damaged", "bytes": 20}
+    assert target.backend.objects == {}
+
+
+def test_a_source_that_may_not_be_read_is_not_a_source_without_objects():
+    source = store(a=WHOLE)
+    source.backend.refuses = PermissionError("AccessDenied")
+    for do in (move.copy, move.foretell):
+        with pytest.raises(PermissionError):
+            do(source, store(), "a", "b")
+
+
+def test_a_dry_run_asks_for_sizes_and_writes_nothing():
+    target = store(b=WHOLE)
+    assert move.foretell(store(a=WHOLE), target, "a", "b") == {"done": "present", "bytes": len(WHOLE)}
+    assert move.foretell(store(a=WHOLE), target, "a", "c") == {"done": "copy", "bytes": len(WHOLE)}
+    assert move.foretell(store(), target, "a", "c")["done"] == "missing"
+    assert target.backend.objects == {"b": WHOLE}
+
+
+def test_rows_are_led_to_copies_that_are_there_and_nothing_is_read_where_they_came_from():
+    source = store()
+    source.backend.refuses = PermissionError("AccessDenied")
+    assert move.settle(source, store(b=WHOLE), "a", "b") == {"done": "present", "bytes": len(WHOLE)}
+    target = store(a=WHOLE)
+    assert move.settle(target, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
+    assert target.backend.objects == {"a": WHOLE, "b": WHOLE}
+
+
+class Row:
+    """A row of block_structure at the edge of these tests."""
+
+    def __init__(self, number):
+        self.data = type("File", (), {"name": f"x/{number}"})
+        self.data_usage_key = type("Key", (), {"course_key": f"course-{number}", "__str__": lambda _: f"block-{number}"})()
+
+
+def test_a_service_that_stays_away_ends_the_move_and_leaves_the_rest(capsys):
+    class EndpointConnectionError(Exception):
+        __module__ = "botocore.exceptions"
+
+    def away(*_):
+        raise EndpointConnectionError("it is away")
+
+    mover = move.Mover(store(), store(), "y/", away, workers=1)
+    reports = mover([Row(number) for number in range(9)])
+    assert mover.outage == "storage"
+    assert [report["done"] for report in reports].count("left") == 9 - move.PATIENCE
+    assert '"event": "object"' in capsys.readouterr().out
+
+
+def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failure(capsys):
+    mover = move.Mover(store(), store(), "y/", move.settle, workers=1, tells=False)
+    assert [report["done"] for report in mover([Row(1)])] == ["missing"]
+    assert '"object"' not in capsys.readouterr().out
+
+
+def test_another_place_of_storage_is_moved_to_and_read_there():
+    made = plan.make(survey(), plan.Desired(MOVED, ROW, {}, moved=True))
+    assert [change.as_dict() for change in made.changes] == [{"field": "objects", "before": None, "after": {"rename": [KEY]}}]
+    assert [operation["op"] for operation in made.operations] == ["repoint", "generate", "survey"]
+    assert made.operations[1]["select"] == {"only": ["missing", "stale", "broken"]}
+
+
+def test_another_bucket_changes_no_name_and_is_read_there():
+    bucket = {**SETTINGS, "STORAGE_KWARGS": {**SETTINGS["STORAGE_KWARGS"], "bucket_name": "other"}}
+    made = plan.make(survey(), plan.Desired(bucket, ROW, {}, moved=True))
+    assert (made.changes, made.courses) == ([], [])
+    assert [operation["op"] for operation in made.operations] == ["generate", "survey"]
+
+
+@pytest.mark.parametrize("course", [{"fresh": False}, {"object_exists": False}, {"row": False, "object": None}])
+def test_what_no_move_can_bring_is_generated(course):
+    assert plan.make(survey(**course), plan.Desired(MOVED, ROW, {}, moved=True)).courses == [KEY]
+
+
+def test_a_deploy_that_broke_off_between_settings_and_rows_is_finished_by_the_next():
+    now = survey()
+    now["settings"]["block_structures"] = {**now["settings"]["block_structures"], **MOVED}
+    made = plan.make(now, plan.Desired(MOVED, ROW, {}, moved=True))
+    assert [operation["op"] for operation in made.operations] == ["repoint", "generate", "survey"]
+    assert plan.make(now, plan.Desired(MOVED, ROW, {}, moved=False)).operations == []
+
+
+def test_a_site_without_rows_has_nothing_to_be_read_elsewhere():
+    made = plan.make(survey(row=False, object=None, object_exists=False), plan.Desired(MOVED, ROW, {}, moved=True))
+    assert [operation.get("select") for operation in made.operations] == [
+        {"courses": [KEY], "force": True, "absent_is_gone": True},
+        {"only": ["missing", "stale"]},
+        None,
+    ]
+
+
+def test_a_boot_is_spent_on_a_move_only_where_there_is_something_to_move():
+    assert plan.has_to_move(survey(), MOVED)
+    assert not plan.has_to_move(survey(), SETTINGS)
+    assert not plan.has_to_move(survey(row=False, object=None, object_exists=False), MOVED)
+
+
+def given_back(*objects, **result):
+    entry = {"problem": None, "canary": {"name": "x", "public": False}, "objects": list(objects), "outage": None}
+    return {"results": [{**entry, "ended": "done", "seconds": 1.0, **result}], "ended": result.get("ended", "done"), "run": "r"}
+
+
+def moved(done, **more):
+    return {"key": KEY, "from": "x", "name": "y", "done": done, "bytes": 1048576, **more}
+
+
+PROBLEM = {"type": "ClientError", "code": "AccessDenied", "message": "An error occurred"}
+LEFT = {"problem": {**PROBLEM, "step": "write"}}
+
+
+@pytest.mark.parametrize(
+    ("done", "code", "words"),
+    [
+        (given_back(moved("copied"), moved("present")), 0, ""),
+        (given_back(moved("missing"), moved("damaged")), 0, ""),
+        (
+            given_back(moved("failed", problem=PROBLEM)),
+            1,
+            (
+                "x could not be copied: S3 does not allow it (ClientError: An error occurred)\n"
+                "Remedy: mend what the messages name and run again, or set block_structure_manage_move to false, and every "
+                "course is generated at the new place; the settings were not changed."
+            ),
+        ),
+        (
+            given_back(problem={"type": "TypeError", "code": None, "message": "no such argument"}),
+            3,
+            (
+                "The storage to move to cannot be made: TypeError: no such argument\n"
+                "Remedy: correct the block_structure_storage_ variables that it names; nothing was copied."
+            ),
+        ),
+        (
+            given_back(canary=LEFT),
+            3,
+            (
+                "The LMS cannot write an object in its storage: S3 does not allow it (ClientError: An error occurred)\n"
+                "Remedy: attach the policy in block_structure_result.lms_iam_policy to these credentials."
+            ),
+        ),
+        (
+            given_back(moved("left"), ended="outage", outage="storage"),
+            3,
+            (
+                "The storage does not answer; 1 objects are left.\n"
+                "Remedy: mend it, then start again; what is there already is only compared."
+            ),
+        ),
+        (
+            {"results": [], "ended": "stopped", "run": "r"},
+            130,
+            "The move was stopped.\nRemedy: start it again; what is there already is only compared.",
+        ),
+    ],
+)
+def test_each_outcome_has_its_exit_code_and_words(done, code, words):
+    told = moving.report(done)
+    assert (told["exit_code"], moving.words(told)) == (code, words)
+
+
+def test_many_failures_are_counted_and_told_last():
+    told = moving.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
+    assert told["counts"] == {"copied": 1, "failed": 12}
+    assert told["objects"][0]["done"] == "copied"
+    assert "So it was with 2 more." in moving.words(told)
+
+
+def test_a_report_is_summed_up():
+    told = moving.report(given_back(moved("copied"), moved("replaced"), moved("missing")))
+    assert moving.summary(told) == [
+        (
+            "3 objects: 1 copied and read back, 1 replaced, since other bytes were there, "
+            "1 missing at the source, to be generated (2.0 MiB)"
+        ),
+        "nothing is deleted where they come from",
+    ]
+    assert moving.summary(moving.report(moving.NOTHING)) == ["there is no object to move"]
+
+
+def test_a_failed_copy_is_told_as_it_happens():
+    event = {"event": "object", **moved("failed", problem=PROBLEM)}
+    assert progress.Progress().lines(event) == ["x could not be copied: ClientError: An error occurred"]
+
+
+def test_the_resilient_class_lends_its_objects_to_the_plain_one(release):
+    options = storage_settings.StorageOptions(bucket="b-c", prefix="courses/", storage_class="resilient")
+    row = release("teak")
+    resilient = storage_settings.build(options, row).public
+    plain = storage_settings.build(storage_settings.StorageOptions(bucket="b-c", prefix="courses/"), row).public
+    assert storage_settings.without_help(resilient, row) == plain
+    assert storage_settings.without_help(plain, row) == plain
+
+
+def test_secrets_are_scrubbed_from_events_at_any_depth():
+    event = {"problem": {"message": "the key hush-hush"}, "list": ["hush-hush", 1, None]}
+    assert redact.scrub_all(event, ["hush-hush"]) == {"problem": {"message": "the key (secret)"}, "list": ["(secret)", 1, None]}
