@@ -278,6 +278,17 @@ def test_canary_problems_are_told_with_a_remedy(release, problem, words):
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize(("name", "refused"), [("teak", False), ("ulmo", True), ("verawood", True)])
+def test_an_entry_of_storages_that_takes_our_place_is_refused_where_it_is_read(release, name, refused):
+    result = {"key_hash": None, "canary": None, "settings": {"storages_entry": True}}
+    if not refused:
+        candidate.judge(result, release(name))
+        return
+    with pytest.raises(BlockStructureError, match="STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect") as error:
+        candidate.judge(result, release(name))
+    assert error.value.remedy.startswith("remove that entry")
+
+
 def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
     trap = {"key_hash": {"message": "unsupported hash type md4"}, "canary": None}
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:

@@ -189,6 +189,21 @@ def no_ignore_exc(site):
     site.survey["settings"]["cache"]["options"] = {}
 
 
+def no_ignore_exc_and_too_large(site):
+    no_ignore_exc(site)
+    site.course(bytes=MIB, cached=False, tier="storage")
+    cache(live={"memory_mb": 128, "item_size_bytes": MIB}, plan=None)(site)
+
+
+def no_ignore_exc_and_over_the_cap(site):
+    no_ignore_exc_and_too_large(site)
+    site.course(bytes=3 * MIB)
+
+
+def storages_entry(site):
+    site.survey["settings"].update(storages_entry=True, storage_class="storages.backends.s3.S3Storage")
+
+
 def key_hash(site):
     site.survey["key_hash"] = {"type": "ValueError", "message": "unsupported hash type md4", "code": None}
 
@@ -350,6 +365,10 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "down": ("teak", cache(live={}, stats={}, error="refused\nx"), "cache-unreachable", "error", "refused"),
     "md4": ("sumac", key_hash, "cache-key-hash", "error", "unsupported hash type md4"),
     "raises": ("teak", no_ignore_exc, "cache-raises", "warning", "ignore_exc: true"),
+    "raises at each read": ("teak", no_ignore_exc_and_too_large, "cache-raises", "error", f"at each read of {KEY}"),
+    # Over the cap of the release, so it is never sent to memcached.
+    "raises at no read": ("teak", no_ignore_exc_and_over_the_cap, "cache-raises", "warning", "ignore_exc: true"),
+    "overridden": ("ulmo", storages_entry, "storages-override", "error", "STORAGES['block_structures_settings']"),
     "cap": ("teak", course(bytes=2 * MIB, cached=False, tier="storage"), "cache-cap", "info", "never caches"),
     "client": ("palm", no_cap_but_client, "cache-client-limit", "info", "server_max_value_length: 2097152"),
     "client, cold": ("palm", client_and_nothing_behind, "cache-client-limit", "warning", "without asking memcached"),

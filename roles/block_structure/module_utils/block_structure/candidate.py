@@ -40,6 +40,18 @@ _MEANINGS = {
 }
 
 
+OVERRIDDEN = (
+    "STORAGES['block_structures_settings'] stands in the LMS's settings: the platform takes the storage of block structures "
+    "from there, and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect."
+)
+OVERRIDDEN_REMEDY = "remove that entry from the settings of LMS and Studio (their YAML, or a settings module), then run again."
+
+
+def overridden(settings: dict[str, Any], release: Release) -> bool:
+    """Return whether settings in force (survey.settings_facts) have the entry that takes our place."""
+    return release.storages_setting and bool(settings.get("storages_entry"))
+
+
 def hash_cure(release: Release) -> tuple[str, str | None]:
     """Return what mends a cache key that cannot be hashed, and the variable that does it where the release has the feature."""
     if release.blake2b_feature:
@@ -52,6 +64,8 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
 
     package_version: of the block_structure_storage that the role carries; looked at only when the candidate uses it.
     """
+    if overridden(result.get("settings") or {}, release):
+        raise BlockStructureError("storages-override", OVERRIDDEN, OVERRIDDEN_REMEDY)
     problem = result["key_hash"]
     if problem:
         raise BlockStructureError(

@@ -269,15 +269,21 @@ def _raises(look: Look) -> list[Finding]:
     # The default of pymemcache is to raise (facts, section E); the platform's and `configuration`'s settings turn that off.
     if not str(cache.get("backend")).endswith("PyMemcacheCache") or (cache.get("options") or {}).get("ignore_exc"):
         return []
+    refused = [
+        entry
+        for entry in look.courses
+        if (refused_by(entry["bytes"], look.release, look.survey, look.item_size_bytes) or ("", ""))[0] == "item-size"
+    ]
+    now = f" So it is at each read of {courses_in_words(refused)}." if refused else ""
     return [
         Finding(
             "cache-raises",
-            "warning",
+            "error" if refused else "warning",
             "The alias default of CACHES has no OPTIONS: {ignore_exc: true}: a structure that memcached refuses, or a "
-            "memcached that is down, becomes an error page instead of a read from storage.",
+            f"memcached that is down, becomes an error page instead of a read from storage.{now}",
             "set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio.",
-            evidence=cache.get("options"),
-            cost="HTTP 500 when it happens",
+            evidence={"options": cache.get("options"), "courses": [entry["key"] for entry in refused]},
+            cost=f"HTTP 500 {'at each of these reads' if refused else 'when it happens'}",
         )
     ]
 

@@ -64,6 +64,7 @@ CATALOGUE: dict[str, Entry] = {
     "storage-spool-full": Entry("storage", ("warning",), "Objects found no room to wait.", _CLASS),
     "storage-outage": Entry("storage", ("warning",), "S3 does not serve this host now.", _CLASS),
     "storage-damaged": Entry("storage", ("warning",), "Objects or copies did not match their digest.", _CLASS),
+    "storages-override": Entry("settings", ("error",), "Django's STORAGES has an entry that overrides ours.", _SURVEY),
     "settings-differ": Entry("settings", ("error",), "Settings in force are not those of the inventory.", _SURVEY),
     "hosts-differ": Entry("settings", ("error",), "LMS hosts disagree.", "the LMS boot of each host"),
     "workers-differ": Entry("settings", ("error",), "An LMS worker runs with other settings.", "Celery's remote control"),
@@ -81,7 +82,7 @@ CATALOGUE: dict[str, Entry] = {
     "switch-inert": Entry("database", ("info",), "A switch that this release does not read.", _SURVEY),
     "cache-unreachable": Entry("cache", ("error",), "A memcached of the alias default is down.", _MEMCACHED),
     "cache-key-hash": Entry("cache", ("error", "warning"), "Long cache keys cannot be hashed (md4).", _SURVEY),
-    "cache-raises": Entry("cache", ("warning",), "The cache client raises into the request.", _SURVEY),
+    "cache-raises": Entry("cache", ("warning", "error"), "The cache client raises into the request.", _SURVEY),
     "cache-cap": Entry("cache", ("info",), "Over what the release ever caches.", _SURVEY),
     "cache-client-limit": Entry(
         "cache", ("warning", "info"), "Over what the client sends; no counter moves. info: storage answers.", _SURVEY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, overridden
 from ..findings import Finding
 from ..storage_settings import differences
 from .look import Look, names
@@ -32,6 +33,21 @@ def _desired(look: Look) -> list[Finding]:
             "run playbooks/deploy.yml.",
             evidence=apart,
             cost=DIFFERS,
+        )
+    ]
+
+
+def _overridden(look: Look) -> list[Finding]:
+    if not overridden(look.survey["settings"], look.release):
+        return []
+    return [
+        Finding(
+            "storages-override",
+            "error",
+            OVERRIDDEN,
+            OVERRIDDEN_REMEDY,
+            evidence=look.survey["settings"]["storage_class"],
+            cost="structures lie elsewhere than this role says, and nothing that it sets changes that",
         )
     ]
 
@@ -136,4 +152,4 @@ def _outdated(look: Look) -> list[Finding]:
 
 def find(look: Look) -> list[Finding]:
     """Return the findings of this subject."""
-    return [*_desired(look), *_hosts(look), *_workers(look), *_outdated(look)]
+    return [*_overridden(look), *_desired(look), *_hosts(look), *_workers(look), *_outdated(look)]

@@ -11,6 +11,8 @@ from .events import describe, emit
 
 CACHE_ALIAS = "default"  # block_structure/api.py get_cache(), the same in every release
 OTHER_ALIAS = "course_structure_cache"  # the modulestore's documents; often taken for the cache of block structures
+# What resolve_storage_backend (common/djangoapps/util/storage.py) looks for in STORAGES before it reads our settings.
+STORAGES_ENTRY = "block_structures_settings"
 # How many courses are read as a learner's request reads them, to time each tier; the rest is only checked.
 SAMPLE = 25
 SAMPLE_SECONDS = 10.0
@@ -122,6 +124,7 @@ def settings_facts():
         "storage_state": edxapp.storage_state(),
         "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
         "storage_root": fetching.root_of(backend),
+        "storages_entry": STORAGES_ENTRY in (getattr(settings, "STORAGES", None) or {}),
         "cache": _cache_facts(CACHE_ALIAS),
         "caches": _caches(),
     }
