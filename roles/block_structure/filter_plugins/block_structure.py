@@ -64,12 +64,14 @@ def settings_files(release: dict[str, Any], lms: str | None, cms: str | None) ->
 
 
 def record(found: list[dict[str, Any]], survey: dict[str, Any]) -> dict[str, Any]:
-    """Return what a rollback needs: our key of each settings file, character for character, the row and the switches.
+    """Return what a rollback needs: our entries of each settings file, character for character, the row and the switches.
 
     found: results of reading the settings files in a loop over items with a name.
     """
+    read = {entry["__block_structure_item"]["name"]: entry for entry in found if "raw" in entry}
     return {
-        "settings": {entry["__block_structure_item"]["name"]: entry.get("raw") for entry in found if "raw" in entry},
+        "settings": {name: entry["raw"] for name, entry in read.items()},
+        "also": {name: entry["raw_also"] for name, entry in read.items()},
         "survey": {"row": survey["row"], "switches": survey["switches"]},
     }
 
