@@ -125,6 +125,23 @@ def identify_result(found: dict, rows: list, named: str | None = None) -> dict:
     return {"installed": found, "candidates": names, "release": named if named in names else None}
 
 
+@pytest.mark.parametrize(
+    ("names", "named", "prepares", "release"),
+    [
+        (["teak"], None, False, "teak"),
+        (["teak"], "teak", False, "teak"),
+        (["teak"], "palm", False, None),
+        (["teak"], "verawood", True, "teak"),
+        (["ulmo", "verawood"], None, False, None),
+        (["ulmo", "verawood"], "ulmo", False, "ulmo"),
+        (["ulmo", "verawood"], "main", True, "verawood"),
+        ([], "teak", True, None),
+    ],
+)
+def test_a_boot_goes_on_with_the_release_that_is_installed_and_named(names, named, prepares, release):
+    assert identify.chosen(names, named, prepares) == release
+
+
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_an_installed_release_is_found_by_its_own_line(name):
     assert identified(name)["candidates"] == [name]

@@ -53,6 +53,18 @@ def candidates(found, rows):
     return [row["name"] for row in agreeing if not named or row in named]
 
 
+def chosen(names, named, prepares):
+    """Return the candidate to go on with, None where several may be installed or the operator's word is for another release.
+
+    named: that word, or None. prepares: it is for the release of an upgrade; then the newest, as releases.settle does.
+    """
+    if named in names:
+        return named
+    if named is None:
+        return names[0] if len(names) == 1 else None
+    return names[-1] if names and prepares else None
+
+
 def row_of(operation, name):
     """Return what operations are told of a release, None where there is none."""
     return dict((row["name"], row["probe"]) for row in operation["rows"]).get(name)
@@ -62,13 +74,8 @@ def run(operation, _release):
     """Return {"installed": facts, "candidates": names, "release": the one to go on with, or None}.
 
     operation: `rows` (releases.identify_row of each release), `named` (the operator's, or None), `prepares` (an upgrade to the
-    named release is prepared: the newest of several candidates is gone on with, as releases.settle does).
+    named release is prepared).
     """
     found = facts()
     names = candidates(found, operation["rows"])
-    chosen = None
-    if operation["named"] in names:
-        chosen = operation["named"]
-    elif len(names) == 1 or (names and operation["prepares"]):
-        chosen = names[-1]
-    return {"installed": found, "candidates": names, "release": chosen}
+    return {"installed": found, "candidates": names, "release": chosen(names, operation["named"], operation["prepares"])}
