@@ -9,10 +9,13 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore import UNSIGNED
+from botocore import UNSIGNED, auth
+from botocore.awsrequest import AWSRequest
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from sandbox_s3 import signature
 from sandbox_s3.policy import PolicyError, Request, decide
 from sandbox_s3.server import SOMEBODY_ELSE, Listener, application, seed
 
@@ -184,3 +187,30 @@ def test_policy_is_evaluated(statement: dict[str, Any], verdict: bool | None) ->
 def test_policy_beyond_the_sandbox_is_refused_not_guessed(statement: dict[str, Any]) -> None:
     with pytest.raises(PolicyError):
         decide([{"Statement": statement}], Request(None, "s3:GetObject", "arn:aws:s3:::b/key"))
+
+
+def test_a_signature_over_headers_that_botocore_never_signs_is_checked_over_them(monkeypatch):
+    """Old boto signs User-Agent and Expect."""
+    monkeypatch.setattr(auth, "SIGNED_HEADERS_BLACKLIST", [])
+    url = "https://s3/example-block-structures/x"
+    request = AWSRequest("PUT", url, headers={"Host": "s3", "User-Agent": "Boto/2.49.0", "Expect": "100-Continue"}, data=b"x")
+    auth.S3SigV4Auth(Credentials(*LMS), "s3", "us-east-1").add_auth(request)
+    monkeypatch.undo()
+    signed = signature.parse(request.headers["Authorization"])
+    assert signed
+    assert {"user-agent", "expect"} < set(signed.headers)
+    headers = dict(request.headers.items())
+    assert signature.is_valid(signed, LMS[1], "PUT", url, headers)
+    assert not signature.is_valid(signed, LMS[1], "PUT", url, {**headers, "User-Agent": "another"})
+
+
+def test_a_signature_covers_the_query_however_it_is_encoded():
+    """Old boto sends the slashes of a prefix as they are, and signs them encoded."""
+    url = "https://s3/example-block-structures/?prefix=block_structures%2F&versioning"
+    request = AWSRequest("GET", url, headers={"Host": "s3"})
+    auth.S3SigV4Auth(Credentials(*LMS), "s3", "us-east-1").add_auth(request)
+    signed = signature.parse(request.headers["Authorization"])
+    assert signed
+    headers = dict(request.headers.items())
+    assert signature.is_valid(signed, LMS[1], "GET", url.replace("%2F", "/"), headers)
+    assert not signature.is_valid(signed, LMS[1], "GET", url.replace("%2F", "-"), headers)

@@ -1,4 +1,4 @@
-"""Serve S3 with TLS on port 5000, and without on port 5080 to prove that a TLS-only policy refuses it.
+"""Serve S3 with TLS on ports 5000 and 443, and without on port 5080 to prove that a TLS-only policy refuses it.
 
 Usage: python -m sandbox_s3 ADDRESS
 
@@ -21,7 +21,8 @@ def main(address: str) -> None:
     faults = Faults(application())
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain("/etc/sandbox/s3.crt", "/etc/sandbox/s3.key")
-    faults.ports += [Listener(faults, address, 5080), Listener(faults, address, 5000, tls)]
+    # boto, the library before boto3, signs for the default port only.
+    faults.ports += [Listener(faults, address, 5080), Listener(faults, address, 5000, tls), Listener(faults, address, 443, tls)]
     faults.set(None)
     Listener(faults.control, "127.0.0.1", 5090).open()
     Event().wait()
