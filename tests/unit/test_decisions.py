@@ -152,7 +152,14 @@ def test_no_lifecycle_rule_expires_a_current_object():
 def test_lms_policy_is_the_least_and_lists():
     statements = bucket.lms_policy("example-bucket", "courses/")["Statement"]
     assert statements[0]["Resource"] == "arn:aws:s3:::example-bucket/courses/*"
+    assert statements[0]["Action"] == ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     assert "s3:ListBucket" in statements[1]["Action"]
+
+
+@pytest.mark.parametrize(("name", "reads"), [("ironwood", True), ("juniper", False), ("teak", False)])
+def test_only_boto_may_read_versions_of_an_object(variables, table, name, reads):
+    policy = desired.validate({**variables, "block_structure_release": name}, table)["lms_iam_policy"]
+    assert ("s3:GetObjectVersion" in policy["Statement"][0]["Action"]) is reads
 
 
 DESIRED = plan.Desired(SETTINGS, ROW, {})

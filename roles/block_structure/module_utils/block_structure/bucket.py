@@ -102,19 +102,21 @@ def policy_with_tls(live: dict[str, Any] | None, name: str) -> dict[str, Any]:
     }
 
 
-def lms_policy(name: str, prefix: str) -> dict[str, Any]:
+def lms_policy(name: str, prefix: str, *, reads_versions: bool = False) -> dict[str, Any]:
     """Return the least that the LMS's credentials need, as an IAM policy.
 
+    reads_versions: the library asks for an object by the version that S3 named before, as boto does in a bucket with versions.
     ListBucket is part of it: without it S3 answers 403 for a missing object, which the platform does not read as "not
     found", and the course answers 500 for ever (measured).
     """
+    versions = ["s3:GetObjectVersion"] if reads_versions else []
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "BlockStructureObjects",
                 "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                "Action": ["s3:GetObject", *versions, "s3:PutObject", "s3:DeleteObject"],
                 "Resource": f"arn:aws:s3:::{name}/{prefix}*",
             },
             {

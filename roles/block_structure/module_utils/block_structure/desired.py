@@ -359,7 +359,9 @@ def validate(
         },
         "switches": switches[0],
         "switches_if_clean": switches[1],
-        "lms_iam_policy": bucket.lms_policy(str(name), variables["block_structure_storage_prefix"]),
+        "lms_iam_policy": bucket.lms_policy(
+            str(name), variables["block_structure_storage_prefix"], reads_versions=storage_settings.speaks_boto(release)
+        ),
     }
 
 

@@ -113,6 +113,11 @@ def clean_prefix(prefix: str) -> str:
     return "/".join(parts) + "/" if parts else ""
 
 
+def speaks_boto(release: Release) -> bool:
+    """Return whether the release's S3 class stands on boto, the library before boto3, which is told of S3 in parts."""
+    return "host" in release.storage_kwargs_valid
+
+
 def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
     """Return how boto, the library before boto3, is told where S3 is: an endpoint in parts, or the region's own host."""
     kwargs: dict[str, Any] = {}
@@ -149,7 +154,7 @@ def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
         "secret_key": options.secret_key,
     }
     wanted.update({name: value for name, value in optional.items() if value})
-    wanted.update(_host_kwargs(options) if "host" in release.storage_kwargs_valid else {})
+    wanted.update(_host_kwargs(options) if speaks_boto(release) else {})
     return {name: value for name, value in wanted.items() if name in release.storage_kwargs_valid}
 
 
