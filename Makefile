@@ -106,7 +106,13 @@ bench-diagnose: setup ## Measure what a diagnosis of 1,000 courses costs (about 
 
 .PHONY: test-all
 test-all: export BLOCK_STRUCTURE_SLOW := yes
-test-all: test ## The same with the slow fault tests
+test-all: test ## The same on every release, with the slow fault tests (hours)
+
+.PHONY: matrix
+matrix: export BLOCK_STRUCTURE_SLOW := yes
+matrix: setup ## Deploy to every release, verify and roll back; write the table of docs/releases.md (about an hour)
+	@rm -rf .cache/matrix
+	@$(ACTIVATE) && { status=0; pytest tests/molecule -k test_cell || status=$$?; python scripts/matrix_table.py; exit $$status; }
 
 .PHONY: bench-generate
 bench-generate: setup ## Measure generation against the platform's own command (about 10 minutes)

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import testinfra
+import yaml
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -216,6 +217,14 @@ class Learner:
 def learner(lms: Host) -> Learner:
     """A learner of the sandbox, at the address of the scenario's LMS."""
     return Learner(lms, os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", Learner.address))
+
+
+@pytest.fixture(scope="session")
+def release() -> dict[str, Any]:
+    """The row of the release table that the scenario's site is of."""
+    table = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
+    row: dict[str, Any] = table[os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]]
+    return row
 
 
 @pytest.fixture(scope="session")

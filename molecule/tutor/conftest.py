@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from testinfra.host import Host
-
-ROOT = Path(__file__).resolve().parents[2]
-TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +51,9 @@ class TutorSite:
 
 
 @pytest.fixture(scope="session")
-def site(lms: Host) -> TutorSite:
+def site(lms: Host, release: dict[str, Any]) -> TutorSite:
     """The site; its Redis as Tutor's own redis.conf makes it, 4 GB and allkeys-lru."""
-    row = TABLE[os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]]
-    made = TutorSite(lms, os.environ["BLOCK_STRUCTURE_SANDBOX_PLATFORM"], row)
+    made = TutorSite(lms, os.environ["BLOCK_STRUCTURE_SANDBOX_PLATFORM"], release)
     made.set_redis(maxmemory="4gb", maxmemory_policy="allkeys-lru")
     return made
 

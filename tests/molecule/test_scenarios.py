@@ -1,5 +1,9 @@
 """Run every Molecule scenario of the repository, and compare what check mode foretold with what then happened.
 
+A cell of the table release x platform is a run of its platform's scenario on the miniature of its release. `make test` runs a
+diagonal of the table, `make test-all` every cell that there is; what each showed goes to .cache/matrix/, of which
+scripts/matrix_table.py makes the table of docs/releases.md.
+
 The output of a scenario goes to .cache/logs/molecule-<scenario>.log while it runs. Each scenario has containers of its
 own, beside a sandbox that may be up. BLOCK_STRUCTURE_SCENARIO_JOBS (default 2) says how many run at a time.
 """
@@ -20,19 +24,24 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# The oldest and newest Tutor beside that of Teak: a scenario's name, a dash, the cell. Run when BLOCK_STRUCTURE_SLOW is set.
-CELLS = {
-    f"tutor_cell-{release}-{platform}": {
-        "BLOCK_STRUCTURE_SANDBOX_RELEASE": release,
-        "BLOCK_STRUCTURE_SANDBOX_PLATFORM": platform,
-        "BLOCK_STRUCTURE_SANDBOX_CELL": f"tutor_cell-{release}-{platform}",
-    }
-    for release, platform in (("ironwood", "tutor_local"), ("verawood", "tutor_local"), ("verawood", "tutor_k8s"))
-}
-# Of a Tutor site, by `make tutor` and `make test-all` too.
-SLOW = {"tutor", "tutor_cell"}
-SCENARIOS = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
-SCENARIOS = [*SCENARIOS, *CELLS] if os.environ.get("BLOCK_STRUCTURE_SLOW") else [name for name in SCENARIOS if name not in SLOW]
+RELEASES = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
+SLOW = bool(os.environ.get("BLOCK_STRUCTURE_SLOW"))
+# A platform of the table release x platform -> the scenario that is one cell of it, whatever the release.
+PLATFORMS = {"native": "cell", "tutor_local": "tutor_cell", "tutor_k8s": "tutor_cell"}
+# Scenarios that show more of one cell.
+WHOLE = {"default": ("teak", "native"), "palm": ("palm", "native"), "tutor": ("teak", "tutor_local")}
+# CI runs a diagonal beside them: the oldest release, with a pair of JSON files and boto, and the newest; traps is on sumac.
+DIAGONAL = [("ironwood", "native"), ("verawood", "native")]
+# Of Tutor the oldest and the newest, and that of Teak, with `make tutor` too.
+TUTOR = [("ironwood", "tutor_local"), ("teak", "tutor_k8s"), ("verawood", "tutor_local"), ("verawood", "tutor_k8s")]
+# What is run of the table, by the name of its scenario; a cell by itself is called SCENARIO-RELEASE-PLATFORM.
+CELLS = {name: cell for name, cell in WHOLE.items() if SLOW or cell[1] == "native"}
+for _release, _platform in [*((name, "native") for name in RELEASES), *TUTOR] if SLOW else DIAGONAL:
+    if (_release, _platform) not in CELLS.values():
+        CELLS[f"{PLATFORMS[_platform]}-{_release}-{_platform}"] = (_release, _platform)
+# Whole sites of Tutor are for `make tutor` and `make test-all`; the scenarios of cells run as cells only.
+APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor",))}
+SCENARIOS = list(dict.fromkeys([*sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART), *CELLS]))
 SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
 
@@ -45,6 +54,18 @@ def records_folder(scenario: str) -> Path:
     return ROOT / f".cache/molecule/{scenario}"
 
 
+def environment_of(scenario: str) -> dict[str, str]:
+    """Return what makes a scenario the cell that it is; empty for one that is no cell."""
+    if scenario not in CELLS:
+        return {}
+    release, platform = CELLS[scenario]
+    return {
+        "BLOCK_STRUCTURE_SANDBOX_RELEASE": release,
+        "BLOCK_STRUCTURE_SANDBOX_PLATFORM": platform,
+        "BLOCK_STRUCTURE_SANDBOX_CELL": scenario,
+    }
+
+
 def run_scenario(scenario: str) -> int:
     """Return the exit code of `molecule test` for the scenario."""
     log = log_of(scenario)
@@ -55,7 +76,7 @@ def run_scenario(scenario: str) -> int:
         "BLOCK_STRUCTURE_SANDBOX_NAME": f"{SANDBOX}-test-{scenario.replace('_', '-')}",
         # Two cells of a scenario side by side need a state each.
         "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / f".cache/molecule/state/{scenario}"),
-        **CELLS.get(scenario, {}),
+        **environment_of(scenario),
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
@@ -126,6 +147,23 @@ def test_check_mode_foretells_the_changes(scenario: str, runs: dict[str, Future[
     assert real[0]
     assert checks[0] == real[0]
     assert real[1] == []
+
+
+@pytest.mark.parametrize("scenario", CELLS)
+def test_cell_is_cured_and_taken_back(scenario: str, runs: dict[str, Future[int]]) -> None:
+    """And what it showed is written down for the table."""
+    release, platform = CELLS[scenario]
+    told: dict[str, Any] = {"release": release, "platform": platform}
+    record = ROOT / f".cache/matrix/{release}-{platform}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({**told, "failed": True}) + "\n")
+    assert runs[scenario].result() == 0, failure(scenario)
+    changed = [entry["changed"] for entry in records_of(scenario) if not entry["check"]]
+    passed = re.findall(r"(test_\w+)\.py::\S+ PASSED", log_of(scenario).read_text(errors="replace"))
+    taken_back = sum(name.startswith("test_taken_back") for name in passed)
+    told.update(deployed=len(changed[0]), again=len(changed[1]), verified=len(passed) - taken_back, taken_back=taken_back)
+    assert (told["deployed"] > 0, told["again"], told["verified"] > 0, told["taken_back"] > 0) == (True, 0, True, True)
+    record.write_text(json.dumps(told) + "\n")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

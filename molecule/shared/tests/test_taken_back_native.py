@@ -9,10 +9,11 @@ from testinfra.host import Host
 
 
 @pytest.mark.usefixtures("rollback")
-@pytest.mark.parametrize("name", ["lms.yml", "studio.yml"])
-def test_settings_are_what_the_first_deploy_found(lms: Host, name: str) -> None:
-    oldest = lms.check_output("ls -tr /edx/etc/%s.*~ | head -n 1", name).strip()
-    assert lms.run("cmp %s /edx/etc/%s", oldest, name).rc == 0
+def test_settings_are_what_the_first_deploy_found(lms: Host, release) -> None:
+    for name in ("lms", "cms") if release["studio_reads_settings"] else ("lms",):
+        path = release["config_files"][name]
+        oldest = lms.check_output("ls -tr %s.*~ | head -n 1", path).strip()
+        assert lms.run("cmp %s %s", oldest, path).rc == 0, path
 
 
 @pytest.mark.usefixtures("rollback")
