@@ -576,7 +576,7 @@ PROCESSES = [
         "with_storage",
         "--with_storage is an option until Sumac; from Teak it is unrecognized, exit code 2.",
         f"{COMMAND}; {MEASURED_SUMAC}",
-        lambda release: {"code": 0 if release.with_storage_option else 2},
+        lambda release: {"code": 0, "said": False} if release.with_storage_option else {"code": 2, "said": True},
     ),
     Row(
         "settings_without_the_retry_keys",

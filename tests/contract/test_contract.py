@@ -49,7 +49,8 @@ def a_key_that_is_none(target: Target) -> dict[str, Any]:
 
 
 def with_storage(target: Target) -> dict[str, Any]:
-    return {"code": target.manage_lms(COMMAND, "--with_storage", "--courses", ABSENT).code}
+    done = target.manage_lms(COMMAND, "--with_storage", "--courses", ABSENT)
+    return {"code": done.code, "said": done.says("unrecognized arguments: --with_storage")}
 
 
 def settings_without_the_retry_keys(target: Target) -> dict[str, Any]:
