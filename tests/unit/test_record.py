@@ -1,0 +1,27 @@
+"""What the first deploy records for a rollback."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from .conftest import ROLE
+from .surveys import survey
+
+_SPEC = importlib.util.spec_from_file_location("block_structure_filters", ROLE / "filter_plugins/block_structure.py")
+assert _SPEC
+assert _SPEC.loader
+filters = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(filters)
+
+
+def test_everything_that_a_deploy_may_set_in_a_settings_file_is_recorded_as_it_was():
+    read = {
+        "lms": ("BLOCK_STRUCTURES_SETTINGS: {}\n", {"FEATURES": {"ENABLE_BLAKE2B_HASHING": None}}),
+        "cms": (None, {"FEATURES": {"ENABLE_BLAKE2B_HASHING": "    ENABLE_BLAKE2B_HASHING: false\n"}}),
+    }
+    found = [{"raw": raw, "raw_also": also, "__block_structure_item": {"name": name}} for name, (raw, also) in read.items()]
+    site = survey()
+    record = filters.record(found, site)
+    assert record["settings"] == {name: raw for name, (raw, _) in read.items()}
+    assert record["also"] == {name: also for name, (_, also) in read.items()}
+    assert record["survey"] == {"row": site["row"], "switches": site["switches"]}
