@@ -91,8 +91,9 @@ load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbo
 	@scripts/storage-scenario test_load.py
 
 .PHONY: storage-table
-storage-table: export BLOCK_STRUCTURE_SLOW_CELLS = yes
+storage-table: export BLOCK_STRUCTURE_SLOW = yes
 storage-table: setup ## Meet every fault of S3 with both storage classes, write the table of docs/storage.md (up to an hour)
+	@rm -f .cache/storage-cells.json
 	@scripts/storage-scenario test_outages.py
 	@$(ACTIVATE) && python scripts/storage_table.py
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ NAME = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 MARK = "STORAGE_DRIVER "
 # What `make storage-table` makes docs/storage.md of.
 CELLS = ROOT / ".cache" / "storage-cells.json"
-# The inventory of the scenario, for playbooks that a test runs.
-INVENTORY = ("-i", "inventory/sandbox", "-i", "molecule/storage/inventory")
+PYTHON = "/edx/app/edxapp/venvs/edxapp/bin/python"
+IMPORT = f"{PYTHON} -c 'import block_structure_storage'"
+# block_structure_storage_local_dir of the scenario: a file system that a test can fill.
+FOLDER = "/dev/shm/block_structure_storage"
 
 
 class Driver:
@@ -84,7 +87,7 @@ class Cell:
 
 @pytest.fixture(scope="session")
 def table() -> Iterator[list[Cell]]:
-    """The cells that the tests fill; written down at the end, over those of an earlier run."""
+    """The cells that the tests fill; written down at the end, beside those of tests that ran before."""
     cells: list[Cell] = []
     yield cells
     CELLS.parent.mkdir(exist_ok=True)
@@ -104,7 +107,7 @@ def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
             for name in list(started):
                 started.pop(name).close()
             if in_force != [cls]:
-                ended = playbooks.run("deploy", *INVENTORY, "-e", f"block_structure_storage_class={cls}")
+                ended = playbooks.run("deploy", "-e", f"block_structure_storage_class={cls}")
                 assert ended.exit_code == 0, ended.output[-3000:]
                 in_force[:] = [cls]
             started[cls] = Driver()
@@ -123,3 +126,14 @@ def wait_until(question: Callable[[], Any], seconds: float) -> Any:
         if answer or time.monotonic() > end:
             return answer
         time.sleep(0.3)
+
+
+@contextmanager
+def one_waits(driver: Driver, s3_faults: Any, course: str) -> Iterator[str]:
+    """While the body runs S3 takes no structure, and a publish of the course waits for it; yield the object's name."""
+    driver("forget")
+    # Everything else goes on: a playbook is to reach the spool.
+    with s3_faults("answer", status=503, code="SlowDown", methods=["PUT"], match="/block_structures/"):
+        driver("publish", course=course, title=f"published at {driver('now')}")
+        assert wait_until(lambda: driver("state")["spool"]["waiting"], 60) == 1
+        yield driver("row", course=course)["name"]

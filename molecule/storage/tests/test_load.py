@@ -1,6 +1,6 @@
 """Learners keep asking while S3 hangs in the middle, with a cache that is emptied every few seconds: no request fails.
 
-BLOCK_STRUCTURE_OUTAGE_SECONDS (12) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted.
+BLOCK_STRUCTURE_OUTAGE_SECONDS (8) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-SECONDS = int(os.environ.get("BLOCK_STRUCTURE_OUTAGE_SECONDS", "12"))
+SECONDS = int(os.environ.get("BLOCK_STRUCTURE_OUTAGE_SECONDS", "8"))
 COURSES = [f"course-v1:SandboxX+S{blocks}+2026" for blocks in (50, 120, 300, 600)]
 LEARNERS = 4
 FLUSH_SECONDS = 3
