@@ -39,8 +39,9 @@ CELLS = {name: cell for name, cell in WHOLE.items() if SLOW or cell[1] == "nativ
 for _release, _platform in [*((name, "native") for name in RELEASES), *TUTOR] if SLOW else DIAGONAL:
     if (_release, _platform) not in CELLS.values():
         CELLS[f"{PLATFORMS[_platform]}-{_release}-{_platform}"] = (_release, _platform)
-# Whole sites of Tutor are for `make tutor` and `make test-all`; the scenarios of cells run as cells only.
-APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor",))}
+# Whole sites of Tutor are for `make tutor` and `make test-all`, the longest of all for `make test-all`; the scenarios of cells
+# run as cells only.
+APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "upgrade"))}
 SCENARIOS = list(dict.fromkeys([*sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART), *CELLS]))
 SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
