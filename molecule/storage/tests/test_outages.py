@@ -49,11 +49,9 @@ CASES = ["cold", "cold, copy here", "warm", "publish", "generation"]
 SOME = {
     "resilient": {
         ("S3 answers 503", "cold"),
-        ("S3 answers 503", "warm"),
         ("S3 refuses connections", "publish"),
-        ("S3 hangs", "cold"),
         ("S3 hangs", "generation"),
-        ("S3 answers 403 to everything", "publish"),
+        ("S3 answers 403 to everything", "warm"),
         ("S3 takes 2 s a request", "cold, copy here"),
         ("clock skew", "cold"),
         (NO_LIST, "cold"),
