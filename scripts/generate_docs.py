@@ -4,7 +4,7 @@ README.md: the variable table comes from roles/block_structure/meta/argument_spe
 from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
 docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
 docs/report.md and docs/runtime.md: figures measured on a sandbox come from docs/examples.
-Each part stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`.
+How a part is marked: scripts/lib/pages.py.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
 """
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_st
 from block_structure import controller, desired
 from block_structure.diagnosis import catalogue
 from block_structure_cli import charts, collector
+from lib import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLE = ROOT / "roles" / "block_structure"
-
-
-def _cell(text: object) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a Markdown table."""
-    headings = list(headings)
-    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
-    return "\n".join(lines + [f"| {' | '.join(map(_cell, row))} |" for row in rows])
 
 
 def _default(option: dict[str, Any]) -> str:
@@ -60,7 +49,7 @@ def variable_table() -> str:
         if "choices" in option:
             text += " Choices: " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
         rows.append([f"`{name}`", kind, _default(option), text])
-    return _table(("variable", "type", "default", "meaning"), rows)
+    return pages.table(("variable", "type", "default", "meaning"), rows)
 
 
 def release_matrix() -> str:
@@ -99,7 +88,7 @@ def release_matrix() -> str:
         )
         for name, row in table.items()
     ]
-    return _table(columns, rows)
+    return pages.table(columns, rows)
 
 
 def finding_table() -> str:
@@ -108,7 +97,7 @@ def finding_table() -> str:
         [f"`{name}`", entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
         for name, entry in catalogue.CATALOGUE.items()
     ]
-    return _table(("finding", "subject", "severity", "what it says", "asked of"), rows)
+    return pages.table(("finding", "subject", "severity", "what it says", "asked of"), rows)
 
 
 def combination_table() -> str:
@@ -126,7 +115,7 @@ def combination_table() -> str:
         )
         told = said["errors"] or said["findings"]
         rows.append([title, "refused" if said["errors"] else "told", told[0]["cause"]])
-    return _table(("combination", "", "what is said"), rows)
+    return pages.table(("combination", "", "what is said"), rows)
 
 
 def story_table() -> str:
@@ -135,14 +124,14 @@ def story_table() -> str:
     rows = [
         [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]] for step in told["steps"]
     ]
-    return _table(("", f"{told['course']}, {told['blocks']:,} blocks", "a learner waits", "what it says"), rows)
+    return pages.table(("", f"{told['course']}, {told['blocks']:,} blocks", "a learner waits", "what it says"), rows)
 
 
 def collector_tables() -> str:
     """What scripts/bench-runtime measured on a sandbox: outline requests, and the workers after them."""
     measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
     shown = (collector.pages(measured), collector.workers(measured))
-    return "\n\n".join(_table([column.heading for column in table.columns], table.cells()) for table in shown)
+    return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
@@ -157,11 +146,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
 def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
     """Return a document with each generated part replaced. Raises LookupError with the name of one that has no markers."""
     for name, make in parts.items():
-        pattern = re.compile(rf"(<!-- generated:{name} -->\n).*?(<!-- /generated:{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise LookupError(name)
-        content = make()
-        text = pattern.sub(lambda match, body=content: f"{match[1]}{body}\n{match[2]}", text)
+        text = pages.put(text, name, make())
     return text
 
 
@@ -175,8 +160,8 @@ def main() -> int:
         current = page.read_text()
         try:
             wanted = render(current, parts)
-        except LookupError as missing:
-            print(f"{name} has no generated part named {missing}.\nRemedy: put its two markers back.", file=sys.stderr)
+        except LookupError as part:
+            print(pages.missing(name, part), file=sys.stderr)
             return 2
         if wanted != current:
             outdated.append(name)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lib import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = ROOT / ".cache" / "matrix"
 PAGE = ROOT / "docs" / "releases.md"
 RELEASES = ROOT / "roles" / "block_structure" / "vars" / "releases.yml"
-BEGIN, END = "<!-- generated:matrix -->", "<!-- /generated:matrix -->"
 PLATFORMS = {"native": "native", "tutor_local": "Tutor, local", "tutor_k8s": "Tutor, Kubernetes"}
 
 
@@ -29,12 +29,12 @@ def words(cell: dict[str, Any] | None) -> str:
 def table(cells: list[dict[str, Any]], releases: dict[str, dict[str, Any]]) -> str:
     """Return the Markdown of all releases, a column for each platform; `-` where there is no such Tutor."""
     found = {(cell["release"], cell["platform"]): cell for cell in cells}
-    lines = [f"| release | {' | '.join(PLATFORMS.values())} |", "|---" * (len(PLATFORMS) + 1) + "|"]
+    rows = []
     for name, row in releases.items():
         exists = [platform == "native" or row["tutor_major"] is not None for platform in PLATFORMS]
         told = [words(found.get((name, platform))) if there else "-" for platform, there in zip(PLATFORMS, exists, strict=True)]
-        lines.append(f"| {name} | {' | '.join(told)} |")
-    return "\n".join(lines)
+        rows.append([name, *told])
+    return pages.table(("release", *PLATFORMS.values()), rows)
 
 
 def main() -> int:
@@ -44,9 +44,7 @@ def main() -> int:
         print(f"There is no cell in {CELLS}.\nRemedy: run `make matrix`, which runs them first.", file=sys.stderr)
         return 1
     releases = yaml.safe_load(RELEASES.read_text())["__block_structure_releases"]
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(cells, releases)}\n{END}{after}")
+    pages.write(PAGE, "matrix", table(cells, releases))
     return 0
 
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lib import pages
+
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = ROOT / ".cache" / "storage-cells.json"
 PAGE = ROOT / "docs" / "storage.md"
-BEGIN, END = "<!-- generated:cells -->", "<!-- /generated:cells -->"
 TITLES = {"cold, copy here": "copy here"}
 CASES = ("cold", "cold, copy here", "warm", "publish", "generation")
 
@@ -27,14 +28,13 @@ def words(cell: dict[str, Any] | None) -> str:
 def table(cells: list[dict[str, Any]]) -> str:
     """Return the Markdown of all cells, the two classes of each fault one under the other."""
     found = {(cell["fault"], cell["cls"], cell["case"]): cell for cell in cells}
-    heads = " | ".join(TITLES.get(case, case) for case in CASES)
-    lines = [f"| fault | class | {heads} |", "|---|---|" + "---|" * len(CASES)]
+    rows = []
     for fault in dict.fromkeys(cell["fault"] for cell in cells):
         for cls in ("plain", "resilient"):
             row = [words(found.get((fault, cls, case))) for case in CASES]
             if set(row) != {"-"}:
-                lines.append(f"| {fault} | {cls} | " + " | ".join(row) + " |")
-    return "\n".join(lines)
+                rows.append([fault, cls, *row])
+    return pages.table(("fault", "class", *(TITLES.get(case, case) for case in CASES)), rows)
 
 
 def main() -> int:
@@ -42,9 +42,7 @@ def main() -> int:
     if not CELLS.exists():
         print(f"There is no {CELLS}.\nRemedy: run `make storage-table`, which measures first.", file=sys.stderr)
         return 1
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(json.loads(CELLS.read_text()))}\n{END}{after}")
+    pages.write(PAGE, "cells", table(json.loads(CELLS.read_text())))
     return 0
 
 

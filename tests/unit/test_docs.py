@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lib import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAGMENTS = sorted((ROOT / "changelog.d").glob("*.md"))
@@ -44,3 +45,22 @@ def test_playbooks_that_documents_name_exist(command):
     assert named
     missing = [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()]
     assert not missing
+
+
+def test_a_generated_part_is_replaced_between_its_markers_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- generated:one -->\nold\n<!-- /generated:one -->\nafter <!-- generated:two -->\n")
+    pages.write(page, "one", pages.table(("a", "b"), [[1, "x | y\nz"]]))
+    assert page.read_text() == (
+        "before\n<!-- generated:one -->\n| a | b |\n|---|---|\n| 1 | x \\| y z |\n<!-- /generated:one -->\n"
+        "after <!-- generated:two -->\n"
+    )
+
+
+def test_a_part_without_its_markers_is_named_and_nothing_is_written(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("no markers\n")
+    with pytest.raises(SystemExit) as ended:
+        pages.write(page, "one", "x")
+    assert str(ended.value) == "page.md has no generated part named one.\nRemedy: put its two markers back."
+    assert page.read_text() == "no markers\n"
