@@ -9,14 +9,18 @@ import json
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from block_structure.progress import Progress as Lines
 from rich import progress
 
+from . import exits, output
+from .options import Site
 from .output import talk
+from .runner import play
 
 Event = dict[str, Any]
 
@@ -100,3 +104,28 @@ class Follower:
             failed=event["failed"],
             pace=", ".join(self._lines.pace(event)),
         )
+
+
+def follow(playbook: str, site: Site, form: str, show: Callable[[dict[str, Any]], None], **variables: Any) -> NoReturn:
+    """Run a playbook that follows a run, show its progress and its report, and end with the report's exit code.
+
+    form: table, json, or jsonl, which writes events too. show: writes a report as tables; one that ended early is shown as far
+    as it has courses. Raises exits.Failure with the code of the report's error.
+    """
+    with Follower(playbook, events=form == "jsonl") as follower:
+        variables["block_structure_events_path"] = str(follower.path)
+        played = play(playbook, site, on_task=follower.task, ask_to_stop=follower.ask_to_stop, **variables)
+    told: dict[str, Any] | None = played.report
+    if told is None:
+        cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")
+        raise exits.Failure(cause, remedy or "run it again with -v to see every task.")
+    error = told["error"]
+    if form == "json":
+        output.print_json(told)
+    elif form == "jsonl":
+        output.print_line({"event": "report", **told})
+    elif not error or told.get("courses"):
+        show(told)
+    if error:
+        raise exits.Failure(error["cause"], error["remedy"], told["exit_code"])
+    raise SystemExit(told["exit_code"])

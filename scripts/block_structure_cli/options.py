@@ -77,3 +77,11 @@ def site_options(function: Callable[..., Any]) -> Callable[..., Any]:
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to show the answer."
 )
+follow_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="How to show the answer; jsonl shows events as they come and the report as the last line.",
+)

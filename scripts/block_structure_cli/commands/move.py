@@ -8,8 +8,8 @@ import click
 from block_structure import moving
 
 from .. import output
-from ..options import Site, site_options
-from .regenerate import FORMATS, run
+from ..follow import follow
+from ..options import Site, follow_format_option, site_options
 
 _COLUMNS = ("course", "object", "bytes", "outcome", "problem")
 
@@ -31,14 +31,7 @@ def _show(told: dict[str, Any]) -> None:
 @site_options
 @click.option("--dry-run", is_flag=True, help="Only say what would be copied; the bucket is not made either.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Objects that are copied at a time (8).")
-@click.option(
-    "--format",
-    "form",
-    type=FORMATS,
-    default="table",
-    show_default=True,
-    help="How to show the answer; jsonl shows events as they come and the report as the last line.",
-)
+@follow_format_option
 def command(site: Site, dry_run: bool, workers: int | None, form: str) -> None:
     """Copy stored structures to where the inventory wants them: another bucket or prefix, or from files into S3.
 
@@ -54,7 +47,4 @@ def command(site: Site, dry_run: bool, workers: int | None, form: str) -> None:
     variables: dict[str, Any] = {"block_structure_move_dry_run": dry_run}
     if workers is not None:
         variables["block_structure_move_workers"] = workers
-    told = run("move", site, form, **variables)
-    if form == "table":
-        _show(told)
-    raise SystemExit(told["exit_code"])
+    follow("move", site, form, _show, **variables)

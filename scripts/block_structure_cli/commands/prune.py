@@ -8,8 +8,8 @@ import click
 from block_structure import regeneration
 
 from .. import output
+from ..follow import follow
 from ..options import Site, format_option, site_options
-from .regenerate import run
 
 _COLUMNS = ("object", "bytes", "days old", "why")
 
@@ -47,7 +47,4 @@ def command(site: Site, yes: bool, min_age_hours: float | None, form: str) -> No
     variables: dict[str, Any] = {"block_structure_prune_remove": yes}
     if min_age_hours is not None:
         variables["block_structure_prune_min_age_seconds"] = int(min_age_hours * 3600)
-    told = run("prune", site, form, **variables)
-    if form == "table":
-        _show(told)
-    raise SystemExit(told["exit_code"])
+    follow("prune", site, form, _show, **variables)

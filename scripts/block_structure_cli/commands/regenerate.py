@@ -7,12 +7,10 @@ from typing import Any
 import click
 from block_structure import regeneration
 
-from .. import exits, output
-from ..follow import Follower
-from ..options import Site, site_options
-from ..runner import play
+from .. import output
+from ..follow import follow
+from ..options import Site, follow_format_option, site_options
 
-FORMATS = click.Choice(["table", "json", "jsonl"])
 _COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "tier", "attempt", "message")
 _NUMBERS = ("blocks", "bytes", "seconds", "attempt")
 
@@ -100,14 +98,7 @@ def _shortened(course: dict[str, Any], name: str) -> Any:
 @click.option("--course-timeout", type=click.IntRange(1), metavar="SECONDS", help="What one course may take, per attempt.")
 @click.option("--routing-key", metavar="KEY", help="Routing key of the tasks, with --engine celery.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Tasks out at a time, with --engine celery.")
-@click.option(
-    "--format",
-    "form",
-    type=FORMATS,
-    default="table",
-    show_default=True,
-    help="How to show the answer; jsonl shows events as they come and the report as the last line.",
-)
+@follow_format_option
 def command(site: Site, form: str, **given: Any) -> None:
     """Generate block structures: what is missing, stale or gone, unless told otherwise.
 
@@ -122,30 +113,4 @@ def command(site: Site, form: str, **given: Any) -> None:
       scripts/block-structure regenerate -i inventory/production --resume
     """
     _check(given)
-    told = run("regenerate", site, form, **_variables(given))
-    if form == "table":
-        _show(told)
-    raise SystemExit(told["exit_code"])
-
-
-def run(playbook: str, site: Site, form: str, **variables: Any) -> dict[str, Any]:
-    """Run a playbook that follows a run, show its progress, and return its report, printed already unless as a table.
-
-    Raises exits.Failure with the code of the report's error.
-    """
-    with Follower(playbook, events=form == "jsonl") as follower:
-        variables["block_structure_events_path"] = str(follower.path)
-        played = play(playbook, site, on_task=follower.task, ask_to_stop=follower.ask_to_stop, **variables)
-    told: dict[str, Any] | None = played.report
-    if told is None:
-        cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")
-        raise exits.Failure(cause, remedy or "run it again with -v to see every task.")
-    if form == "json":
-        output.print_json(told)
-    elif form == "jsonl":
-        output.print_line({"event": "report", **told})
-    if told["error"]:
-        if form == "table" and told.get("courses"):
-            _show(told)
-        raise exits.Failure(told["error"]["cause"], told["error"]["remedy"], told["exit_code"])
-    return told
+    follow("regenerate", site, form, _show, **_variables(given))
