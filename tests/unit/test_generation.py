@@ -625,3 +625,11 @@ def test_an_outage_is_told_from_a_course_that_is_broken(error, service):
 def test_events_are_lines_that_are_found_in_other_talk(capsys):
     events.emit("progress", done=1)
     assert json.loads(capsys.readouterr().out.partition(events.MARK)[2]) == {"event": "progress", "done": 1}
+
+
+def test_a_prune_that_broke_off_is_not_to_be_resumed():
+    told = regeneration.prune_report({"failed": True, "msg": "Timeout exceeded"})
+    assert told["exit_code"] == regeneration.ENVIRONMENT
+    assert regeneration.words(told) == (
+        "The run broke off: Timeout exceeded\nRemedy: run it again; what is removed already is not listed any more."
+    )

@@ -275,6 +275,11 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
             130,
             "The move was stopped.\nRemedy: start it again; what is there already is only compared.",
         ),
+        (
+            {"failed": True, "msg": "Timeout exceeded"},
+            3,
+            "The run broke off: Timeout exceeded\nRemedy: start it again; what is there already is only compared.",
+        ),
     ],
 )
 def test_each_outcome_has_its_exit_code_and_words(done, code, words):

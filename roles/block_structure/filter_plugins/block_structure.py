@@ -266,6 +266,11 @@ def spools(hostvars: Any, hosts: list[str]) -> dict[str, Any]:
     }
 
 
+def teller(told: dict[str, Any]) -> Any:
+    """Return the module that made a run's report, and has the words for it: only a move counts outcomes."""
+    return moving if "counts" in told else regeneration
+
+
 class FilterModule:
     """Names of the filters."""
 
@@ -291,8 +296,8 @@ class FilterModule:
             "block_structure_errors": errors,
             "block_structure_attention": attention,
             "block_structure_moves": lambda survey, desired: plan.has_to_move(survey, desired["settings"]),
-            "block_structure_run_summary": lambda told: (moving if "counts" in told else regeneration).summary(told),
-            "block_structure_run_errors": lambda told: (moving if "counts" in told else regeneration).words(told),
+            "block_structure_run_summary": lambda told: teller(told).summary(told),
+            "block_structure_run_errors": lambda told: teller(told).words(told),
             "block_structure_benchmark": measurement.benchmark,
             "block_structure_outline_path": measurement.outline_path,
         }

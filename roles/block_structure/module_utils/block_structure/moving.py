@@ -19,6 +19,7 @@ _WORDS = {
     "failed": "failed",
     "left": "left",
 }
+_AGAIN = "start it again; what is there already is only compared."
 NOTHING = {"results": [{"problem": None, "canary": None, "objects": [], "ended": "done", "outage": None}], "ended": "done"}
 _SHOWN_FAILURES = 10
 
@@ -48,13 +49,11 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"run": done.get("run"), "objects": [], "counts": {}, "bytes": 0, "seconds": None, "error": None}
     told["ended"] = done.get("ended") or "failed"
     if done.get("failed") or "results" not in done:
-        told["error"] = regeneration.broken(done)
+        told["error"] = regeneration.broken(done, _AGAIN)
         told["exit_code"] = regeneration.ENVIRONMENT
         return told
     if told["ended"] == "stopped":
-        told["error"] = BlockStructureError(
-            "run-stopped", "The move was stopped.", "start it again; what is there already is only compared."
-        ).as_dict()
+        told["error"] = BlockStructureError("run-stopped", "The move was stopped.", _AGAIN).as_dict()
         told["exit_code"] = regeneration.INTERRUPTED
         return told
     result = done["results"][-1]

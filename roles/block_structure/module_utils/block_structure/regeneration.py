@@ -26,8 +26,11 @@ _LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone
 SHOWN_KEYS = 5
 
 
-def broken(done: dict[str, Any]) -> dict[str, Any]:
-    """Return the error of a task that failed, as BlockStructureError.as_dict gives it; Ansible's own failures have none."""
+def broken(done: dict[str, Any], remedy: str) -> dict[str, Any]:
+    """Return the error of a task that failed, as BlockStructureError.as_dict gives it; Ansible's own failures have none.
+
+    remedy: what to do where nobody says better.
+    """
     known = done.get("error")
     if known:
         return dict(known)
@@ -36,9 +39,7 @@ def broken(done: dict[str, Any]) -> dict[str, Any]:
         killed = "its process on the host ended without an answer; was it killed?"
         text = probe_client.last_words(text) if str(done.get("data") or "").strip() else killed
     words = " ".join(text.split())[:500]
-    return BlockStructureError(
-        "run-broke-off", f"The run broke off: {words}", "run it again with --resume; finished courses are not repeated."
-    ).as_dict()
+    return BlockStructureError("run-broke-off", f"The run broke off: {words}", remedy).as_dict()
 
 
 def _stopped(result: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,7 +70,7 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     told.update(run=done.get("run"), resumed=done.get("resumed"), skipped={}, error=None, seconds=None, ended="failed")
     told.update(workers=None, worker_mb=None, worker_peak_mb=None)
     if done.get("failed") or "results" not in done:
-        told["error"] = broken(done)
+        told["error"] = broken(done, "run it again with --resume; finished courses are not repeated.")
         told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
         return told
     # A deploy surveys the site after it has generated; a run that was stopped while it booted has no result at all.
@@ -97,7 +98,7 @@ def prune_report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a prune: objects, bytes, listed, removed, failures, error, exit_code."""
     told: dict[str, Any] = {"objects": [], "bytes": 0, "listed": 0, "removed": [], "failures": [], "error": None}
     if done.get("failed") or not done.get("results"):
-        told["error"] = broken(done)
+        told["error"] = broken(done, "run it again; what is removed already is not listed any more.")
         told["exit_code"] = _CODES.get(told["error"]["id"], ENVIRONMENT)
         return told
     told.update((name, value) for name, value in done["results"][-1].items() if name in told)
