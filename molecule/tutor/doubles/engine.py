@@ -227,7 +227,8 @@ def kubectl(words):
     parser.add_argument("words", nargs="*")
     split = words.index("--") if "--" in words else len(words)
     own, inner = words[:split], words[split + 1 :]
-    given = parser.parse_args(own)
+    # Options may stand between the words, as with the real one.
+    given = parser.parse_intermixed_args(own)
     verb = given.words[0]
     if verb == "exec":
         run("kubectl", given.words[1].partition("/")[2].removesuffix("-0"), inner, {})
