@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
 NAME = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 HOSTS = ("lms1", "cache1", "s3")
+CONNECTION = yaml.safe_load((ROOT / "inventory/sandbox/group_vars/sandbox/connection.yml").read_text())
 
 # The documentation keys of AWS; molecule/images/s3/sandbox_s3/users.json gives them their rights.
 OPERATOR = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -64,7 +65,12 @@ sys.stdout.write(answer.decode())
 
 def connect(name: str) -> Host:
     """Return the host of the sandbox that the inventory calls by this name."""
-    return testinfra.get_host(f"{ENGINE}://{NAME}-{name}")
+    return testinfra.get_host(
+        f"ssh://{CONNECTION['ansible_user']}@{NAME}-{name}",
+        ssh_extra_args=CONNECTION["ansible_ssh_common_args"].replace("{{ sandbox_engine }}", ENGINE),
+        # Ansible's own folder; testinfra formats the whole command, hence the two signs.
+        controlpath="~/.ansible/cp/%%C",
+    )
 
 
 @pytest.fixture(scope="session")

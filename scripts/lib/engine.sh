@@ -2,6 +2,7 @@
 # Finds podman or docker, or installs podman, and writes what either needs on this machine. Sourced by scripts/setup.
 
 readonly ENGINE_REMEDY="install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root."
+readonly SSH_REMEDY="install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root."
 
 # A client on PATH proves nothing: the engine behind it must answer.
 engine_answers() { # engine
@@ -29,13 +30,17 @@ setup_engine() {
   write_configuration
   if ! engine=$(find_engine); then
     [ "$chosen" != docker ] || die "docker is not installed or its service does not answer." "$ENGINE_REMEDY"
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    if ! may_install; then
       die "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu." "$ENGINE_REMEDY"
     fi
     say "engine: no podman and no docker answers, installing podman"
     quietly engine-packages "$ENGINE_REMEDY" apt_install podman runc netavark aardvark-dns iptables
     write_configuration
     engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and cure what it says."
+  fi
+  if ! command -v ssh >/dev/null; then
+    may_install || die "The command ssh, with which Ansible speaks to the sandbox, is missing." "$SSH_REMEDY"
+    quietly ssh-packages "$SSH_REMEDY" apt_install openssh-client
   fi
   cat >"$environment_file.new" <<EOF
 # Written by scripts/setup: sourced by .venv/bin/activate and by the scripts. What the caller chose comes first.
@@ -48,6 +53,10 @@ EOF
   mv "$environment_file.new" "$environment_file"
   export BLOCK_STRUCTURE_ENGINE=$engine
   say "engine: $engine is ready"
+}
+
+may_install() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
 }
 
 # The engine's own configuration is replaced only on a machine where it cannot work:

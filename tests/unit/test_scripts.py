@@ -89,6 +89,31 @@ def test_no_engine_and_not_root(checkout: Path, programs: Path) -> None:
     ]
 
 
+def without_ssh(programs: Path, user: int) -> str:
+    """Return a PATH on which all that the setup of an engine calls is, and no ssh."""
+    for name in ("bash", "dirname", "cat", "mkdir", "mv", "sed", "stat", "timeout"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    program(programs, "podman", "exit 0")
+    program(programs, "id", f"echo {user}")
+    return str(programs)
+
+
+def test_no_ssh_and_not_root(checkout: Path, programs: Path) -> None:
+    ended = run("scripts/setup", "engine", root=checkout, PATH=without_ssh(programs, 1000), BLOCK_STRUCTURE_ENGINE="")
+    assert refusal(ended) == [
+        "The command ssh, with which Ansible speaks to the sandbox, is missing.",
+        "Remedy: install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root.",
+    ]
+
+
+def test_root_installs_a_missing_ssh(checkout: Path, programs: Path) -> None:
+    path = without_ssh(programs, 0)
+    program(programs, "apt-get", f'echo "$@" >> {checkout}/asked')
+    ended = run("scripts/setup", "engine", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE="")
+    assert ended.returncode == 0, ended.stderr
+    assert (checkout / "asked").read_text().split()[-1] == "openssh-client"
+
+
 def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
     """apt-get is a stand-in that makes the one for podman work, as a real installation would."""
     asked = checkout / "asked"

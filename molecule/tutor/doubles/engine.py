@@ -26,6 +26,8 @@ import yaml
 ENVIRONMENT = Path("/home/tutor/.local/share/tutor/env")
 PLATFORM = Path("/openedx/edx-platform")
 STATE = Path("/var/lib/engine-double")
+# The environment of the miniature's native installation.
+NATIVE_ENVIRONMENT = Path("/edx/app/edxapp/edxapp_env")
 SERVICES = ("lms", "cms", "lms-worker", "cms-worker")
 # Of the sandbox: its own certificate authority, and where its boots are counted.
 SANDBOX_ENVIRONMENT = {
@@ -57,9 +59,15 @@ def link(target, source):
     target.symlink_to(source)
 
 
+def system_environment():
+    """Return what the operating system of the release's image has: of old releases an OpenSSL with md4."""
+    found = re.search(r'^export OPENSSL_CONF="(.*)"$', NATIVE_ENVIRONMENT.read_text(), re.MULTILINE)
+    return {"OPENSSL_CONF": found[1]} if found else {}
+
+
 def image_environment():
     """Return what the image that Tutor builds gives every process in it; its stage for development is an image of its own."""
-    given = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    given = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", **system_environment()}
     stage = ""
     for line in (ENVIRONMENT / "build/openedx/Dockerfile").read_text().splitlines():
         stage = line.split()[-1] if line.startswith("FROM ") else stage
