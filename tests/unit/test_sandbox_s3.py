@@ -146,19 +146,24 @@ def test_bucket_owner_enforced_refuses_acls(connect: Connect) -> None:
     assert refusal(lambda: connect(None).get_object(Bucket="example-owned", Key="x")) == ("AccessDenied", 403)
 
 
-def test_missing_object_is_forbidden_to_those_who_may_not_list(connect: Connect) -> None:
-    """AWS: without s3:ListBucket the answer for a missing object is 403."""
+@pytest.mark.parametrize("deleted", [False, True], ids=["never there", "behind a delete marker"])
+def test_missing_object_is_forbidden_to_those_who_may_not_list(connect: Connect, deleted: bool) -> None:
+    """AWS (API reference of GetObject): without s3:ListBucket the answer is 403; a delete marker is no object either."""
     operator = connect(OPERATOR)
-    operator.create_bucket(Bucket="example-unlisted")
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:ListBucket",
-        "Resource": "arn:aws:s3:::example-unlisted",
-    }
-    assert refusal(lambda: operator.get_object(Bucket="example-unlisted", Key="x")) == ("NoSuchKey", 404)
-    operator.put_bucket_policy(Bucket="example-unlisted", Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
-    assert refusal(lambda: operator.get_object(Bucket="example-unlisted", Key="x")) == ("AccessDenied", 403)
+    bucket = f"example-unlisted-{deleted}".lower()
+    operator.create_bucket(Bucket=bucket)
+    if deleted:
+        operator.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        version = operator.put_object(Bucket=bucket, Key="x", Body=b"tree")["VersionId"]
+        operator.delete_object(Bucket=bucket, Key="x")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    assert refusal(lambda: operator.get_object(Bucket=bucket, Key="x")) == ("NoSuchKey", 404)
+    operator.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+    assert refusal(lambda: operator.get_object(Bucket=bucket, Key="x")) == ("AccessDenied", 403)
+    assert refusal(lambda: operator.head_object(Bucket=bucket, Key="x")) == ("403", 403)
+    if deleted:
+        # The version behind it is no missing object.
+        assert operator.get_object(Bucket=bucket, Key="x", VersionId=version)["Body"].read() == b"tree"
 
 
 STATEMENT = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::b/*"}

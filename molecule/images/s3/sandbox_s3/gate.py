@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeDeleteMarker, s3_backends
 from werkzeug.datastructures import EnvironHeaders
 
 from sandbox_s3 import signature
@@ -133,7 +133,7 @@ class Gate:
                 self.arn(user), f"s3:{self.object_action(method, query)}", f"arn:aws:s3:::{bucket_name}/{key}", context
             )
             self.authorize(user, bucket, request, public=self.is_public(bucket, key, method))
-            if method in ("GET", "HEAD") and bucket.keys.get(key) is None:
+            if method in ("GET", "HEAD") and self.is_missing(bucket, key, query):
                 # Who may not list must not learn that the object is missing.
                 self.authorize(
                     user,
@@ -203,6 +203,12 @@ class Gate:
         if "versions" in query:
             return "ListBucketVersions"
         return "GetBucketConfiguration" if method in ("GET", "HEAD") else "PutBucketConfiguration"
+
+    @staticmethod
+    def is_missing(bucket: Any, key: str, query: dict[str, list[str]]) -> bool:
+        """Say whether there is no such object, or a delete marker is the current version that the request asks for."""
+        stored = bucket.keys.get(key)
+        return stored is None or (isinstance(stored, FakeDeleteMarker) and "versionId" not in query)
 
     @staticmethod
     def owner_enforced(bucket: Any) -> bool:
