@@ -36,6 +36,7 @@ class Spooling:
     def __init__(self):
         client = types.SimpleNamespace(get_object=self.get_object)
         self.bucket = types.SimpleNamespace(name="example", meta=types.SimpleNamespace(client=client))
+        self.asked = 0
 
     def get_object(self, **given):
         raise FileNotFoundError(given["Key"])
@@ -44,6 +45,7 @@ class Spooling:
         return f"location/{name}"
 
     def waiting(self):
+        self.asked += 1
         return [{"name": "location/waits", "bytes": 5, "since": 0}, {"name": None, "bytes": 1, "since": 0}]
 
     def open(self, name):
@@ -53,6 +55,8 @@ class Spooling:
 def test_an_object_that_waits_for_s3_is_read_here_and_a_copy_is_not(monkeypatch):
     monkeypatch.setattr(edxapp, "storage", Spooling)
     store = fetching.Store()
+    assert store.backend.asked == 0
     assert store.fetch("waits") == b"kept here: waits"
     with pytest.raises(FileNotFoundError, match="location/gone"):
         store.fetch("gone")
+    assert store.backend.asked == 1

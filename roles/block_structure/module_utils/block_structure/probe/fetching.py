@@ -79,13 +79,18 @@ class Store(object):
         self.client, self.bucket = s3_client(self.backend)
         self.root = root_of(self.backend)
         self.kind = "s3" if self.client else ("files" if self.root else "other")
-        # Written here while S3 was away: this host serves them, and they are in S3 later.
-        self._waiting = {told["name"] for told in self.backend.waiting()} if hasattr(self.backend, "waiting") else set()
+        self._spooled = None
+
+    def _waits(self, key):
+        """Say whether an object was written here while S3 was away: this host serves it, and it is in S3 later."""
+        if self._spooled is None:  # asked for once, and only where something is fetched: each waiting object is read whole
+            self._spooled = {told["name"] for told in self.backend.waiting()} if hasattr(self.backend, "waiting") else set()
+        return key in self._spooled
 
     def fetch(self, name):
         """Return the whole object as bytes: from S3 itself, never from a copy that a storage class may keep of it."""
         key = key_of(self.backend, name) if self.kind == "s3" else None
-        if key is None or key in self._waiting:
+        if key is None or self._waits(key):
             with self.backend.open(name) as stream:
                 return stream.read()
         answer = self.client.get_object(Bucket=self.bucket, Key=key)
