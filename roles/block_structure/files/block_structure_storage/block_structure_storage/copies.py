@@ -4,10 +4,8 @@ Every write of the platform has a name of its own, so a copy never goes stale: i
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
-import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from . import envelope, folder
@@ -81,11 +79,13 @@ class Copies(Drawer):
         content = envelope.pack(key, data)
         if not self.where.usable or len(content) > self.max_bytes:
             return False
-        self.where.write(self.path(key), content)
-        self._make_room()
+        path = self.path(key)
+        self.where.write(path, content)
+        self._make_room(path)
         return True
 
-    def _make_room(self) -> None:
+    def _make_room(self, newest: str) -> None:
+        """Remove what was not used for longest, but never what was just written: it fits alone."""
         files = self.listing()
         total = sum(size for _, size, _ in files)
         if total <= self.max_bytes:
@@ -93,6 +93,8 @@ class Copies(Drawer):
         for _, size, path in files:
             if total <= self.max_bytes * KEPT_SHARE:
                 break
+            if path == newest:
+                continue
             folder.remove(path)
             total -= size
 
@@ -113,32 +115,20 @@ class Spool(Drawer):
             raise FullError("the spool holds %d of %d bytes" % (held, self.max_bytes))
         self.where.write(self.path(key), content, durable=True)
 
+    def _is_ours(self, path: str) -> bool:
+        """Say whether a file is of this place; objects of another bucket stay for that one."""
+        return os.path.basename(path).startswith(self.place + "-")
+
     def waiting(self) -> List[Tuple[float, int, str]]:
-        """Return what may be uploaded to this place, as `listing` does; objects of another bucket stay for that one."""
-        return [entry for entry in self.listing() if os.path.basename(entry[2]).startswith(self.place + "-")]
+        """Return what may be uploaded to this place, as `listing` does."""
+        return [entry for entry in self.listing() if self._is_ours(entry[2])]
+
+    def is_waiting(self) -> bool:
+        """Say whether anything may be uploaded, without a look at each file. Raises OSError."""
+        return self.where.usable and any(self._is_ours(name) for name in os.listdir(self.where.file(self.name)))
 
     @contextlib.contextmanager
     def alone(self, wait_seconds: float) -> Iterator[bool]:
         """Yield whether this process may drain: one at a time on a host. It waits so long for another one."""
-        lock = os.open(self.where.file("spool.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            yield _locked(lock, time.time() + wait_seconds)
-        finally:
-            os.close(lock)
-
-
-def _locked(lock: int, deadline: float) -> bool:
-    """Take the lock before the deadline; return whether it was free."""
-    while not _free(lock):
-        if time.time() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def _free(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        with self.where.locked("spool.lock", wait_seconds) as mine:
+            yield mine

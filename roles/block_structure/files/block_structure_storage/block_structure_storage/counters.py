@@ -1,9 +1,7 @@
 """Counters of what happened, added up over all processes of a host in one small file."""
 
 import contextlib
-import fcntl
 import json
-import os
 import time
 from typing import Any, Dict, Optional
 
@@ -32,19 +30,20 @@ class Counters:
     def _flush(self) -> None:
         if not self.where.usable:
             return
-        lock = os.open(self.where.file("counters.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with self.where.locked("counters.lock") as mine:
+            if not mine:
+                return
             kept = self._read()
-            pending, last = self._pending, self._last
-            for name, count in pending.items():
+            # A copy: other threads go on counting.
+            taken, last = dict(self._pending), self._last
+            for name, count in taken.items():
                 kept["counts"][name] = kept["counts"].get(name, 0) + count
             if last is not None:
                 kept["last_failure"] = last
             self.where.write(self._path(), json.dumps(kept, sort_keys=True).encode("utf-8"))
-            self._pending, self._last = {}, None
-        finally:
-            os.close(lock)
+            for name, count in taken.items():
+                self._pending[name] -= count
+            self._last = None
 
     def _read(self) -> Dict[str, Any]:
         kept = {}  # type: Dict[str, Any]
@@ -59,4 +58,5 @@ class Counters:
         """Return {"since", "counts": {name: number}, "last_failure"} of the host; of this process where nothing is kept."""
         if self.where.usable:
             return self._read()
-        return {"since": None, "counts": dict(self._pending), "last_failure": self._last}
+        counts = {name: count for name, count in dict(self._pending).items() if count}
+        return {"since": None, "counts": counts, "last_failure": self._last}

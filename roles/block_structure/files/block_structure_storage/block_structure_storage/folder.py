@@ -1,15 +1,18 @@
-"""The private folder on local disk that all processes of one host share: copies, spool, counters, breaker.
+"""The private folder on local disk that all processes of one host share: copies, spool, counters, breaker, locks.
 
 What lies there is unpickled by the platform, so a folder that anybody else could write to is not used at all.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import stat
 import tempfile
 import time
-from typing import List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
+DIRECTORIES = ("objects", "spool")
 ABANDONED_SECONDS = 3600.0  # a temporary file as old as this belongs to nobody any more
 
 
@@ -33,8 +36,8 @@ class Folder:
                 return "%s belongs to user %d, and this process runs as %d" % (path, found.st_uid, os.geteuid())
             if stat.S_IMODE(found.st_mode) & 0o077:
                 return "%s can be reached by other users (mode %04o, wanted is 0700)" % (path, stat.S_IMODE(found.st_mode))
-            for name in ("objects", "spool"):
-                self._make(os.path.join(path, name), found)
+            for name in DIRECTORIES:
+                self._make(self.file(name), found)
         except OSError as error:
             return "%s cannot be used: %s" % (path, error.strerror or error)
         return None
@@ -52,7 +55,9 @@ class Folder:
 
     @property
     def usable(self) -> bool:
-        """Whether files may be kept here."""
+        """Whether files may be kept here. What somebody removed while this process ran is made anew."""
+        if self.problem is None and not all(os.path.isdir(self.file(name)) for name in DIRECTORIES):
+            self.problem = self._prepare()
         return self.problem is None
 
     def file(self, *parts: str) -> str:
@@ -79,6 +84,17 @@ class Folder:
             remove(temporary)
             raise
 
+    @contextlib.contextmanager
+    def locked(self, name: str, wait_seconds: float = 0.0) -> Iterator[bool]:
+        """Yield whether this caller has a lock of the host, for which it waits so long."""
+        lock = os.open(self.file(name), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            yield _taken(lock, time.time() + wait_seconds)
+        finally:
+            # Said, and not left to closing: a process that was forked meanwhile has the same lock open for as long as it lives.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+
     def listing(self, name: str) -> List[Tuple[float, int, str]]:
         """Return (time of last use, bytes, path) of the files in one of its directories, oldest first."""
         folder = self.file(name)
@@ -95,6 +111,23 @@ class Folder:
                 continue
             files.append((found.st_mtime, found.st_size, path))
         return sorted(files)
+
+
+def _taken(lock: int, deadline: float) -> bool:
+    """Take the lock before the deadline; return whether it was free."""
+    while not _free(lock):
+        if time.time() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def read(path: str) -> Optional[bytes]:

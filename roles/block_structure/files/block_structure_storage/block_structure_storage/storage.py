@@ -25,6 +25,7 @@ except ImportError:
 log = logging.getLogger(__name__)
 
 DRAIN_BUDGET_SECONDS = 60.0  # for one object in the background, where nobody waits
+DRAIN_AFTER_START_SECONDS = 5.0  # so that no start waits for it
 DRAIN_INTERVAL_SECONDS = 30.0  # between looks into the spool in one process
 
 
@@ -86,7 +87,7 @@ class ResilientS3Storage(BoundedS3Storage):
         self.__dict__.update(shared)
         if first:
             # What waited while no process ran goes out soon after the start, and not in anybody's request.
-            self._start_draining(after=5.0)
+            self._start_draining(DRAIN_AFTER_START_SECONDS)
 
     def _make(self):
         """Return what all instances with the same settings share in this process."""
@@ -162,8 +163,9 @@ class ResilientS3Storage(BoundedS3Storage):
         """Return (directories, files) as S3 has them. Raises OSError when S3 does not tell; pruning then waits."""
         if not self._breaker.allows():
             raise OSError("S3 is left alone after an outage")
+        directory = self._key(name).rstrip("/")
         try:
-            listed = remote.within(float(self.budget_seconds), lambda: super(ResilientS3Storage, self).listdir(name))
+            listed = self._remote.listdir(directory + "/" if directory else "")
         except remote.FailureError as failure:
             self._tell("list", name, failure, "Nothing is pruned now")
             raise OSError("S3 did not list %s: %s" % (name, failure.words)) from failure
@@ -278,8 +280,8 @@ class ResilientS3Storage(BoundedS3Storage):
     def _start_draining(self, after=0.0):
         """Upload what waits in the background, if anything does."""
         self._looked["at"] = time.time()
-        with contextlib.suppress(OSError):
-            if self._spool.waiting():
+        with contextlib.suppress(OSError, RuntimeError):  # the system has no thread left: it is tried again
+            if self._spool.is_waiting():
                 timer = threading.Timer(after, self.drain)
                 timer.daemon = True
                 timer.start()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
 import stat
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from block_structure_storage import envelope, folder, remote, storage
 from django.core.exceptions import ImproperlyConfigured
@@ -71,7 +75,10 @@ def test_object_is_in_s3_with_its_digest_and_on_disk(s3: Any, calm: Any, tmp_pat
     assert read(made) == DATA
     assert made.exists(NAME)
     assert made.size(NAME) == len(DATA)
-    assert made.listdir(NAME.rsplit("/", 1)[0]) == ([], [NAME.rsplit("/", 1)[1]])
+    directory, name = NAME.rsplit("/", 1)
+    assert made.listdir(directory) == made.strict().listdir(directory) == ([], [name])
+    assert made.listdir("") == made.strict().listdir("") == (["block_structures"], [])
+    assert made.listdir("block_structures/none") == ([], [])
     assert counts(made) == {"written_s3": 1, "read_local": 1}
     assert stat.S_IMODE((tmp_path / "host1").stat().st_mode) == 0o700
     for path in (tmp_path / "host1").rglob("*"):
@@ -136,17 +143,107 @@ def test_write_that_fails_is_spooled_readable_and_uploaded_later(s3: Any, make: 
     assert again.state()["spool"]["files"] == 0
 
 
-def test_next_write_uploads_what_waits(s3: Any, calm: Any) -> None:
+def interval_ends(made: Any) -> None:
+    """Wait until S3 is asked again after an outage."""
+    while made.state()["breaker"]["open"]:
+        pass
+
+
+def eventually(question: Callable[[], bool]) -> bool:
+    """Wait for what a thread in the background does, however loaded the machine is."""
+    end = time.monotonic() + 60
+    while not question() and time.monotonic() < end:
+        time.sleep(0.05)
+    return question()
+
+
+@pytest.mark.parametrize("occasion", ["next write", "start of a process", "next read"])
+def test_what_waits_is_uploaded_in_the_background(s3: Any, calm: Any, monkeypatch: pytest.MonkeyPatch, occasion: str) -> None:
+    monkeypatch.setattr(storage, "DRAIN_AFTER_START_SECONDS", 0.1)
     made = calm(breaker_seconds=0.01)
     s3.fail("answer", status=503, code="SlowDown")
     write(made, "a/1")
     s3.heal()
+    assert s3.names() == []
+    interval_ends(made)
+    if occasion == "next write":
+        write(made, "a/2")
+    elif occasion == "next read":
+        read(made, "a/1")
+        made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+        read(made, "a/1")
+    else:
+        calm(breaker_seconds=0.01)
+    assert eventually(lambda: "a/1" in s3.names() and made.state()["spool"]["waiting"] == 0)
+
+
+def test_nobody_waits_for_the_upload_of_what_waits(s3: Any, calm: Any) -> None:
+    """A learner's read and rebuild go on while the objects of an outage are uploaded, each of which takes its time."""
+    made = calm(breaker_seconds=0.01)
+    s3.fail("answer", status=503, code="SlowDown")
+    for number in range(20):
+        write(made, f"a/{number}")
+    s3.fail("hang", methods=["PUT"], match="/a/")
+    interval_ends(made)
+    write(made, "b/1")
+    made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+    assert read(made, "a/1") == DATA
+    write(made, "b/2")
+    assert s3.names() == ["b/1", "b/2"]
+    assert eventually(lambda: s3.faults.met > 0)  # the upload hangs, and has kept nobody
+    assert made.state()["spool"]["waiting"] == 20
+
+
+def test_a_system_without_threads_fails_nobody(s3: Any, calm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = calm(breaker_seconds=0.01)
+    s3.fail("answer", status=503, code="SlowDown")
+    write(made)
+    s3.heal()
+    interval_ends(made)
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
     write(made, "a/2")
-    for _ in range(200):
-        if len(s3.names()) == 2:
-            break
-        drained(made)
-    assert s3.names() == ["a/1", "a/2"]
+    made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+    assert read(made) == DATA
+    interval_ends(made)
+    with pytest.raises(FileNotFoundError, match="can't start new thread"):
+        read(made, "a/3")
+    monkeypatch.undo()
+    made._breaker.close()
+    assert drained(made) == {"uploaded": 2, "left": 0, "problem": None}
+
+
+def test_an_operation_never_takes_longer_than_its_budget(s3: Any, calm: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where each attempt would be given more time than that."""
+    made = calm(budget_seconds=0.5, breaker_seconds=0.01)
+    made._remote.client()  # making it takes its time on a loaded machine
+    s3.fail("hang")
+    for operation in (
+        lambda: read(made, "a/1"),
+        lambda: made.size("a/1"),
+        lambda: made.listdir("a"),
+        lambda: write(made, "a/2"),
+        lambda: made.delete("a/2"),
+    ):
+        interval_ends(made)
+        with contextlib.suppress(OSError):
+            operation()
+    told = [record.getMessage() for record in caplog.records]
+    assert [words.split("did not ")[1].split()[0] for words in told] == ["read", "look", "list", "write", "delete"]
+    assert all("timeout after 0." in words and "no whole answer within 0.5 s" in words for words in told), told
+
+
+def test_kwargs_bound_what_the_client_does(s3: Any, calm: Any) -> None:
+    made = calm(attempts=3, connect_timeout_seconds=11, read_timeout_seconds=12, breaker_seconds=0.01)
+    config = made._remote.client().meta.config
+    assert (config.connect_timeout, config.read_timeout) == (11, 12)
+    s3.fail("answer", status=503, code="SlowDown")
+    with pytest.raises(FileNotFoundError):
+        read(made)
+    assert s3.faults.met == 3
 
 
 @pytest.mark.parametrize("fault", OUTAGES)
@@ -178,8 +275,7 @@ def test_breaker_closes_with_the_first_answer(s3: Any, calm: Any) -> None:
     with pytest.raises(FileNotFoundError):
         read(made)
     s3.heal()
-    while made.state()["breaker"]["open"]:
-        pass
+    interval_ends(made)
     assert read(made) == DATA
     assert made.state()["breaker"] == {"open": False, "until": None, "cause": None, "since": None}
 
@@ -428,6 +524,24 @@ def test_instances_share_connection_and_survive_pickling(calm: Any) -> None:
     twin = type(made)(**made._settings)
     assert twin._remote is made._remote
     assert read(pickle.loads(pickle.dumps(made))) == DATA
+
+
+def test_all_operations_share_one_connection(calm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one costs 100 ms of CPU, and the platform lists a directory after each write."""
+    made = calm()
+    write(made, "a/1")
+
+    def another(*_: Any, **__: Any) -> None:
+        raise AssertionError("another connection")
+
+    monkeypatch.setattr(boto3.session.Session, "resource", another)
+    assert made.listdir("a") == ([], ["1"])
+    assert made.size("a/1") == len(DATA)
+    made._copies.forget("a/1")
+    assert read(made, "a/1") == DATA
+    write(made, "a/2")
+    made.delete("a/2")
+    assert made.listdir("a") == ([], ["1"])
 
 
 def test_strict_tells_what_s3_answers(s3: Any, calm: Any) -> None:
