@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pwd
+import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 from typing import Any
@@ -127,6 +130,31 @@ def test_package_is_its_version_and_all_its_modules() -> None:
     assert sorted(name.split("/")[1] for name in carried["files"] if name.startswith("block_structure_storage/")) == modules
 
 
+def test_setuptools_builds_the_same_package(tmp_path: Path) -> None:
+    """For images of Tutor on Kubernetes (docs/tutor.md); of a copy, since building leaves files behind."""
+    shutil.copytree(FOLDER, tmp_path / "source")
+    build = [sys.executable, "-c", "import setuptools; setuptools.setup()", "egg_info", "build"]
+    ended = subprocess.run(build, cwd=tmp_path / "source", capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    built = {path.name: path.read_text() for path in (tmp_path / "source/build/lib" / package.MODULE).iterdir()}
+    carried = package.read(FOLDER)["files"].items()
+    assert built == {name.split("/")[1]: text for name, text in carried if name.startswith(f"{package.MODULE}/")}
+    metadata = (tmp_path / f"source/{package.MODULE}.egg-info/PKG-INFO").read_text()
+    assert f"Name: {package.DISTRIBUTION}\nVersion: {__version__}\n" in metadata
+    assert "Requires-Dist" not in metadata
+
+
+def test_package_needs_nothing_but_what_the_lms_has() -> None:
+    needed = set()
+    for path in (FOLDER / package.MODULE).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                needed.update(alias.name.split(".")[0] for alias in node.names)
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                needed.add(str(node.module).split(".")[0])
+    assert needed - set(sys.stdlib_module_names) == {"botocore", "django", "storages"}
+
+
 class Lms:
     """A Python environment that stands for an LMS's, and the module run on it by Ansible."""
 
@@ -221,6 +249,42 @@ def test_removal_waits_for_the_spool(lms: Lms) -> None:
     (spool / "object").unlink()
     assert lms.run(state="absent")["changed"]
     assert lms.imports() == "" and not lms.local_dir.exists()
+
+
+def test_what_tutors_containers_kept_is_removed_and_what_waits_stays(tmp_path: Path) -> None:
+    """There the package lies in a folder of its own, and the host may not know the user of the containers."""
+    folder, kept = tmp_path / "block_structure_packages", tmp_path / "block_structure_storage"
+    given = {"folder": str(folder), "package": package.read(FOLDER)}
+    assert modules.run("block_structure_package", given)["changed"]
+    assert (folder / "block_structure_storage" / "storage.py").exists() and not kept.exists()
+    (kept / "spool").mkdir(parents=True)
+    os.chown(kept, 4242, 4242)
+    (kept / "spool" / "object").write_text("is nowhere else")
+    absent = {**given, "local_dir": str(kept), "state": "absent"}
+    assert modules.run("block_structure_package", absent)["msg"].startswith(f"1 object waits in {kept}/spool for S3, so")
+    assert folder.exists() and (kept / "spool" / "object").exists()
+    (kept / "spool" / "object").unlink()
+    foretold = modules.run("block_structure_package", absent, "--check")
+    done = modules.run("block_structure_package", absent)
+    assert done["changes"] == foretold["changes"]
+    assert done["changes"][1] == {"field": str(kept), "before": "4242 0755", "after": None}
+    assert not folder.exists() and not kept.exists()
+    assert not modules.run("block_structure_package", absent)["changed"]
+    assert "Remedy: give user too." in modules.run("block_structure_package", {**absent, "state": "present"})["msg"]
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/openedx/data/block_structure_storage", "/srv/tutor/data/lms/block_structure_storage"),
+        ("/openedx/data/a/b", "/srv/tutor/data/lms/a/b"),
+        ("/openedx/data", None),
+        ("/openedx/database", None),
+        ("/dev/shm/block_structure_storage", None),
+    ],
+)
+def test_where_the_host_has_what_a_container_sees(path: str, seen: str | None) -> None:
+    assert package.outside(path, "/openedx/data", "/srv/tutor/data/lms") == seen
 
 
 RESILIENT = {"STORAGE_CLASS": "block_structure_storage.storage.ResilientS3Storage", "STORAGE_KWARGS": {"local_directory": "/a"}}

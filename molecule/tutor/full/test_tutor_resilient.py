@@ -7,7 +7,9 @@ import json
 import pytest
 from testinfra.host import Host
 
-FOLDERS = [f"/home/tutor/.local/share/tutor/data/{system}/block_structure_packages" for system in ("lms", "cms")]
+DATA = "/home/tutor/.local/share/tutor/data"
+FOLDERS = [f"{DATA}/{system}/block_structure_packages" for system in ("lms", "cms")]
+KEPT = [f"{DATA}/{system}/block_structure_storage" for system in ("lms", "cms")]
 RESILIENT = ("-e", "block_structure_storage_class=resilient")
 
 
@@ -33,8 +35,7 @@ def test_the_class_is_in_force_and_keeps_copies_where_containers_end_and_it_does
     assert findings(verify(*RESILIENT)) == {}
     for folder in FOLDERS:
         assert lms.file(f"{folder}/block_structure_storage/storage.py").exists
-    kept = "/home/tutor/.local/share/tutor/data/lms/block_structure_storage"
-    assert (lms.file(kept).user, lms.file(kept).mode) == ("www-data", 0o700)
+    assert (lms.file(KEPT[0]).user, lms.file(KEPT[0]).mode) == ("www-data", 0o700)
 
 
 @pytest.mark.usefixtures("resilient")
@@ -46,9 +47,9 @@ def test_a_learner_is_served_while_s3_is_out_and_the_cache_is_empty(learner, cou
     assert {answer["status"] for answer in answers.values()} == {200}
 
 
-def test_back_on_the_plain_class_the_package_is_gone(resilient, playbooks, lms: Host) -> None:
+def test_back_on_the_plain_class_neither_package_nor_copies_are_left(resilient, playbooks, lms: Host) -> None:
     assert resilient
     back = playbooks.run("deploy")
     assert back.exit_code == 0, back.output
-    for folder in FOLDERS:
+    for folder in (*FOLDERS, *KEPT):
         assert not lms.file(folder).exists, json.dumps(back.changed)

@@ -280,6 +280,7 @@ class FilterModule:
             "block_structure_secret_kwargs": secret_kwargs,
             "block_structure_secret_values": secret_values,
             "block_structure_package": lambda folder: package.read(Path(folder)),
+            "block_structure_outside": package.outside,
             "block_structure_spools": spools,
             "block_structure_record": record,
             "block_structure_settings_files": settings_files,

@@ -40,7 +40,7 @@ options:
     description: The local directory; it must be absent, empty, or ours. Left out where the class makes its own.
     type: path
   user:
-    description: User that runs the LMS's processes; goes with O(local_dir).
+    description: User that runs the LMS's processes; goes with O(local_dir), and is not asked for where it is removed.
     type: str
   only_if_named_in:
     description: Possible settings files of the LMS; nothing is done unless one is there and names the package.
@@ -143,7 +143,14 @@ def place(root: Path, path: str, text: str) -> None:
     Path(temporary).replace(target)
 
 
-def directory_state(path: Path, user: str) -> str | None:
+def owner_of(uid: int, user: str | None) -> str:
+    """Return the name of a user by its number: the given one if it has it, the number itself if this host knows none."""
+    with suppress(KeyError):
+        return user if user and uid == pwd.getpwnam(user).pw_uid else pwd.getpwuid(uid).pw_name
+    return str(uid)
+
+
+def directory_state(path: Path, user: str | None) -> str | None:
     """Return how the local directory is, None if it is absent. Raises BlockStructureError for one with other things in it."""
     if not path.exists():
         return None
@@ -160,8 +167,7 @@ def directory_state(path: Path, user: str) -> str | None:
             VARIABLE,
         )
     found = path.stat()
-    owner = pwd.getpwuid(found.st_uid).pw_name if found.st_uid != pwd.getpwnam(user).pw_uid else user
-    return f"{owner} {stat.S_IMODE(found.st_mode):04o}"
+    return f"{owner_of(found.st_uid, user)} {stat.S_IMODE(found.st_mode):04o}"
 
 
 def require_no_spool(path: Path) -> None:
@@ -253,10 +259,12 @@ def main() -> None:
         },
         required_one_of=[["python", "folder"]],
         mutually_exclusive=[["python", "folder"]],
-        required_together=[["local_dir", "user"]],
+        required_by={"user": "local_dir"},
         supports_check_mode=True,
     )
     local_dir = Path(module.params["local_dir"]) if module.params["local_dir"] else None
+    if local_dir and module.params["state"] == "present" and not module.params["user"]:
+        module.fail_json(msg="local_dir is made for a user.\nRemedy: give user too.")
     named_in = module.params["only_if_named_in"]
     if named_in and not any(names_package(Path(path)) for path in named_in):
         module.exit_json(changed=False, changes=[])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 MODULE = "block_structure_storage"
@@ -17,6 +17,15 @@ DISTRIBUTION = "block-structure-storage"
 # Everything that the class keeps in its local directory; nothing else there is ever touched.
 LOCAL_NAMES = ("objects", "spool", "breaker.json", "counters.json", "counters.lock", "spool.lock")
 _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+
+
+def outside(path: str, mounted_at: str, mounted: str) -> str | None:
+    """Return where the host has a directory that a container sees, None for one that is not below what is mounted.
+
+    mounted_at: a mount in the container. mounted: the host's directory there.
+    """
+    below = PurePosixPath(path)
+    return str(mounted / below.relative_to(mounted_at)) if PurePosixPath(mounted_at) in below.parents else None
 
 
 def dist_info(version: str) -> str:
