@@ -36,14 +36,15 @@ ORDERS: dict[str, dict[str, Any]] = {
 OUTAGES = ("S3 answers 503", "S3 refuses connections", "S3 hangs", "S3 takes 2 s a request")
 # Two of gunicorn, the worker and the driver.
 PROCESSES = 4
+SPOOL_FULL = "S3 answers 503, spool full"
 NO_LIST = "no ListBucket, object missing"
 CORRUPT = "object corrupt in the bucket"
 TRUNCATED = "local copies truncated"
 FULL = "local disk full"
 NO_BUCKET = "bucket deleted"
 # The last one leaves a bucket without the role's settings, so it stands last.
-FAULTS = [*ORDERS, NO_LIST, CORRUPT, TRUNCATED, FULL, NO_BUCKET]
-LOCAL_FAULTS = (TRUNCATED, FULL)
+FAULTS = [*ORDERS, SPOOL_FULL, NO_LIST, CORRUPT, TRUNCATED, FULL, NO_BUCKET]
+LOCAL_FAULTS = (SPOOL_FULL, TRUNCATED, FULL)
 CASES = ["cold", "cold, copy here", "warm", "publish", "generation"]
 # Each fault and each case at least once with the resilient class, and what the plain class is known for.
 SOME = {
@@ -54,6 +55,7 @@ SOME = {
         ("S3 answers 403 to everything", "warm"),
         ("S3 takes 2 s a request", "cold, copy here"),
         ("clock skew", "cold"),
+        (SPOOL_FULL, "publish"),
         (NO_LIST, "cold"),
         (CORRUPT, "cold"),
         (TRUNCATED, "cold, copy here"),
@@ -88,6 +90,7 @@ class Faults:
         if name in ORDERS:
             return self.order(**ORDERS[name])
         special: dict[str, Callable[[Driver], AbstractContextManager[None]]] = {
+            SPOOL_FULL: self.spool_full,
             NO_LIST: self.no_list,
             CORRUPT: self.corrupt,
             TRUNCATED: self.truncated,
@@ -97,11 +100,20 @@ class Faults:
         return special[name](driver)
 
     @contextmanager
+    def spool_full(self, _driver: Driver) -> Iterator[None]:
+        """S3 takes nothing, and the spool holds all that it may: objects of another bucket, which stay for that one."""
+        filler = f"{FOLDER}/spool/00000000-filler"
+        self.lms.check_output(f"install --owner=www-data --mode=600 /dev/null {filler} && truncate --size=1T {filler}")
+        try:
+            with self.order(**ORDERS["S3 answers 503"]):
+                yield
+        finally:
+            self.lms.check_output(f"rm {filler}")
+
+    @contextmanager
     def no_list(self, driver: Driver) -> Iterator[None]:
-        """The row's object is gone with all its versions, and the LMS may not know."""
-        name = driver("row", course=COURSE)["name"]
-        for version in self.api.call("list_object_versions", Bucket=BUCKET, Prefix=name)["Versions"]:
-            self.api.call("delete_object", Bucket=BUCKET, Key=name, VersionId=version["VersionId"])
+        """Somebody deleted the row's object, and the LMS may not know."""
+        self.api.call("delete_object", Bucket=BUCKET, Key=driver("row", course=COURSE)["name"])
         policy = json.loads(self.api.call("get_bucket_policy", Bucket=BUCKET)["Policy"])
         deny = {
             "Sid": "NoList",
@@ -203,9 +215,9 @@ def missing(driver: Driver) -> str:
 
 
 def failures(driver: Driver) -> Counter[str]:
-    """Return what the storage class of this host counted of S3's failures until now; nothing for the plain class."""
-    state = driver("state")
-    return Counter({name: count for name, count in state["counters"]["counts"].items() if "_failed_" in name} if state else {})
+    """Return what this host counted of S3's failures and of a full spool until now; nothing for the plain class."""
+    counts = (driver("state") or {"counters": {"counts": {}}})["counters"]["counts"]
+    return Counter({name: count for name, count in counts.items() if "_failed_" in name or name == "spool_refused"})
 
 
 def fill(driver: Driver, faults: Faults, table: list[Cell], cell: Cell) -> Counter[str]:
@@ -240,6 +252,8 @@ def test_no_learner_meets_the_fault_and_nothing_is_lost(
         assert met
     if fault in OUTAGES:
         assert met.total() <= PROCESSES, met
+    if fault == SPOOL_FULL and case in ("cold", "publish", "generation"):
+        assert met["spool_refused"]
     assert driver("state")["spool"]["waiting"] == 0
 
 
@@ -292,7 +306,7 @@ def test_plain_is_refused_while_an_object_waits_then_takes_over_what_is_in_s3(
 def test_what_the_plain_class_does(driver_of: Any, faults: Faults, table: list[Cell], fault: str, case: str) -> None:
     cell = Cell("plain", fault, case)
     assert not fill(driver_of("plain"), faults, table, cell)
-    assert cell.status
+    assert cell.status == "500" if (fault, case) in SOME["plain"] else cell.status
 
 
 def test_resilient_takes_over_what_plain_wrote(driver_of: Any, courses: list[str]) -> None:
