@@ -1,6 +1,7 @@
 """Learners keep asking while S3 hangs in the middle, with a cache that is emptied every few seconds: no request fails.
 
-BLOCK_STRUCTURE_OUTAGE_SECONDS (8) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted.
+BLOCK_STRUCTURE_OUTAGE_SECONDS (8) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted,
+beside what the storage class counted in each third and how busy the machine was at its end.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import json
 import os
 import statistics
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
+
+from .conftest import Driver
 
 SECONDS = int(os.environ.get("BLOCK_STRUCTURE_OUTAGE_SECONDS", "8"))
 COURSES = [f"course-v1:SandboxX+S{blocks}+2026" for blocks in (50, 120, 300, 600)]
@@ -27,26 +31,33 @@ def p95(samples: list[list[float]]) -> float:
     return round(statistics.quantiles(waits, n=20)[-1], 0) if len(waits) > 1 else round(sum(waits), 0)
 
 
+def mark(driver: Driver) -> tuple[Counter[str], float]:
+    """Return what the storage class of the host has counted until now, and the machine's load of the last minute."""
+    return Counter(driver("state")["counters"]["counts"]), os.getloadavg()[0]
+
+
 @pytest.mark.parametrize("kind", ["hang"])
 def test_no_request_fails_while_s3_hangs(driver_of: Any, s3_faults: Any, kind: str) -> None:
     driver = driver_of("resilient")
     driver("forget", copies=False)
     for course in COURSES:
         assert driver("visit", course=course, timeout=120)["status"] == 200
-    # One course that this host has no copy of when the outage begins.
-    before = dict(driver("state")["counters"]["counts"])
+    marks = [mark(driver)]
     driver("load_start", courses=COURSES, threads=LEARNERS, flush_seconds=FLUSH_SECONDS)
     time.sleep(SECONDS)
+    # The outage begins on a host without copies.
     driver("forget")
+    marks.append(mark(driver))
     began = driver("now")
     with s3_faults(kind):
         driver("publish", course=COURSES[0], title=f"published at {began}")
         time.sleep(SECONDS)
         met = s3_faults.met()
+    marks.append(mark(driver))
     ended = driver("now")
     time.sleep(SECONDS)
     samples = driver("load_stop")
-    after = driver("state")["counters"]["counts"]
+    marks.append(mark(driver))
     phases = {
         "before": [sample for sample in samples if sample[0] < began],
         "during": [sample for sample in samples if began <= sample[0] < ended],
@@ -59,7 +70,8 @@ def test_no_request_fails_while_s3_hangs(driver_of: Any, s3_faults: Any, kind: s
         "failed": len(failed),
         "p95_ms": {name: p95(phase) for name, phase in phases.items()},
         "requests_that_met_the_outage": met,
-        "counts": {name: count - before.get(name, 0) for name, count in after.items()},
+        "counts": {name: dict(now[0] - former[0]) for name, former, now in zip(phases, marks, marks[1:], strict=False)},
+        "machine_load": {name: now[1] for name, now in zip(phases, marks[1:], strict=True)},
     }
     print(json.dumps(told))
     assert failed == []
