@@ -109,6 +109,15 @@ HEALTHY: dict[str, Any] = {
         ({"problem": "it is open"}, [("storage-local-unusable", "error", "it is open")]),
         ({"spool": {"waiting": 2, "oldest": 0}}, [("storage-spooled", "warning", "2 objects wait on this host for S3")]),
         ({"breaker": {"open": True, "cause": "timeout"}}, [("storage-outage", "warning", "(timeout)")]),
+        (
+            {
+                "counters": {
+                    "counts": {"spool_refused": 4, "local_damaged": 1},
+                    "last": {"spool_refused": 1, "local_damaged": 1},
+                }
+            },
+            [],
+        ),
         ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects found no room")]),
         (
             {"counters": {"counts": {"local_damaged": 1, "read_failed_damaged": 1}}},

@@ -38,6 +38,8 @@ class Counters:
             taken, last = dict(self._pending), self._last
             for name, count in taken.items():
                 kept["counts"][name] = kept["counts"].get(name, 0) + count
+                if count:
+                    kept["last"][name] = time.time()
             if last is not None:
                 kept["last_failure"] = last
             self.where.write(self._path(), json.dumps(kept, sort_keys=True).encode("utf-8"))
@@ -51,12 +53,16 @@ class Counters:
             kept = json.loads((folder.read(self._path()) or b"{}").decode("utf-8"))
         kept.setdefault("since", time.time())
         kept.setdefault("counts", {})
+        kept.setdefault("last", {})
         kept.setdefault("last_failure", None)
         return kept
 
     def state(self) -> Dict[str, Any]:
-        """Return {"since", "counts": {name: number}, "last_failure"} of the host; of this process where nothing is kept."""
+        """Return {"since", "counts": {name: number}, "last": {name: moment}, "last_failure"} of the host.
+
+        Where nothing is kept, of this process, which remembers no moments.
+        """
         if self.where.usable:
             return self._read()
         counts = {name: count for name, count in dict(self._pending).items() if count}
-        return {"since": None, "counts": counts, "last_failure": self._last}
+        return {"since": None, "counts": counts, "last": {}, "last_failure": self._last}

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -128,6 +129,8 @@ def test_counters_wait_for_nobody_and_lose_nothing(where: folder.Folder) -> None
         assert counted.state()["counts"] == {}
     counted.add("read_local")
     state = counted.state()
+    assert state["last"].keys() == state["counts"].keys()
+    assert all(state["since"] <= moment <= time.time() for moment in state["last"].values())
     assert (state["counts"], state["last_failure"]) == ({"read_local": 2, "read_failed_timeout": 1}, {"cause": "timeout"})
 
 

@@ -9,6 +9,14 @@ from ..findings import Finding
 from .look import Look
 
 _DAMAGED = ("local_damaged", "read_failed_damaged")
+# Counters go on for ever; what they count is told for so long after it happened last.
+_TOLD_SECONDS = 7 * 86400.0
+
+
+def _recent(counters: dict[str, Any], name: str) -> int:
+    """Return the count of an event, 0 when it happened last too long ago."""
+    happened = counters.get("last", {}).get(name)
+    return 0 if happened and time.time() - happened > _TOLD_SECONDS else int(counters["counts"].get(name, 0))
 
 
 def of(state: dict[str, Any] | None) -> list[Finding]:
@@ -30,7 +38,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 cost="an S3 failure reaches learners as a rebuild",
             )
         )
-    spool, counts = state["spool"], state["counters"]["counts"]
+    spool = state["spool"]
     if spool["waiting"]:
         minutes = (time.time() - spool["oldest"]) / 60
         found.append(
@@ -43,15 +51,16 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 cost="other hosts do not see these objects until they are in S3",
             )
         )
-    if counts.get("spool_refused"):
+    refused = _recent(state["counters"], "spool_refused")
+    if refused:
         found.append(
             Finding(
                 "storage-spool-full",
                 "warning",
-                f"{counts['spool_refused']} objects found no room in the spool and are stored nowhere; reads rebuild them.",
+                f"{refused} objects found no room in the spool and are stored nowhere; reads rebuild them.",
                 "raise block_structure_storage_spool_size_mb, or free the file system of block_structure_storage_local_dir.",
                 "block_structure_storage_spool_size_mb",
-                counts["spool_refused"],
+                refused,
                 cost="a rebuild at each cold read of these courses",
             )
         )
@@ -65,7 +74,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 cost="a rebuild for each course without a local copy",
             )
         )
-    damaged = sum(counts.get(name, 0) for name in _DAMAGED)
+    damaged = sum(_recent(state["counters"], name) for name in _DAMAGED)
     if damaged:
         found.append(
             Finding(
