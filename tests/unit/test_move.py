@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import types
 import zlib
 
 import pytest
@@ -69,6 +70,23 @@ class MemoryStorage:
             return len(stream.read())
 
 
+class SpoolingStorage(MemoryStorage):
+    """As the resilient class: what is open here is in the spool of this host, and S3 has none of it."""
+
+    _normalize_name = staticmethod(str)
+
+    def __init__(self, **objects):
+        super().__init__(**objects)
+        client = types.SimpleNamespace(get_object=self.get_object)
+        self.bucket = types.SimpleNamespace(name="example", meta=types.SimpleNamespace(client=client))
+
+    def get_object(self, **given):
+        raise FileNotFoundError(given["Key"])
+
+    def waiting(self):
+        return [{"name": name} for name in self.objects]
+
+
 def store(**objects):
     return fetching.Store(MemoryStorage(**objects))
 
@@ -122,6 +140,15 @@ def test_what_is_missing_or_damaged_at_the_source_is_not_copied():
     assert move.copy(store(), target, "a", "b") == {"done": "missing", "bytes": None}
     assert move.copy(store(a=WHOLE[:20]), target, "a", "b") == {"done": "damaged", "bytes": 20}
     assert target.backend.objects == {}
+
+
+def test_what_waits_for_s3_is_copied_from_this_host_and_is_missing_on_any_other():
+    here, target = fetching.Store(SpoolingStorage(a=WHOLE)), store()
+    assert move.foretell(here, target, "a", "b") == {"done": "copy", "bytes": len(WHOLE)}
+    assert move.copy(here, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
+    assert target.backend.objects == {"b": WHOLE}
+    assert here.backend.objects == {"a": WHOLE}
+    assert move.copy(fetching.Store(SpoolingStorage()), target, "a", "c") == {"done": "missing", "bytes": None}
 
 
 def test_a_source_that_may_not_be_read_is_not_a_source_without_objects():

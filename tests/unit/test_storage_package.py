@@ -298,6 +298,8 @@ def test_where_the_host_has_what_a_container_sees(path: str, seen: str | None) -
 
 RESILIENT = {"STORAGE_CLASS": "block_structure_storage.storage.ResilientS3Storage", "STORAGE_KWARGS": {"local_directory": "/a"}}
 ELSEWHERE = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/b"}}
+OTHER_PREFIX = {**RESILIENT, "DIRECTORY_PREFIX": "elsewhere/"}
+OTHER_STORE = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/a", "endpoint_url": "https://s3.example.com"}}
 OTHER_BUCKET = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/a", "bucket_name": "other"}}
 
 
@@ -308,7 +310,9 @@ OTHER_BUCKET = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/a", "bucket
         ({"spool": {"files": 0}}, None, False),
         ({"spool": {"files": 1}}, None, True),
         ({"spool": {"files": 1}}, RESILIENT, False),
-        ({"spool": {"files": 1}}, OTHER_BUCKET, False),
+        ({"spool": {"files": 1}}, OTHER_PREFIX, False),
+        ({"spool": {"files": 1}}, OTHER_BUCKET, True),
+        ({"spool": {"files": 1}}, OTHER_STORE, True),
         ({"spool": {"files": 1}}, ELSEWHERE, True),
         ({"spool": {"files": 1}}, {"STORAGE_CLASS": "storages.backends.s3boto3.S3Boto3Storage"}, True),
     ],

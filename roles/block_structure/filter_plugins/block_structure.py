@@ -17,10 +17,10 @@ from block_structure.releases import from_named_row
 
 # What the steps register, in the order of their work; those that boot the LMS.
 _STEPS = (
+    "__block_structure_package_returned",
+    "__block_structure_emptied",
     "__block_structure_bucket",
     "__block_structure_memcached",
-    "__block_structure_emptied",
-    "__block_structure_package_returned",
     "__block_structure_package",
     "__block_structure_replaced",
     "__block_structure_package_removed",

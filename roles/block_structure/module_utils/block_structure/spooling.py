@@ -6,21 +6,25 @@ from typing import Any
 
 from .errors import BlockStructureError
 
+# The keys of STORAGE_KWARGS that say what a process uploads: the objects of its folder, for its bucket (storage.py, `place`).
+_UPLOADER = ("local_directory", "endpoint_url", "bucket_name")
+
 
 def leaves_objects(in_force: dict[str, Any], settings: dict[str, Any] | None) -> bool:
     """Say whether objects wait on a host that nobody would upload with other settings than those in force.
 
     in_force: `settings` of a survey. settings: BLOCK_STRUCTURES_SETTINGS as they will be, None for those of before the first
-    deploy. Another bucket leaves nothing behind: everything is generated for it.
+    deploy. Another prefix leaves nothing behind: an object waits under its whole name.
     """
     state = in_force.get("storage_state")
     if not state or not state["spool"]["files"]:
         return False
-    return settings is None or _spooler(settings) != _spooler(in_force["block_structures"])
+    return settings is None or _uploader(settings) != _uploader(in_force["block_structures"])
 
 
-def _spooler(settings: dict[str, Any]) -> tuple[Any, Any]:
-    return settings.get("STORAGE_CLASS"), (settings.get("STORAGE_KWARGS") or {}).get("local_directory")
+def _uploader(settings: dict[str, Any]) -> tuple[Any, ...]:
+    kwargs = settings.get("STORAGE_KWARGS") or {}
+    return (settings.get("STORAGE_CLASS"), *(kwargs.get(name) or None for name in _UPLOADER))
 
 
 def counted(files: int) -> str:
