@@ -72,7 +72,7 @@ def release_matrix() -> str:
     )
     rows = [
         (
-            name if name == "main" else name.capitalize(),
+            name.capitalize() if name in row["branch"] else name,
             row["support"],
             row["django"],
             row["config_format"].upper(),

@@ -84,15 +84,15 @@ class Target:
 
     def manage_lms(self, *arguments: str, stdin: str = "", lms_cfg: str | None = None) -> Finished:
         """Run `manage.py lms`, with the YAML of the platform or another."""
-        return self._manage("lms", lms_cfg or self.lms_cfg, arguments, stdin)
+        return self._manage("lms", [self.names_settings(lms_cfg or self.lms_cfg)], arguments, stdin)
 
-    def manage_cms(self, *arguments: str, stdin: str = "", cms_cfg: str) -> Finished:
-        """Run `manage.py cms` with a settings file."""
-        return self._manage("cms", cms_cfg, arguments, stdin)
+    def manage_cms(self, *arguments: str, stdin: str = "", named_by: Iterable[str]) -> Finished:
+        """Run `manage.py cms`; named_by: the assignments that name a settings file."""
+        return self._manage("cms", named_by, arguments, stdin)
 
-    def _manage(self, system: str, config: str, arguments: Iterable[str], stdin: str) -> Finished:
+    def _manage(self, system: str, named_by: Iterable[str], arguments: Iterable[str], stdin: str) -> Finished:
         words = [self.python, self.manage, system, f"--settings={self.settings}", *arguments]
-        return self.run(["env", self.names_settings(config, system), *words], stdin)
+        return self.run(["env", *named_by, *words], stdin)
 
     def names_settings(self, path: str, system: str = "lms") -> str:
         """Return the assignment that has a system read a settings file: by its path, or by its folder for a pair of files."""
@@ -149,6 +149,11 @@ def program(names: list[str]) -> str:
     sources = {name: path.read_text() for name, path in paths.items()}
     text = f"{LOADER}\nload({sources!r}, {names!r})"
     return f"exec(compile({text!r}, 'contract', 'exec'), {{'__name__': 'contract'}})\n"
+
+
+def release_names() -> list[str]:
+    """Return the names of the rows of the role's release table."""
+    return list(_table())
 
 
 @cache

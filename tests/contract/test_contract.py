@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from block_structure.releases import columns
+from block_structure.releases import Release, columns
 
 from .rows import COLUMNS, PROCESSES, ROWS, Row
-from .target import Target
+from .target import Target, release_names, release_row
 
 ABSENT = "course-v1:BlockStructureContract+Absent+2026"
 COMMAND = "generate_course_blocks"
@@ -85,11 +86,28 @@ def studio_reads_the_settings(target: Target) -> bool:
     path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": {**RETRY_KEYS, "DIRECTORY_PREFIX": "studio/"}}, system="cms")
     program = "from django.conf import settings; print('PREFIX', settings.BLOCK_STRUCTURES_SETTINGS.get('DIRECTORY_PREFIX'))\n"
     try:
-        done = target.manage_cms("shell", stdin=program, cms_cfg=path)
+        done = target.manage_cms("shell", stdin=program, named_by=[target.names_settings(path, "cms")])
     finally:
         target.remove(path)
     assert done.code == 0 and done.says("PREFIX"), done.err[-2000:]
     return done.says("PREFIX studio/")
+
+
+def this_variable_names_studios_settings(target: Target) -> str:
+    if target.cms_cfg is None:
+        pytest.skip("no Studio is named (BLOCK_STRUCTURE_CONTRACT_CMS_CFG)")
+    names = ("STUDIO_CFG", "CMS_CFG")
+    paths = [target.with_settings({"EMAIL_SUBJECT_PREFIX": name}, system="cms") for name in names]
+    both = [f"{name}={path}" for name, path in zip(names, paths, strict=True)]
+    program = "from django.conf import settings; print('READ', settings.EMAIL_SUBJECT_PREFIX)\n"
+    try:
+        done = target.manage_cms("shell", stdin=program, named_by=both)
+    finally:
+        for path in paths:
+            target.remove(path)
+    assert done.code == 0, done.err[-2000:]
+    (read,) = (name for name in names if done.says(f"READ {name}"))
+    return read
 
 
 def observed_with(target: Target, changes: dict[str, Any], name: str) -> Any:
@@ -113,6 +131,7 @@ QUESTIONS: dict[str, Callable[[Target], Any]] = {
         settings_with_a_class_that_does_not_exist,
         a_global_acl_in_the_yaml,
         studio_reads_the_settings,
+        this_variable_names_studios_settings,
         long_cache_keys_without_the_feature,
     )
 }
@@ -128,6 +147,21 @@ def test_every_column_of_the_release_table_is_held_by_a_row() -> None:
     assert set(COLUMNS) == columns()
     named = {value for value in COLUMNS.values() if " " not in value}
     assert named <= {row.id for row in ROWS + PROCESSES}
+
+
+@pytest.mark.parametrize("column", [column for column, row in COLUMNS.items() if " " not in row])
+def test_a_wrong_cell_would_fail_its_row(column: str) -> None:
+    """The row expects something else of each release whose cell another one's is put into, or it does not apply any more."""
+    (row,) = (row for row in ROWS + PROCESSES if row.id == COLUMNS[column])
+    releases = list(map(release_row, release_names()))
+
+    def expected(release: Release) -> Any:
+        return row.value(release) if row.applies(release) else "nothing"
+
+    swaps = [(one, getattr(other, column)) for one in releases for other in releases if row.applies(one)]
+    wrong = [(one, cell) for one, cell in swaps if cell != getattr(one, column)]
+    assert wrong
+    assert [(one.name, cell) for one, cell in wrong if expected(replace(one, **{column: cell})) == expected(one)] == []
 
 
 def test_every_row_is_there_once() -> None:

@@ -125,5 +125,10 @@ def what_the_cache_refuses_is_dropped_silently(_course):
 
 
 @row
+def the_cache_is_asked_by_this_library(_course):
+    return caches["default"]._lib.__name__
+
+
+@row
 def the_default_cache_is_the_one_of_the_api(_course):
     return api.get_cache().key_prefix == caches["default"].key_prefix

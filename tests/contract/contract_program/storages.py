@@ -3,6 +3,7 @@
 from contract_program.course import block_structures_settings, with_storage
 from contract_program.harness import name_of, row
 from django.conf import settings
+from django.test import override_settings
 from django.utils.module_loading import import_string
 from openedx.core.djangoapps.content.block_structure import api, models
 
@@ -90,6 +91,22 @@ def keyword_arguments_that_do_something(_course):
         and not isinstance(getattr(type(storage), name, None), property)
         and not name.startswith("cloudfront_")
     ]
+
+
+@row
+def keyword_arguments_that_do_nothing(_course):
+    """Taken, though nothing of the storage has such a name. `acl` and cloudfront's may be arguments, which show no trace."""
+    storage = storage_of(**NAMED)
+    asked = [name for name in KEYWORDS if name not in dir(storage) and name != "acl" and not name.startswith("cloudfront_")]
+    return [name for name in asked if name_of(storage_of, **{**NAMED, name: None}) == "accepted"]
+
+
+@row
+def an_entry_of_storages_comes_first(_course):
+    place = "/tmp/block-structure-contract-entry"
+    entry = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": place}}
+    with override_settings(STORAGES={**getattr(settings, "STORAGES", {}), "block_structures_settings": entry}):
+        return getattr(models._bs_model_storage(), "base_location", None) == place
 
 
 @row
