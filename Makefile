@@ -73,7 +73,6 @@ contract: setup ## Run the contract tests of the miniature edxapp (or of a real 
 
 .PHONY: tutor
 tutor: export BLOCK_STRUCTURE_SLOW := yes
-tutor: export BLOCK_STRUCTURE_TUTOR_SERIES := all
 tutor: setup ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
 	@$(ACTIVATE) && pytest tests/tutor tests/molecule -k tutor
 
