@@ -449,6 +449,17 @@ def test_a_course_that_is_not_in_redis_says_why(release, given, words):
     assert verdict.site(site.look())["courses"][0]["reason"] == f"read from storage: {words}"
 
 
+def test_structures_on_a_pods_own_disk_are_told_with_what_to_do(release):
+    site = Site(release("teak"))
+    on_a_pod(site)
+    (told,) = [finding for finding in site.found() if finding["id"] == "pod-disk"]
+    assert told["message"] == (
+        "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
+        "structures on its own disk, where no other pod finds them, and loses them when it ends.\n"
+        "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
+    )
+
+
 def test_a_pods_disk_is_no_matter_while_storage_is_off(release):
     site = Site(release("sumac"))
     on_a_pod(site)

@@ -202,6 +202,23 @@ def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bo
     return plain, if_clean
 
 
+def _publish_findings(variables: dict[str, Any], release: Release) -> list[Finding]:
+    """Return a finding where a switch would keep new courses out of the cache for ever."""
+    variable = "block_structure_invalidate_cache_on_publish"
+    if not (variables[variable] and INVALIDATE_SWITCH in release.switches and release.publish_needs_row):
+        return []
+    return [
+        Finding(
+            "publish-needs-row",
+            "warning",
+            f"{variable} is true, and on {release.name} a publish of a course that is not stored yet ends in an error: a new "
+            "course is rebuilt in each request.",
+            f"remove {variable}; a publish replaces the structure without it.",
+            variable,
+        )
+    ]
+
+
 def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) -> dict[str, dict[str, bool]]:
     """Return the settings beside ours, {dictionary: {key: value}}; one that the release does not read is refused or told."""
     variable = "block_structure_blake2b_hashing"
@@ -343,6 +360,7 @@ def validate(
             _collect(errors, lambda: tutor.check_runtime(release, variables["block_structure_manage_settings"]))
     _collect(errors, lambda: _check_sizes(variables, release, findings))
     switches = _collect(errors, lambda: _switches(variables, release)) if settled else ({}, {})
+    findings += _publish_findings(variables, release)
     also = _collect(errors, lambda: _also(variables, release, findings))
     options = storage_options(variables, platform.get("storage_local_dir"))
     built = _collect(errors, lambda: storage_settings.build(options, release)) if name else None
