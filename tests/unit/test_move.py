@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import types
 import zlib
@@ -196,6 +197,21 @@ def test_a_service_that_stays_away_ends_the_move_and_leaves_the_rest(capsys):
     assert mover.outage == "storage"
     assert [report["done"] for report in reports].count("left") == 9 - move.PATIENCE
     assert '"event": "object"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("shared", "workers", "threads"), [(True, 5, 5), (True, 0, fetching.THREADS), (False, 5, 1)])
+def test_objects_are_copied_side_by_side_where_threads_may_share_both_storages(shared, workers, threads):
+    stores = store(), store()
+    for one in stores if shared else stores[:1]:
+        one.backend._connections = object()
+    assert move.Mover(*stores, "y/", move.copy, workers=workers).threads == threads
+
+
+def test_a_move_says_how_far_it_is(capsys):
+    move.Mover(store(), store(), "y/", move.copy, workers=1)([Row(number) for number in range(3)])
+    told = [json.loads(line[line.index("{") :]) for line in capsys.readouterr().out.splitlines()]
+    last = {"event": "progress", "operation": "move", "done": 3, "total": 3, "failed": 0}
+    assert last.items() <= told[-1].items()
 
 
 def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failure(capsys):
