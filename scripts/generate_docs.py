@@ -52,6 +52,13 @@ def variable_table() -> str:
     return pages.table(("variable", "type", "default", "meaning"), rows)
 
 
+def _cached(row: dict[str, Any]) -> str:
+    """Return up to which size a stock site of a release caches a structure, and what ends it."""
+    limits = {"the client": row["client_item_limit_bytes"], "the platform": row["cache_cap_bytes"]}
+    told = [f"{limit // 1024 // 1024} MiB ({whose})" for whose, limit in limits.items() if limit]
+    return ", ".join(told) or "memcached's `-I`"
+
+
 def release_matrix() -> str:
     """One row per release: what the role does there."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
@@ -64,7 +71,7 @@ def release_matrix() -> str:
         "storage is on by",
         "`--with_storage`",
         "cache client",
-        "cached below",
+        "cached up to, by",
         "long keys",
         "storage class",
         "other kwargs",
@@ -80,7 +87,7 @@ def release_matrix() -> str:
             "switch" if row["storage_switch"] else "always",
             "yes" if row["with_storage_option"] else "no",
             row["cache_client"],
-            f"{row['cache_cap_bytes'] // 1024 // 1024} MiB" if row["cache_cap_bytes"] else "any size",
+            _cached(row),
             row["cache_key_hash"] + (" or blake2b" if row["blake2b_feature"] else ""),
             f"`{row['storage_class'].rpartition('.')[2]}`",
             row["unknown_kwargs"],
