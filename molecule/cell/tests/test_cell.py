@@ -72,5 +72,8 @@ def test_work_is_done_for_the_installed_release_and_for_no_other(playbooks, foun
     named = {"block_structure_release": other, "block_structure_blake2b_hashing": None}
     refused = playbooks.run("regenerate", "-e", json.dumps(named))
     assert refused.exit_code == 2, refused.output
-    words = " ".join(refused.output.split())
-    assert f"block_structure_release is '{other}', and the installed platform is {RELEASE}: it calls itself" in words
+    words = " ".join(refused.output.split()).partition(f"block_structure_release is '{other}', and the installed platform is ")[
+        2
+    ]
+    # Code between releases may be several of them; the one that is installed is the newest.
+    assert words.partition(": it calls itself")[0].rpartition(" ")[2] == RELEASE, refused.output

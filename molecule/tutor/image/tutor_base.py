@@ -28,6 +28,15 @@ _NAMES = {
 }
 
 
+class Applications(list):
+    """INSTALLED_APPS. Until Juniper an application of the LMS has no folder in its name, and Tutor takes it out by that."""
+
+    def remove(self, name):
+        """Take an application out by either name."""
+        own = (app for app in self if app.rpartition(".")[2] == name.rpartition(".")[2])
+        super().remove(next(own, name))
+
+
 def update_module_store_settings(_module_store_setting, **_others):
     """Stand in for xmodule.modulestore.modulestore_settings: the modulestore of the miniature has no such settings."""
 
@@ -42,6 +51,7 @@ def extend(own, tokens):
             settings[name] = _merged(value, settings.get(name) or {})
         else:
             settings.setdefault(name, value)
+    settings["INSTALLED_APPS"] = Applications(settings["INSTALLED_APPS"])
     settings["ENV_TOKENS"] = tokens
     settings["update_module_store_settings"] = update_module_store_settings
     return settings
