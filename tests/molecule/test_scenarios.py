@@ -32,13 +32,13 @@ PLATFORMS = {"native": "cell", "tutor_local": "tutor_cell", "tutor_k8s": "tutor_
 WHOLE = {"default": ("teak", "native"), "palm": ("palm", "native"), "tutor": ("teak", "tutor_local")}
 # CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto. traps is on sumac, layout on verawood.
 DIAGONAL = [("ironwood", "native")]
-# Of Tutor the oldest and the newest, and that of Teak, with `make tutor` too.
-TUTOR = [("ironwood", "tutor_local"), ("teak", "tutor_k8s"), ("verawood", "tutor_local"), ("verawood", "tutor_k8s")]
+# Every cell that there is; a release without a Tutor of its own has the native one only.
+TABLE = [(name, where) for where in PLATFORMS for name, row in RELEASES.items() if where == "native" or row["tutor_major"]]
 # What is run of the table, by the name of its scenario; a cell by itself is called SCENARIO-RELEASE-PLATFORM.
 CELLS = {name: cell for name, cell in WHOLE.items() if SLOW or cell[1] == "native"}
-for _release, _platform in [*((name, "native") for name in RELEASES), *TUTOR] if SLOW else DIAGONAL:
-    if (_release, _platform) not in CELLS.values():
-        CELLS[f"{PLATFORMS[_platform]}-{_release}-{_platform}"] = (_release, _platform)
+for _cell in TABLE if SLOW else DIAGONAL:
+    if _cell not in CELLS.values():
+        CELLS["-".join((PLATFORMS[_cell[1]], *_cell))] = _cell
 # Whole sites of Tutor are for `make tutor` and `make test-all`, the longest of all for `make test-all`; the scenarios of cells
 # run as cells only.
 APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "upgrade"))}
