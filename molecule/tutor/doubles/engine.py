@@ -29,8 +29,9 @@ STATE = Path("/var/lib/engine-double")
 # The environment of the miniature's native installation.
 NATIVE_ENVIRONMENT = Path("/edx/app/edxapp/edxapp_env")
 SERVICES = ("lms", "cms", "lms-worker", "cms-worker")
-# Of the sandbox: its own certificate authority, and where its boots are counted.
+# Of the sandbox: its own certificate authority, signatures of version 4 for boto, and where its boots are counted.
 SANDBOX_ENVIRONMENT = {
+    "BOTO_CONFIG": "/edx/app/edxapp/.boto",
     "AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
     "EDXAPP_BOOTS_LOG": "/edx/var/log/edxapp/boots.log",
 }
