@@ -22,6 +22,15 @@ def test_every_entry_point_is_specified_and_exists():
         assert SPECIFICATION[entry]["options"] == OPTIONS
 
 
+@pytest.mark.parametrize(
+    "path", sorted((ROLE / "tasks/platform").glob("*/*.yml")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_a_platform_includes_its_own_files(path):
+    """A bare name is looked for in tasks/ first, so a file of that name there would be taken instead of the platform's."""
+    included = re.findall(r"include_tasks: ([\w.]+)$", path.read_text(), re.MULTILINE)
+    assert [name for name in included if (ROLE / "tasks" / name).exists() or not (path.parent / name).exists()] == []
+
+
 def test_keys_agree():
     assert list(DEFAULTS) == list(OPTIONS)
 
