@@ -30,8 +30,8 @@ SLOW = bool(os.environ.get("BLOCK_STRUCTURE_SLOW"))
 PLATFORMS = {"native": "cell", "tutor_local": "tutor_cell", "tutor_k8s": "tutor_cell"}
 # Scenarios that show more of one cell.
 WHOLE = {"default": ("teak", "native"), "palm": ("palm", "native"), "tutor": ("teak", "tutor_local")}
-# CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto, and Tutor by the platform that default and
-# palm are farthest from. traps is on sumac, layout on verawood.
+# CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto, and Tutor on the platform that is
+# farthest from theirs. traps is on sumac, layout on verawood.
 DIAGONAL = [("ironwood", "native"), ("teak", "tutor_k8s")]
 # Every cell that there is; a release without a Tutor of its own has the native one only.
 TABLE = [(name, where) for where in PLATFORMS for name, row in RELEASES.items() if where == "native" or row["tutor_major"]]
