@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import click
 
 from .exits import ENVIRONMENT, REFUSED, USAGE, Failure
 
+ENGINES = ("podman", "docker")
 SANDBOX_LABEL = "block-structure-sandbox"
 OWN = "--yes-i-own-this-site"
 
@@ -89,6 +91,23 @@ def _enter(engine: str, container: str) -> tuple[str, ...]:
     )
 
 
+def _is_sandbox(engine: str, container: str) -> bool:
+    return bool(_inspect(engine, container, f'{{{{index .Config.Labels "{SANDBOX_LABEL}"}}}}'))
+
+
+def _engine(lms: dict[str, Any]) -> str | None:
+    """Return the engine in whose container an LMS is: Ansible's connection names it, or goes by SSH to our own sandbox."""
+    connection = lms["connection"].rsplit(".", 1)[-1]
+    if connection in ENGINES:
+        return str(connection)
+    engine = os.environ.get("BLOCK_STRUCTURE_ENGINE") or ENGINES[0]
+    if connection == "ssh" and shutil.which(engine):
+        # It knows no container of the name of an operator's host.
+        with suppress(Failure):
+            return engine if _is_sandbox(engine, lms["address"]) else None
+    return None
+
+
 def find(lms: dict[str, Any], url: str | None) -> Target:
     """Return where load for a site goes.
 
@@ -97,10 +116,8 @@ def find(lms: dict[str, Any], url: str | None) -> Target:
     """
     if url:
         return Target(url)
-    engine = {"podman": "podman", "docker": "docker"}.get(lms["connection"].rsplit(".", 1)[-1])
-    if lms["url"] and engine:
-        label = _inspect(engine, lms["address"], f'{{{{index .Config.Labels "{SANDBOX_LABEL}"}}}}')
-        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=bool(label))
+    if lms["url"] and (engine := _engine(lms)):
+        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=_is_sandbox(engine, lms["address"]))
     if lms["url"] and lms["connection"].rsplit(".", 1)[-1] == "local":
         return Target(lms["url"])
     raise Failure(

@@ -175,3 +175,39 @@ def test_an_lms_on_another_machine_needs_its_address():
 def test_a_local_lms_is_asked_at_its_own_address():
     found = target.find({"connection": "ansible.builtin.local", "address": "localhost", "url": "http://127.0.0.1:8000"}, None)
     assert found == target.Target("http://127.0.0.1:8000")
+
+
+@pytest.fixture
+def podman(tmp_path, monkeypatch):
+    """A stand-in for podman that knows one container, of the sandbox, with the process 4711; and one of an nsenter."""
+    program = tmp_path / "podman"
+    program.write_text(
+        '#!/bin/sh\n[ "$4" = example-lms1 ] || exit 125\n'
+        "case $3 in *Labels*block-structure-sandbox*) echo example;; *State.Pid*) echo 4711;; esac\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "nsenter").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("BLOCK_STRUCTURE_ENGINE", raising=False)
+    monkeypatch.setattr(target.os, "geteuid", lambda: 0)
+
+
+@pytest.mark.usefixtures("podman")
+@pytest.mark.parametrize("connection", ["ssh", "containers.podman.podman"])
+def test_the_sandbox_is_asked_inside_its_network(connection):
+    found = target.find({"connection": connection, "address": "example-lms1", "url": "http://127.0.0.1:8000"}, None)
+    assert found == target.Target("http://127.0.0.1:8000", ("nsenter", "--target=4711", "--net"), sandbox=True)
+
+
+@pytest.mark.usefixtures("podman")
+def test_a_host_that_is_no_container_here_needs_its_address():
+    with pytest.raises(exits.Failure, match="The LMS is on another machine"):
+        target.find({"connection": "ssh", "address": "lms1.example.com", "url": "http://127.0.0.1:8000"}, None)
+
+
+@pytest.mark.usefixtures("podman")
+def test_a_container_that_the_inventory_names_and_nobody_started_is_told():
+    with pytest.raises(
+        exits.Failure, match=r"podman does not know the container example-lms2\.\nRemedy: start it, or name the site"
+    ):
+        target.find({"connection": "containers.podman.podman", "address": "example-lms2", "url": "http://127.0.0.1:8000"}, None)
