@@ -16,7 +16,7 @@ from .commands import ROOT, run
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the scripts and nothing that setup made."""
-    shutil.copytree(ROOT / "scripts", tmp_path / "checkout/scripts")
+    shutil.copytree(ROOT / "scripts", tmp_path / "checkout/scripts", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "checkout"
 
 
