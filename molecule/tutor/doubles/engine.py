@@ -228,6 +228,7 @@ def kubectl(words):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--namespace")
     parser.add_argument("--timeout", default="60s")
+    parser.add_argument("--wait", action="store_true")  # what is applied here is there at once
     parser.add_argument("--kustomize")
     parser.add_argument("--selector")
     parser.add_argument("--field-selector")
