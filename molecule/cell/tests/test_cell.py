@@ -65,15 +65,17 @@ def test_strangers_read_no_structure(s3_api) -> None:
         assert s3_api.call("get_object", keys=None, Bucket=BUCKET, Key=name)["status"] == 403
 
 
-def test_work_is_done_for_the_installed_release_and_for_no_other(playbooks, found) -> None:
+def test_work_is_done_for_the_installed_release_and_for_no_other(playbooks, found, release) -> None:
     done = playbooks.run("regenerate", "-e", json.dumps(found))
     assert (done.exit_code, done.changed) == (0, []), done.output
     other = next(name for name in ("palm", "teak") if name != RELEASE)
     named = {"block_structure_release": other, "block_structure_blake2b_hashing": None}
     refused = playbooks.run("regenerate", "-e", json.dumps(named))
     assert refused.exit_code == 2, refused.output
-    words = " ".join(refused.output.split()).partition(f"block_structure_release is '{other}', and the installed platform is ")[
-        2
-    ]
-    # Code between releases may be several of them; the one that is installed is the newest.
-    assert words.partition(": it calls itself")[0].rpartition(" ")[2] == RELEASE, refused.output
+    words = " ".join(refused.output.split())
+    _, _, words = words.partition(f"block_structure_release is '{other}', and the installed platform is ")
+    installed = words.partition(": it calls itself")[0]
+    if release["branch"] == "master":
+        # Code between releases may be several of them; the one that is installed is the newest.
+        installed = installed.rpartition(" ")[2]
+    assert installed == RELEASE, refused.output
