@@ -95,16 +95,19 @@ def _is_sandbox(engine: str, container: str) -> bool:
     return bool(_inspect(engine, container, f'{{{{index .Config.Labels "{SANDBOX_LABEL}"}}}}'))
 
 
-def _engine(lms: dict[str, Any]) -> str | None:
-    """Return the engine in whose container an LMS is: Ansible's connection names it, or goes by SSH to our own sandbox."""
+def _container(lms: dict[str, Any]) -> tuple[str, bool] | None:
+    """Return (engine, whether it is our sandbox) of the container that an LMS is in.
+
+    Ansible's connection names the engine, or goes by SSH to our own sandbox.
+    """
     connection = lms["connection"].rsplit(".", 1)[-1]
     if connection in ENGINES:
-        return str(connection)
+        return connection, _is_sandbox(connection, lms["address"])
     engine = os.environ.get("BLOCK_STRUCTURE_ENGINE") or ENGINES[0]
     if connection == "ssh" and shutil.which(engine):
         # It knows no container of the name of an operator's host.
         with suppress(Failure):
-            return engine if _is_sandbox(engine, lms["address"]) else None
+            return (engine, True) if _is_sandbox(engine, lms["address"]) else None
     return None
 
 
@@ -116,8 +119,9 @@ def find(lms: dict[str, Any], url: str | None) -> Target:
     """
     if url:
         return Target(url)
-    if lms["url"] and (engine := _engine(lms)):
-        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=_is_sandbox(engine, lms["address"]))
+    if lms["url"] and (container := _container(lms)):
+        engine, is_sandbox = container
+        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=is_sandbox)
     if lms["url"] and lms["connection"].rsplit(".", 1)[-1] == "local":
         return Target(lms["url"])
     raise Failure(
