@@ -4,6 +4,13 @@ Found by reading which names Tutor's rendered lms and cms production.py use with
 """
 
 import copy
+import importlib
+
+# Warnings of Django 2.2 and its REST framework, which Tutor 10 and 11 silence; the libraries of those releases here are newer.
+_OLD_WARNINGS = {
+    "django.utils.deprecation": ("RemovedInDjango30Warning", "RemovedInDjango31Warning"),
+    "rest_framework": ("RemovedInDRF310Warning", "RemovedInDRF311Warning"),
+}
 
 _NAMES = {
     "DATABASE_ROUTERS": ["openedx.core.lib.django_courseware_routers.StudentModuleHistoryExtendedRouter"],
@@ -39,6 +46,14 @@ class Applications(list):
 
 def update_module_store_settings(_module_store_setting, **_others):
     """Stand in for xmodule.modulestore.modulestore_settings: the modulestore of the miniature has no such settings."""
+
+
+def keep_old_warnings():
+    """Give the libraries the names that they no longer have."""
+    for module, names in _OLD_WARNINGS.items():
+        library = importlib.import_module(module)
+        for name in names:
+            vars(library).setdefault(name, DeprecationWarning)
 
 
 def extend(own, tokens):
