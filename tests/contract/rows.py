@@ -623,8 +623,8 @@ PROCESSES = [
     ),
     Row(
         "this_variable_names_studios_settings",
-        "STUDIO_CFG names Studio's settings file until Sumac; from Teak CMS_CFG does, where both are set.",
-        "edx-platform cms/envs/production.py",
+        "STUDIO_CFG names Studio's settings file until Maple; from Nutmeg CMS_CFG does, where both are set.",
+        "edx-platform cms/envs/production.py of 2023-03, 2024-09 and 2025-08; from 14 on Tutor's image sets CMS_CFG alone",
         lambda release: release.config_env["cms"],
         lambda release: release.config_format == "yaml",
     ),

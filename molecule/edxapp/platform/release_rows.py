@@ -102,7 +102,7 @@ JUNIPER = replace(
 KOA = replace(JUNIPER, name="koa")
 LILAC = replace(KOA, name="lilac", switch_api="objects", publish_needs_row=False)
 MAPLE = replace(LILAC, name="maple", course_index=True)
-NUTMEG = replace(MAPLE, name="nutmeg")
+NUTMEG = replace(MAPLE, name="nutmeg", cms_config_variable=True)
 OLIVE = replace(NUTMEG, name="olive")
 PALM = replace(OLIVE, name="palm", raise_switch=None)
 QUINCE = replace(
@@ -122,7 +122,6 @@ TEAK = replace(
     with_storage_option=False,
     cache_cap_bytes=2 * MEBIBYTE,
     key_hash="blake2b",
-    cms_config_variable=True,
 )
 ULMO = replace(TEAK, name="ulmo", storage_resolver="resolve_storage_backend")
 VERAWOOD = replace(ULMO, name="verawood")

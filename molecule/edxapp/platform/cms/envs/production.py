@@ -1,4 +1,4 @@
-"""Studio in production: the file that CMS_CFG (from Teak) or STUDIO_CFG names over the defaults.
+"""Studio in production: the file that CMS_CFG (from Nutmeg) or STUDIO_CFG names over the defaults.
 
 Until Ironwood a pair of JSON files in CONFIG_ROOT, of whose keys BLOCK_STRUCTURES_SETTINGS is not read.
 """
