@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,8 @@ SETTINGS: dict[str, Any] = {
 
 
 SOURCES = tutor_plugin.sources(ROOT / "roles/block_structure/files/block_structure_runtime")
+# The warnings of Django that the settings import in order to silence them, by the major release that removes.
+PAIR = r"^from django\.utils\.deprecation import RemovedInDjango(?P<major>\d)0Warning, RemovedInDjango(?P=major)1Warning"
 COLLECTOR = tutor_plugin.Collector([50000, 20, 100], True, SOURCES)
 
 
@@ -115,13 +118,35 @@ def test_what_the_role_asks_of_tutor_is_answered(tutor: Tutor) -> None:
     assert tutor.run("config", "printvalue", "K8S_NAMESPACE") == "openedx"
 
 
-def test_the_cache_is_the_one_of_the_release_table(tutor: Tutor) -> None:
-    """Memcached up to Tutor 10, Redis from 11 on: what the role's messages and its verdict on Redis rest on."""
+@pytest.fixture
+def row(tutor: Tutor) -> dict[str, Any]:
+    """The release table's row for the release that this Tutor runs."""
     major = int(tutor.run("--version").rpartition(" ")[2].split(".")[0])
-    (row,) = (row for name, row in TABLE.items() if row["tutor_major"] == major and name != "main")
+    (found,) = (row for row in TABLE.values() if row["tutor_major"] == major)
+    return found
+
+
+def test_the_cache_is_the_one_of_the_release_table(tutor: Tutor, row: dict[str, Any]) -> None:
+    """Memcached up to Tutor 10, Redis from 11 on: what the role's messages and its verdict on Redis rest on."""
     caches = tutor.settings("lms")["CACHES"]
     if caches is None:  # up to Tutor 10 the cache stands in the environment's file
         (config,) = (tutor.root / "env/apps/openedx/config").glob("lms.env.*")
         caches = yaml.safe_load(config.read_text())["CACHES"]
     assert row["tutor_cache"] in caches["default"]["BACKEND"].lower()
     assert row["tutor_cache"] in str(caches["default"]["LOCATION"])
+
+
+def test_the_image_names_the_settings_files_as_the_release_table_does(tutor: Tutor, row: dict[str, Any]) -> None:
+    """Nothing else names them there, so these are the variables that LMS and Studio of the release read."""
+    dockerfile = (tutor.root / "env/build/openedx/Dockerfile").read_text()
+    named = set(re.findall(r"^ENV (CONFIG_ROOT|LMS_CFG|CMS_CFG|STUDIO_CFG)\b", dockerfile, re.MULTILINE))
+    assert named == set(row["config_env"].values())
+
+
+def test_the_django_is_the_one_of_the_release_table(tutor: Tutor, row: dict[str, Any]) -> None:
+    """Django has both warnings of a pair in one release alone, X.2 of the major before. Imports within `try` say nothing."""
+    sources = [path.read_text() for path in (tutor.root / "env/apps/openedx/settings/lms").glob("*.py")]
+    pairs = [found for text in sources for found in re.findall(PAIR, text, re.MULTILINE)]
+    if not pairs:
+        pytest.skip("this series imports no warnings of Django")
+    assert {f"{int(major) - 1}.2" for major in pairs} == {row["django"]}
