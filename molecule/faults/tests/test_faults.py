@@ -204,6 +204,35 @@ def test_healed_course_is_all_that_the_next_deploy_generates(playbooks, courses,
     assert [entry["key"] for entry in json.loads(report.read_text())["generated"]] == [courses[2]]
 
 
+# What is wrong with the second of two hosts -> (its variables, the words that tell it)
+SECOND_HOST_FAULTS = {
+    "a variable": (
+        {"block_structure_storage_prefix": "/courses/"},
+        "block_structure_storage_prefix '/courses/' begins with a slash",
+    ),
+    "the host": (
+        {"block_structure_native_python": "/edx/app/missing/bin/python"},
+        "There is no /edx/app/missing/bin/python on this host.",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SECOND_HOST_FAULTS)
+@pytest.mark.usefixtures("untouched")
+def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
+    variables, words = SECOND_HOST_FAULTS[fault]
+    second = tmp_path / "second.yml"
+    # The same machine by another name, after lms1.
+    host = {"ansible_host": "{{ sandbox_name }}-lms1", **variables}
+    groups = {"sandbox": {"hosts": {"lms2": host}}, "block_structure_lms": {"hosts": {"lms2": None}}}
+    second.write_text(json.dumps({"all": {"children": groups}}))
+    ended = playbooks.run("rollback", "-i", "inventory/sandbox", "-i", str(second))
+    assert ended.exit_code == 2
+    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert [failure["host"] for failure in ended.failed] == ["lms2"]
+    assert ended.changed == []
+
+
 # What is wrong with gunicorn's configuration -> (lines at its end, variables, the words that tell it)
 RUNTIME_FAULTS = {
     "configuration that gunicorn refuses": (
