@@ -30,9 +30,9 @@ SLOW = bool(os.environ.get("BLOCK_STRUCTURE_SLOW"))
 PLATFORMS = {"native": "cell", "tutor_local": "tutor_cell", "tutor_k8s": "tutor_cell"}
 # Scenarios that show more of one cell.
 WHOLE = {"default": ("teak", "native"), "palm": ("palm", "native"), "tutor": ("teak", "tutor_local")}
-# CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto, and Tutor on the platform that is
-# farthest from theirs. traps is on sumac, layout on verawood.
-DIAGONAL = [("ironwood", "native"), ("teak", "tutor_k8s")]
+# CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto; an old Tutor, with memcached and
+# gunicorn; Tutor on the platform that is farthest from theirs. traps is on sumac, layout on verawood.
+DIAGONAL = [("ironwood", "native"), ("juniper", "tutor_local"), ("teak", "tutor_k8s")]
 # Every cell that there is; a release without a Tutor of its own has the native one only.
 TABLE = [(name, where) for where in PLATFORMS for name, row in RELEASES.items() if where == "native" or row["tutor_major"]]
 # What is run of the table, by the name of its scenario; a cell by itself is called SCENARIO-RELEASE-PLATFORM.
