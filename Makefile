@@ -51,6 +51,10 @@ story: setup browser ## Tell the story of the slow course page on the sandbox, a
 browser: tools
 	@scripts/setup browser
 
+.PHONY: memcached
+memcached: tools
+	@scripts/setup memcached
+
 .PHONY: report-screenshots
 report-screenshots: browser ## Write docs/images from docs/examples
 	@$(ACTIVATE) && scripts/report-screenshots
@@ -64,7 +68,7 @@ lint: tools ## Run every linter
 	@$(ACTIVATE) && scripts/lint
 
 .PHONY: unit
-unit: tools ## Run the unit and property tests
+unit: tools memcached ## Run the unit and property tests
 	@$(ACTIVATE) && pytest tests/unit $(STORAGE_TESTS)
 
 .PHONY: contract
@@ -97,7 +101,7 @@ storage-table: setup ## Meet every fault of S3 with both storage classes, write 
 	@$(ACTIVATE) && python scripts/storage_table.py
 
 .PHONY: test
-test: setup browser lint ## Run everything that CI runs
+test: setup browser memcached lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose

@@ -41,7 +41,7 @@ def start(binary: str, path: str, plan: memcached_sizing.MemcachedPlan) -> subpr
 def memcached_binary() -> str:
     """The memcached of this machine; scripts/setup installs it."""
     binary = shutil.which("memcached")
-    assert binary, "memcached is not installed; scripts/setup engine installs it"
+    assert binary, "memcached is not installed; scripts/setup memcached installs it"
     return binary
 
 

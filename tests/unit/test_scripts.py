@@ -48,7 +48,7 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
             ["scripts/setup", "everything"],
             [
                 "scripts/setup does not know the stage 'everything'.",
-                "Remedy: use python, engine, images or browser, or no argument for the first three.",
+                "Remedy: use python, engine, images, browser or memcached, or no argument for the first three.",
             ],
         ),
         (
@@ -158,6 +158,29 @@ def test_no_browser_and_not_root(checkout: Path, programs: Path) -> None:
         "There is no Chromium or no Graphviz, and they can be installed only by root on Debian.",
         "Remedy: install chromium and graphviz (apt-get install chromium graphviz), or set BLOCK_STRUCTURE_CHROMIUM.",
     ]
+
+
+def test_no_memcached_and_not_root(checkout: Path, programs: Path) -> None:
+    for name in ("bash", "dirname"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    program(programs, "id", "echo 1000")
+    assert refusal(run("scripts/setup", "memcached", root=checkout, PATH=str(programs))) == [
+        "There is no memcached, and it can be installed only by root on Debian or Ubuntu.",
+        "Remedy: install memcached (Debian, Ubuntu: apt-get install memcached), or run this as root.",
+    ]
+
+
+def test_root_installs_a_missing_memcached(checkout: Path, programs: Path) -> None:
+    """apt-get is a stand-in that lays one down, as a real installation would."""
+    for name in ("bash", "dirname", "mkdir", "chmod"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    program(programs, "id", "echo 0")
+    laid = f"printf '#!/bin/sh\\necho memcached 1.6.18\\n' > {programs}/memcached; chmod +x {programs}/memcached"
+    program(programs, "apt-get", f'echo "$@" >> {checkout}/asked; {laid}')
+    ended = run("scripts/setup", "memcached", root=checkout, PATH=str(programs))
+    assert ended.returncode == 0, ended.stderr
+    assert (checkout / "asked").read_text().split()[-1] == "memcached"
+    assert ended.stdout.splitlines()[-1].endswith("memcached: memcached 1.6.18 is ready")
 
 
 def test_no_python(checkout: Path, programs: Path) -> None:
