@@ -656,7 +656,6 @@ COLUMNS = {
     "pruning_active_honoured": "pruning_does_not_need_the_setting",
     "course_index": "the_course_index_is_here",
     "unpickle_errors": "what_does_not_unpickle",
-    "leading_slash_migration": "a migration of rows that the role never writes: it refuses such prefixes",
     "cache_cap_bytes": "structures_from_the_cap_on_are_not_cached",
     "cache_backend": "Django's name for cache_client, which tests/unit/test_releases.py holds to it",
     "cache_client": "the_cache_is_asked_by_this_library",

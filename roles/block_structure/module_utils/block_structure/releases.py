@@ -32,7 +32,6 @@ class Release:
     pruning_active_honoured: bool
     course_index: str
     unpickle_errors: str
-    leading_slash_migration: bool
     cache_cap_bytes: int | None
     cache_backend: str
     cache_client: str
