@@ -14,7 +14,7 @@ find_browser() {
 
 setup_browser() {
   if ! find_browser || ! command -v dot >/dev/null; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    if ! may_install; then
       die "There is no Chromium or no Graphviz, and they can be installed only by root on Debian." "$BROWSER_REMEDY"
     fi
     say "browser: installing Chromium and Graphviz"

@@ -55,10 +55,6 @@ EOF
   say "engine: $engine is ready"
 }
 
-may_install() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
-}
-
 # The engine's own configuration is replaced only on a machine where it cannot work:
 # - crun refuses hybrid cgroups, runc takes them;
 # - without the right to raise limits, the engine's default limits are refused: they are set to what the machine allows.

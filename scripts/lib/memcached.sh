@@ -5,7 +5,7 @@ readonly MEMCACHED_REMEDY="install memcached (Debian, Ubuntu: apt-get install me
 
 setup_memcached() {
   if ! command -v memcached >/dev/null; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    if ! may_install; then
       die "There is no memcached, and it can be installed only by root on Debian or Ubuntu." "$MEMCACHED_REMEDY"
     fi
     say "memcached: installing it"

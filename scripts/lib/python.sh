@@ -19,7 +19,7 @@ find_python() {
 setup_python() {
   local python version wanted
   if ! python=$(find_python); then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    if may_install; then
       say "python: no Python 3.11+ with venv found, installing python3-venv"
       quietly python-packages "$PYTHON_REMEDY" apt_install python3 python3-venv
     fi
@@ -50,9 +50,4 @@ if [ -r "$VIRTUAL_ENV/../.cache/environment.sh" ]; then
     . "$VIRTUAL_ENV/../.cache/environment.sh"
 fi
 HOOK
-}
-
-apt_install() {
-  DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }

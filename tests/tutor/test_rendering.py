@@ -118,7 +118,7 @@ def test_what_the_role_asks_of_tutor_is_answered(tutor: Tutor) -> None:
     assert tutor.run("config", "printvalue", "K8S_NAMESPACE") == "openedx"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def row(tutor: Tutor) -> dict[str, Any]:
     """The release table's row for the release that this Tutor runs."""
     major = int(tutor.run("--version").rpartition(" ")[2].split(".")[0])
