@@ -210,6 +210,10 @@ SECOND_HOST_FAULTS = {
         {"block_structure_storage_prefix": "/courses/"},
         "block_structure_storage_prefix '/courses/' begins with a slash",
     ),
+    "its connection": (
+        {"ansible_host": "{{ sandbox_name }}-nowhere"},
+        "lms2 does not answer, so nothing is changed on any host. Remedy: bring it back, or name the other hosts with --limit.",
+    ),
     "the host": (
         {"block_structure_native_python": "/edx/app/missing/bin/python"},
         "There is no /edx/app/missing/bin/python on this host.",
