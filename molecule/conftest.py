@@ -155,8 +155,8 @@ class S3Faults:
 
     def ask(self, *arguments: str) -> dict[str, Any]:
         """Send one request to the endpoint that takes orders to fail; return the state after it."""
-        words = shlex.join(["curl", "--silent", "--show-error", "--fail-with-body", *arguments, "http://127.0.0.1:5090/"])
-        answer: dict[str, Any] = json.loads(self.host.check_output(words.replace("%", "%%")))
+        message = shlex.join(["curl", "--silent", "--show-error", "--fail-with-body", *arguments, "http://127.0.0.1:5090/"])
+        answer: dict[str, Any] = json.loads(self.host.check_output(message.replace("%", "%%")))
         return answer
 
     def met(self) -> int:
@@ -362,8 +362,8 @@ class Tool:
     def run(self, *arguments: str) -> tuple[int, Any, str]:
         """Run a command with --format json; return its exit code, its report and what it said beside it."""
         process = self.start(*arguments, "--format", "json")
-        output, words = process.communicate(timeout=600)
-        return process.returncode, json.loads(output) if output.strip() else None, words
+        output, message = process.communicate(timeout=600)
+        return process.returncode, json.loads(output) if output.strip() else None, message
 
 
 @pytest.fixture(scope="session")

@@ -68,19 +68,19 @@ def main() -> None:
                 **kwargs, local_directory=folder, budget_seconds=60, read_timeout_seconds=60, connect_timeout_seconds=60
             )
             resilient.save(NAME, ContentFile(os.urandom(BYTES)))
-            told: dict[str, Any] = {"bytes": BYTES, "reads": READS, "plain_ms": {}}
+            report: dict[str, Any] = {"bytes": BYTES, "reads": READS, "plain_ms": {}}
             for latency in LATENCIES_MS:
                 order = json.dumps({"kind": "delay", "seconds": latency / 1000}).encode()
                 urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{control}/", order, method="PUT"), timeout=10)
-                told["plain_ms"][latency] = round(median_ms(lambda: plain.open(NAME).read()), 2)
-                print(f"plain S3 at {latency} ms a request: {told['plain_ms'][latency]:.2f} ms", flush=True)
-            told["local_ms"] = round(median_ms(lambda: resilient.open(NAME).read()), 2)
-            print(f"local copy: {told['local_ms']:.2f} ms", flush=True)
-            for latency, milliseconds in told["plain_ms"].items():
-                told[f"cold_read_ratio_plain_to_local_{latency}ms"] = round(milliseconds / told["local_ms"], 1)
+                report["plain_ms"][latency] = round(median_ms(lambda: plain.open(NAME).read()), 2)
+                print(f"plain S3 at {latency} ms a request: {report['plain_ms'][latency]:.2f} ms", flush=True)
+            report["local_ms"] = round(median_ms(lambda: resilient.open(NAME).read()), 2)
+            print(f"local copy: {report['local_ms']:.2f} ms", flush=True)
+            for latency, milliseconds in report["plain_ms"].items():
+                report[f"cold_read_ratio_plain_to_local_{latency}ms"] = round(milliseconds / report["local_ms"], 1)
         finally:
             server.terminate()
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Write the generated parts of the documents from their sources; `--check` says whether they are current.
 
 README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
-from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from module_utils' diagnosis/catalogue.py.
+from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from the catalogue of plugin_utils/diagnosis.
 docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
 docs/report.md and docs/runtime.md: figures measured on a sandbox come from docs/examples.
 How a part is marked: scripts/lib/pages.py.
@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-# Ansible ships module_utils to hosts; here the package needs a place on the path.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles" / "block_structure" / "module_utils"))
-from block_structure import controller, desired
-from block_structure.diagnosis import catalogue
+from block_structure.module_utils.decisions import desired
+from block_structure.plugin_utils import role_variables
+from block_structure.plugin_utils.diagnosis import catalogue
 from block_structure_cli import charts, collector
 from lib import pages
 
@@ -55,8 +53,8 @@ def variable_table() -> str:
 def _cached(row: dict[str, Any]) -> str:
     """Return up to which size a stock site of a release caches a structure, and what ends it."""
     limits = {"the client": row["client_item_limit_bytes"], "the platform": row["cache_cap_bytes"]}
-    told = [f"{limit // 1024 // 1024} MiB ({whose})" for whose, limit in limits.items() if limit]
-    return ", ".join(told) or "memcached's `-I`"
+    report = [f"{limit // 1024 // 1024} MiB ({whose})" for whose, limit in limits.items() if limit]
+    return ", ".join(report) or "memcached's `-I`"
 
 
 def release_matrix() -> str:
@@ -110,28 +108,29 @@ def finding_table() -> str:
 def combination_table() -> str:
     """One row per combination of scripts/combinations.yml: what the role says of it, asked of the role itself."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
-    site = {**controller.defaults(), "block_structure_storage_bucket": "example-bucket"}
+    site = {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket"}
     rows = []
     for title, entry in yaml.safe_load((ROOT / "scripts" / "combinations.yml").read_text()).items():
-        said = desired.validate(
+        message = desired.validate(
             {**site, **entry["variables"]},
             table,
-            platforms=controller.platforms(),
-            defaults=controller.defaults(),
+            platforms=role_variables.platforms(),
+            defaults=role_variables.defaults(),
             memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
         )
-        told = said["errors"] or said["findings"]
-        rows.append([title, "refused" if said["errors"] else "told", told[0]["cause"]])
+        report = message["errors"] or message["findings"]
+        rows.append([title, "refused" if message["errors"] else "told", report[0]["cause"]])
     return pages.table(("combination", "", "what is said"), rows)
 
 
 def story_table() -> str:
     """One row per step of the story that was measured on a sandbox (scripts/story)."""
-    told = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
+    report = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
     rows = [
-        [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]] for step in told["steps"]
+        [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]]
+        for step in report["steps"]
     ]
-    return pages.table(("", f"{told['course']}, {told['blocks']:,} blocks", "a learner waits", "what it says"), rows)
+    return pages.table(("", f"{report['course']}, {report['blocks']:,} blocks", "a learner waits", "what it says"), rows)
 
 
 def collector_tables() -> str:

@@ -17,7 +17,7 @@ RELEASES = ROOT / "roles" / "block_structure" / "vars" / "releases.yml"
 PLATFORMS = {"native": "native", "tutor_local": "Tutor, local", "tutor_k8s": "Tutor, Kubernetes"}
 
 
-def words(cell: dict[str, Any] | None) -> str:
+def text(cell: dict[str, Any] | None) -> str:
     """Return one cell of the table."""
     if cell is None:
         return "not run"
@@ -32,8 +32,10 @@ def table(cells: list[dict[str, Any]], releases: dict[str, dict[str, Any]]) -> s
     rows = []
     for name, row in releases.items():
         exists = [platform == "native" or row["tutor_major"] is not None for platform in PLATFORMS]
-        told = [words(found.get((name, platform))) if there else "-" for platform, there in zip(PLATFORMS, exists, strict=True)]
-        rows.append([name, *told])
+        report = [
+            text(found.get((name, platform))) if there else "-" for platform, there in zip(PLATFORMS, exists, strict=True)
+        ]
+        rows.append([name, *report])
     return pages.table(("release", *PLATFORMS.values()), rows)
 
 

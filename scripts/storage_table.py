@@ -16,13 +16,13 @@ TITLES = {"cold, copy here": "copy here"}
 CASES = ("cold", "cold, copy here", "warm", "publish", "generation")
 
 
-def words(cell: dict[str, Any] | None) -> str:
+def text(cell: dict[str, Any] | None) -> str:
     """Return one cell of the table; `-` for what there is not."""
     if cell is None:
         return "-"
-    said = f"{'no answer' if cell['status'] == 'none' else cell['status']}, {cell['seconds']:.1f} s"
-    told = [said] + [cell["sees"]] * bool(cell["sees"]) + [f"**lost: {cell['lost']}**"] * bool(cell["lost"])
-    return "; ".join(told)
+    message = f"{'no answer' if cell['status'] == 'none' else cell['status']}, {cell['seconds']:.1f} s"
+    report = [message] + [cell["sees"]] * bool(cell["sees"]) + [f"**lost: {cell['lost']}**"] * bool(cell["lost"])
+    return "; ".join(report)
 
 
 def table(cells: list[dict[str, Any]]) -> str:
@@ -31,7 +31,7 @@ def table(cells: list[dict[str, Any]]) -> str:
     rows = []
     for fault in dict.fromkeys(cell["fault"] for cell in cells):
         for cls in ("plain", "resilient"):
-            row = [words(found.get((fault, cls, case))) for case in CASES]
+            row = [text(found.get((fault, cls, case))) for case in CASES]
             if set(row) != {"-"}:
                 rows.append([fault, cls, *row])
     return pages.table(("fault", "class", *(TITLES.get(case, case) for case in CASES)), rows)

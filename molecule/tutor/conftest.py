@@ -21,18 +21,18 @@ class TutorSite:
     plugin: str = "/home/tutor/.local/share/tutor-plugins/block_structure.yml"
     environment: str = "/home/tutor/.local/share/tutor/env"
 
-    def tutor(self, *words: str) -> str:
+    def tutor(self, *text: str) -> str:
         """Return what the real Tutor answers its user."""
-        return self.lms.check_output("runuser --login tutor --command 'exec tutor \"$@\"' -- sh " + " ".join(words)).strip()
+        return self.lms.check_output("runuser --login tutor --command 'exec tutor \"$@\"' -- sh " + " ".join(text)).strip()
 
-    def manage(self, system: str, *words: str) -> str:
+    def manage(self, system: str, *text: str) -> str:
         """Run a command of a system's manage.py in its container, on the settings that its service has."""
         engine = {
             "tutor_local": f"docker compose --project-name tutor_local exec -T {system}",
             "tutor_k8s": f"kubectl exec --stdin --namespace=openedx deployment/{system} --",
         }[self.platform]
         given = f"DJANGO_SETTINGS_MODULE={system}.envs.tutor.production"
-        command = f"{engine} env {given} ./manage.py {system} {' '.join(words)}"
+        command = f"{engine} env {given} ./manage.py {system} {' '.join(text)}"
         return self.lms.check_output("runuser --login tutor --command %s", command)
 
     def set_redis(self, **options: str) -> None:
@@ -67,15 +67,15 @@ def verify(playbooks, tmp_path_factory):
         ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}", *arguments)
         assert ended.exit_code == 0, ended.output
         assert ended.changed == []
-        told: dict[str, Any] = json.loads(path.read_text())
-        return told
+        report: dict[str, Any] = json.loads(path.read_text())
+        return report
 
     return run
 
 
-def wrong(told: dict[str, Any]) -> dict[str, str]:
+def wrong(report: dict[str, Any]) -> dict[str, str]:
     """Return {id: message} of what is wrong; the keys of the sandbox's inventory are in the open on purpose."""
-    found = [finding for finding in told["findings"] if finding["severity"] != "info"]
+    found = [finding for finding in report["findings"] if finding["severity"] != "info"]
     return {finding["id"]: finding["message"] for finding in found if finding["id"] != "secret-in-plain-inventory"}
 
 
@@ -85,12 +85,12 @@ def findings():
     return wrong
 
 
-def words(ended: Any) -> str:
+def text(ended: Any) -> str:
     """Return the output of a playbook on one line."""
     return " ".join(ended.output.split())
 
 
 @pytest.fixture(scope="session")
-def said():
+def message():
     """The output of a playbook on one line."""
-    return words
+    return text

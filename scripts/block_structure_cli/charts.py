@@ -60,9 +60,9 @@ def _svg(figure: Figure, name: str, title: str, text: str) -> str:
     drawn = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", drawn, count=1)
     drawn = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawn, count=1)
     drawn = re.sub(r"font: 1?\d+(\.\d+)?px [^;\"]*", lambda found: found[0].split("px")[0] + "px sans-serif", drawn)
-    words = f'<title id="{name}-title">{_escaped(title)}</title><desc id="{name}-text">{_escaped(text)}</desc>'
+    message = f'<title id="{name}-title">{_escaped(title)}</title><desc id="{name}-text">{_escaped(text)}</desc>'
     start = f'<svg class="plot" role="img" aria-labelledby="{name}-title {name}-text"'
-    return drawn.replace("<svg", start, 1).replace(">", f">{words}", 1)
+    return drawn.replace("<svg", start, 1).replace(">", f">{message}", 1)
 
 
 def _escaped(text: str) -> str:
@@ -95,11 +95,11 @@ def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str
     """Return reading time over course size. series: (words, "before" or "after", [(blocks, ms)]); cold lines are solid."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(4)
-        for words, colour, points in series:
-            cold = "cold" in words
+        for message, colour, points in series:
+            cold = "cold" in message
             axes.plot(
                 *zip(*sorted(points), strict=True),
-                label=words,
+                label=message,
                 color=_PLACES[colour],
                 linestyle="-" if cold else ":",
                 marker="o" if cold else "s",
@@ -112,7 +112,7 @@ def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str
         axes.grid(visible=True, which="major")
         axes.legend()
         text = "; ".join(
-            f"{words}: " + ", ".join(f"{x:,} blocks {seconds(round(y, 1))}" for x, y in sorted(p)) for words, _, p in series
+            f"{message}: " + ", ".join(f"{x:,} blocks {seconds(round(y, 1))}" for x, y in sorted(p)) for message, _, p in series
         )
         return _svg(figure, "tiers", "Time to read a course's structure, by its size", text)
 
@@ -121,13 +121,13 @@ def pages(
     rows: list[tuple[str, dict[str, tuple[float, float]]]],
     name: str = "pages",
     title: str = "Time of each page",
-    words: tuple[str, str] = ("before", "after"),
+    message: tuple[str, str] = ("before", "after"),
 ) -> str:
     """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {"before"/"after": (p50, p95)}).
 
     name: of the picture, unlike all others on the page. words: what before and after are called.
     """
-    called = dict(zip(("before", "after"), words, strict=True))
+    called = dict(zip(("before", "after"), message, strict=True))
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(0.9 + 0.55 * len(rows))
         shown = set()
@@ -177,15 +177,17 @@ def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:
         figure, axes = _axes(1.2 + 0.3 * len(courses))
         axes.barh([key for key, _ in courses], [number for _, number in courses], color=_PLACES["after"])
         axes.invert_yaxis()
-        for place, (words, limit) in enumerate(sorted(limits, key=lambda entry: entry[1])):
-            axes.axvline(limit, color=_PLACES["limit"], linestyle=("--", "-.", ":")[place % 3], label=f"{words}: {size(limit)}")
+        for place, (message, limit) in enumerate(sorted(limits, key=lambda entry: entry[1])):
+            axes.axvline(
+                limit, color=_PLACES["limit"], linestyle=("--", "-.", ":")[place % 3], label=f"{message}: {size(limit)}"
+            )
         axes.set_xscale("log", base=4)
         axes.set_xlabel("compressed bytes of the structure")
         axes.xaxis.set_major_formatter(FuncFormatter(size))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.6 / (1.2 + 0.3 * len(courses))), ncols=1)
         text = ", ".join(f"{key} {size(number)}" for key, number in courses)
-        text += "; limits: " + ", ".join(f"{words} {size(limit)}" for words, limit in limits)
+        text += "; limits: " + ", ".join(f"{message} {size(limit)}" for message, limit in limits)
         return _svg(figure, "sizes", "Size of each structure against what a cache takes", text)
 
 
@@ -223,8 +225,8 @@ def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float
     for when, run in zip(("before", "after")[2 - len(compared) :], compared, strict=True):
         for row in runs.pages(run):
             if row["p50"] is not None:
-                words = f"{row['state']}: {runs.page_name(row['page'], row['nav_depth'])}"
-                rows.setdefault(words, {})[when] = (row["p50"], row["p95"])
+                message = f"{row['state']}: {runs.page_name(row['page'], row['nav_depth'])}"
+                rows.setdefault(message, {})[when] = (row["p50"], row["p95"])
     return list(rows.items())
 
 

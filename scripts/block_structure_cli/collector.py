@@ -20,8 +20,8 @@ def compared(measured: dict[str, Any]) -> list[tuple[str, System, System]]:
     found = []
     for padded in (False, True):
         pair = {system["tuned"]: system for system in measured["systems"] if system["padded"] == padded}
-        words = f"padded to {measured['objects']:,} objects" if padded else "the miniature's own"
-        found.append((words, pair[False], pair[True]))
+        text = f"padded to {measured['objects']:,} objects" if padded else "the miniature's own"
+        found.append((text, pair[False], pair[True]))
     return found
 
 
@@ -61,8 +61,8 @@ def workers(measured: dict[str, Any]) -> Table:
         Column("collector", lambda row: row["kind"], number=False),
         Column("thresholds", lambda row: str(row["thresholds"]), number=False),
         *(
-            Column(f"{words} MiB", lambda row, name=name: f"{row[name] / 1024:.0f}")
-            for name, words in (("rss_kb", "resident"), ("pss_kb", "proportional"), ("peak_kb", "peak"))
+            Column(f"{text} MiB", lambda row, name=name: f"{row[name] / 1024:.0f}")
+            for name, text in (("rss_kb", "resident"), ("pss_kb", "proportional"), ("peak_kb", "peak"))
         ),
         Column("worst pause ms", lambda row: milliseconds(row["worst_pause_ms"])),
         Column("collections", lambda row: "/".join(map(str, row["collections"]))),
@@ -88,13 +88,13 @@ def ratio(without: list[float], tuned: list[float]) -> float:
 
 def line(measured: dict[str, Any]) -> dict[str, Any]:
     """Return the bench's last line: ratios of medians (without / with) and of memory (with / without), pauses, errors."""
-    told: dict[str, Any] = {}
+    report: dict[str, Any] = {}
     for (_, without, tuned), suffix in zip(compared(measured), ("", "_padded_heap"), strict=True):
         for blocks, slow in without["courses"].items():
             fast = tuned["courses"][blocks]
-            told[f"read_ratio_{blocks}_blocks{suffix}"] = round(ratio(slow["ms"], fast["ms"]), 3)
-            told[f"cpu_ratio_{blocks}_blocks{suffix}"] = round(ratio(slow["cpu_ms"], fast["cpu_ms"]), 3)
-        told[f"rss_ratio{suffix}"] = round(tuned["rss_kb"] / without["rss_kb"], 3)
-        told[f"worst_pause_ms{suffix}"] = {"without": without["worst_pause_ms"], "with": tuned["worst_pause_ms"]}
-    told["errors"] = sum(system["errors"] for system in measured["systems"])
-    return told
+            report[f"read_ratio_{blocks}_blocks{suffix}"] = round(ratio(slow["ms"], fast["ms"]), 3)
+            report[f"cpu_ratio_{blocks}_blocks{suffix}"] = round(ratio(slow["cpu_ms"], fast["cpu_ms"]), 3)
+        report[f"rss_ratio{suffix}"] = round(tuned["rss_kb"] / without["rss_kb"], 3)
+        report[f"worst_pause_ms{suffix}"] = {"without": without["worst_pause_ms"], "with": tuned["worst_pause_ms"]}
+    report["errors"] = sum(system["errors"] for system in measured["systems"])
+    return report

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
-from block_structure.progress import Progress as Lines
+from block_structure.plugin_utils.reports.progress import Progress as Lines
 from rich import progress
 
 from . import exits, output
@@ -88,17 +88,17 @@ class Follower:
             sys.stdout.write(line)
             sys.stdout.flush()
         self._update(event)
-        for words in self._lines.lines(event):
+        for text in self._lines.lines(event):
             if not (talk.is_terminal and event["event"] == "progress"):
-                talk.print(words, markup=False)
+                talk.print(text, markup=False)
 
     def _update(self, event: Event) -> None:
         if event["event"] != "progress":
             return
-        words = f"waiting for the {event['waiting_for']}" if event.get("waiting_for") else str(event.get("operation"))
+        text = f"waiting for the {event['waiting_for']}" if event.get("waiting_for") else str(event.get("operation"))
         self._bar.update(
             self._task,
-            description=words,
+            description=text,
             completed=event["done"],
             total=event["total"],
             failed=event["failed"],
@@ -115,17 +115,17 @@ def follow(playbook: str, site: Site, form: str, show: Callable[[dict[str, Any]]
     with Follower(playbook, events=form == "jsonl") as follower:
         variables["block_structure_events_path"] = str(follower.path)
         played = play(playbook, site, on_task=follower.task, ask_to_stop=follower.ask_to_stop, **variables)
-    told: dict[str, Any] | None = played.report
-    if told is None:
+    reported: dict[str, Any] | None = played.report
+    if reported is None:
         cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")
         raise exits.Failure(cause, remedy or "run it again with -v to see every task.")
-    error = told["error"]
+    error = reported["error"]
     if form == "json":
-        output.print_json(told)
+        output.print_json(reported)
     elif form == "jsonl":
-        output.print_line({"event": "report", **told})
-    elif not error or told.get("courses"):
-        show(told)
+        output.print_line({"event": "report", **reported})
+    elif not error or reported.get("courses"):
+        show(reported)
     if error:
-        raise exits.Failure(error["cause"], error["remedy"], told["exit_code"])
-    raise SystemExit(told["exit_code"])
+        raise exits.Failure(error["cause"], error["remedy"], reported["exit_code"])
+    raise SystemExit(reported["exit_code"])

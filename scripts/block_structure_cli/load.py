@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from block_structure.measurement import outline_path
+from block_structure.plugin_utils.reports.benchmark import outline_path
 
 from . import ROOT
 from .exits import ENVIRONMENT, Failure
@@ -118,8 +118,8 @@ def _wait(process: subprocess.Popen[str], seconds: int, on_second: Callable[[flo
                 process.wait()
 
 
-def _explain(code: int, words: str) -> Failure:
-    lines = [line for line in words.splitlines() if line.strip()]
+def _explain(code: int, message: str) -> Failure:
+    lines = [line for line in message.splitlines() if line.strip()]
     refused = [line for line in lines if line.startswith("LOGIN ")]
     if refused:
         return Failure(
@@ -179,9 +179,9 @@ def run(
                 ) from error
             _wait(process, load.seconds, on_second)
             talk.seek(0)
-            words = talk.read()
+            message = talk.read()
         if process.returncode:
-            raise _explain(process.returncode, words)
+            raise _explain(process.returncode, message)
         found = [json.loads(line) for line in samples.read_text().splitlines()] if samples.exists() else []
     if not found:
         raise Failure("The load generator made no request.", "give it a longer --duration.", ENVIRONMENT)

@@ -30,16 +30,16 @@ class Site:
 
     def arguments(self) -> list[str]:
         """Return the further arguments of ansible-playbook."""
-        words: list[str] = []
+        text: list[str] = []
         for option, value in (
             ("--limit", self.limit),
             ("--vault-password-file", self.vault_password_file),
             ("--become-password-file", self.become_password_file),
         ):
-            words += [option, str(value)] if value else []
+            text += [option, str(value)] if value else []
         for value in self.extra_vars:
-            words += ["--extra-vars", value]
-        return words
+            text += ["--extra-vars", value]
+        return text
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import gprof2dot
 import jinja2
-from block_structure import profiling
+from block_structure.plugin_utils.reports import profiling
 
 # Distinct for the colour-blind (Okabe and Ito), and light enough for dark words.
 COLOURS = {
@@ -60,7 +60,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
             inner = profiling.part_of(*frame) or part
             if width >= _LEAST_WIDTH:
                 module = profiling.module_of(frame[0])
-                words = f"{module.rsplit('.', 1)[-1]}.{frame[1]}"
+                message = f"{module.rsplit('.', 1)[-1]}.{frame[1]}"
                 room = int((width - 6) / _LETTER)
                 share = child["samples"] / tree["samples"]
                 boxes.append(
@@ -69,7 +69,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
                         "y": depth * _ROW,
                         "width": round(width, 1),
                         "fill": COLOURS[inner],
-                        "label": words if len(words) <= room else words[: room - 1] + "…" if room > 3 else "",
+                        "label": message if len(message) <= room else message[: room - 1] + "…" if room > 3 else "",
                         "title": f"{module}.{frame[1]}: {share * milliseconds:.1f} ms, {share:.1%}, {inner}",
                     }
                 )
@@ -83,10 +83,10 @@ def flamegraph(profile: dict[str, Any], name: str = "flame") -> str:
     tree = _tree(profile)
     milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
     boxes = _boxes(tree, _WIDTH / max(1, tree["samples"]), milliseconds)
-    told = ", ".join(f"{entry['part']} {entry['share']:.0%}" for entry in profiling.parts(profile) if entry["share"] >= 0.005)
+    report = ", ".join(f"{entry['part']} {entry['share']:.0%}" for entry in profiling.parts(profile) if entry["share"] >= 0.005)
     return environment.get_template("flamegraph.svg.j2").render(
         title=f"Flame graph of the outline of {profile['course']}, {'cold' if profile['cold'] else 'warm'}",
-        text=f"{milliseconds:.0f} ms a request: {told}.",
+        text=f"{milliseconds:.0f} ms a request: {report}.",
         name=name,
         boxes=boxes,
         width=_WIDTH,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from block_structure.redact import is_secret_name
+from block_structure.module_utils.common.redact import is_secret_name
 
 from . import charts, collector, pictures, runs, tables
 from .exits import USAGE, Failure
@@ -84,9 +84,9 @@ def load_bench(path: Path) -> dict[str, Any]:
     )
 
 
-def _faster(told: dict[str, Any] | None) -> str | None:
+def _faster(report: dict[str, Any] | None) -> str | None:
     """Return the gain in one sentence: the largest course that was read cold in both runs, else nothing."""
-    read = [row for row in (told or {"courses": []})["courses"] if row["cold"]]
+    read = [row for row in (report or {"courses": []})["courses"] if row["cold"]]
     if not read:
         return None
     row = read[-1]
@@ -101,9 +101,9 @@ def _many(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def verdict(sources: Sources, told: dict[str, Any] | None) -> dict[str, str]:
+def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
     """Return {"state": good, attention or bad, "line", "text"}: what a reader must know first."""
-    sentences = [words for words in [_faster(told)] if words]
+    sentences = [message for message in [_faster(report)] if message]
     slow = [
         course for course in (sources.diagnoses[-1]["courses"] if sources.diagnoses else []) if course["tier"] == "modulestore"
     ]
@@ -148,11 +148,11 @@ def size_table(found: dict[str, int], held: list[tuple[str, int]]) -> tables.Tab
         tables.Column("bytes", lambda row: f"{row['bytes']:,}"),
         *(
             tables.Column(
-                words,
+                message,
                 lambda row, most=most: "fits" if row["bytes"] < most else f"over by {charts.size(row['bytes'] - most)}",
                 number=False,
             )
-            for words, most in [("1 MiB, memcached's default item size", _MIB), *held]
+            for message, most in [("1 MiB, memcached's default item size", _MIB), *held]
         ),
     )
     rows = [{"key": key, "bytes": number} for key, number in sorted(found.items(), key=lambda entry: -entry[1])]
@@ -207,26 +207,26 @@ def configuration(newest: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
-def _tier_series(sources: Sources, told: dict[str, Any] | None) -> list[tuple[str, str, list[tuple[int, float]]]]:
+def _tier_series(sources: Sources, report: dict[str, Any] | None) -> list[tuple[str, str, list[tuple[int, float]]]]:
     series = []
     for when, run in zip(("before", "after")[2 - len(sources.runs) :], sources.runs, strict=True):
         in_use = run["configuration"]["storage_in_use"]
-        blocks = {row["key"]: row["blocks"] for row in (told or {"courses": []})["courses"]}
+        blocks = {row["key"]: row["blocks"] for row in (report or {"courses": []})["courses"]}
         for state in ("cold", "warm"):
             points = [
                 (course["blocks"] or blocks.get(course["key"]), runs.tiers(course, in_use)[state]) for course in run["courses"]
             ]
             points = [(x, y) for x, y in points if x and y]
             if points:
-                words = f"{state} cache, {when}" if len(sources.runs) > 1 else f"{state} cache"
-                series.append((words, when, points))
+                message = f"{state} cache, {when}" if len(sources.runs) > 1 else f"{state} cache"
+                series.append((message, when, points))
     return series
 
 
 def _measured_collector(sources: Sources) -> runs.Run | None:
     """Return the newest run, else the newest diagnosis, that measured Python's collector."""
     known = [*sources.diagnoses[-1:], *sources.runs]
-    return next((told for told in reversed(known) if told.get("runtime")), None)
+    return next((report for report in reversed(known) if report.get("runtime")), None)
 
 
 def _run_words(run: runs.Run) -> str:
@@ -244,19 +244,19 @@ def summary(sources: Sources) -> dict[str, str]:
 
 def html(sources: Sources, title: str) -> str:
     """Return the report: one HTML document that needs nothing but itself."""
-    told = _comparison(sources)
-    series, found, held = _tier_series(sources, told), _sizes(sources), limits(sources.newest)
+    report = _comparison(sources)
+    series, found, held = _tier_series(sources, report), _sizes(sources), limits(sources.newest)
     evictions = eviction_points(sources)
     largest = sorted(found.items(), key=lambda entry: -entry[1])[:_MOST_COURSES]
     page_rows = charts.page_rows(sources.runs)
     collected = _measured_collector(sources)
     ways = runs.ways(collected, sources.before) if collected else []
-    shown = [tables.compared_tiers(told), tables.compared_pages(told)] if told else []
-    if not told and sources.runs:
+    shown = [tables.compared_tiers(report), tables.compared_pages(report)] if report else []
+    if not report and sources.runs:
         shown = [tables.tiers(sources.runs[-1]), tables.pages(sources.runs[-1])]
     return pictures.environment.get_template("report.html.j2").render(
         title=title,
-        verdict=verdict(sources, told),
+        verdict=verdict(sources, report),
         release=sources.newest["release"],
         runs=[_run_words(run) for run in sources.runs],
         tier_chart=charts.tiers_by_size(series) if series else None,

@@ -43,11 +43,11 @@ def _stop_signals() -> Iterator[list[int]]:
     def stop(_number: int, _frame: Any) -> None:
         count[0] += 1
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield count
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
@@ -71,8 +71,8 @@ def _failure_words(event: Event) -> str | None:
         return None
     answer = details.get("res") or {}
     items = [item for item in answer.get("results") or [] if isinstance(item, dict) and item.get("failed")]
-    words = (items[0] if items else answer).get("msg") or "failed without a word"
-    return f"{details.get('host')}: {str(words).strip()}"
+    text = (items[0] if items else answer).get("msg") or "failed without a word"
+    return f"{details.get('host')}: {str(text).strip()}"
 
 
 def play(
@@ -97,9 +97,9 @@ def play(
         def handle(event: Event) -> bool:
             if event.get("event") == "playbook_on_task_start" and on_task:
                 on_task(event["event_data"].get("task", ""))
-            words = _failure_words(event)
-            if words:
-                played.failures.append(words)
+            text = _failure_words(event)
+            if text:
+                played.failures.append(text)
                 played.unreachable = played.unreachable or event["event"] == "runner_on_unreachable"
             if site.verbosity and event.get("stdout"):
                 talk.print(event["stdout"], markup=False)

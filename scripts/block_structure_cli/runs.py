@@ -75,27 +75,27 @@ def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
     Keys: cache, storage, unpickle, rebuild, warm, cold (milliseconds or None), and warm_from, cold_from (tier or None). A read
     from cache or storage includes the unpickling.
     """
-    told: dict[str, Any] = {name: median(course[f"{name}_ms"]) for name in ("cache", "storage", "unpickle", "rebuild")}
-    unpickle = told["unpickle"] or 0.0
-    if storage_in_use and told["storage"] is not None:
-        told.update(cold=told["storage"] + unpickle, cold_from="storage")
+    report: dict[str, Any] = {name: median(course[f"{name}_ms"]) for name in ("cache", "storage", "unpickle", "rebuild")}
+    unpickle = report["unpickle"] or 0.0
+    if storage_in_use and report["storage"] is not None:
+        report.update(cold=report["storage"] + unpickle, cold_from="storage")
     else:
-        told.update(cold=told["rebuild"], cold_from="modulestore")
-    if told["cache"] is not None:
-        told.update(warm=told["cache"] + unpickle, warm_from="cache")
+        report.update(cold=report["rebuild"], cold_from="modulestore")
+    if report["cache"] is not None:
+        report.update(warm=report["cache"] + unpickle, warm_from="cache")
     else:
-        told.update(warm=told["cold"], warm_from=told["cold_from"])
-    return told
+        report.update(warm=report["cold"], warm_from=report["cold_from"])
+    return report
 
 
-def ways(told: Run, before: Run | None = None) -> list[dict[str, Any]]:
+def ways(report: Run, before: Run | None = None) -> list[dict[str, Any]]:
     """Return what a read costs each course that the collector was measured on, by each way that it can be answered.
 
     told: a run or a diagnosis. before: a run that may know a rebuild which told does not. Keys, in milliseconds or None:
     rebuild; storage and cache, with the unpickling that was measured beside; the cache (or storage, where the cache has none)
     with the collector tuned (tuned) and with no collector at all (floor); saved_percent is of the unpickling.
     """
-    found = {course["key"]: course for course in told["courses"]}
+    found = {course["key"]: course for course in report["courses"]}
     older = {course["key"]: course for course in (before or {"courses": []})["courses"]}
 
     def time_of(course: dict[str, Any], step: str) -> float | None:
@@ -103,7 +103,7 @@ def ways(told: Run, before: Run | None = None) -> list[dict[str, Any]]:
         return median(value) if isinstance(value, list) else value
 
     rows = []
-    for measured in (told.get("runtime") or {"courses": []})["courses"]:
+    for measured in (report.get("runtime") or {"courses": []})["courses"]:
         course = found.get(measured["key"], {})
         fetched = {step: time_of(course, step) for step in ("storage", "cache")}
         row = {name: measured[name] for name in ("key", "blocks", "bytes", "saved_percent")}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from block_structure import profiling
+from block_structure.plugin_utils.reports import profiling
 
 from . import output, runs
 
@@ -85,7 +85,7 @@ def tiers(run: runs.Run) -> Table:
     return Table(title, columns, sorted(rows, key=lambda row: (row["blocks"] or 0, row["key"])))
 
 
-def collector(told: runs.Run, before: runs.Run | None = None) -> Table:
+def collector(report: runs.Run, before: runs.Run | None = None) -> Table:
     """Return what tuning Python's collector brings to reads of large courses, beside the other ways of answering them.
 
     told: a run or a diagnosis; no rows where it was not measured. before: as for runs.ways.
@@ -93,13 +93,13 @@ def collector(told: runs.Run, before: runs.Run | None = None) -> Table:
     steps = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned", "floor": "no collector"}
     columns = (
         *(_COURSE, _BLOCKS),
-        *(Column(f"{words} ms", lambda row, name=name: milliseconds(row[name])) for name, words in steps.items()),
+        *(Column(f"{text} ms", lambda row, name=name: milliseconds(row[name])) for name, text in steps.items()),
         Column("unpickling saves", lambda row: f"{row['saved_percent']:.0f} %"),
     )
-    rows = runs.ways(told, before)
+    rows = runs.ways(report, before)
     if not rows:
         return Table("Reading a structure, and Python's collector", columns, [])
-    measured = told["runtime"]
+    measured = report["runtime"]
     memory, pause = ("{stock:,.0f} -> {tuned:,.0f}".format(**measured[name]) for name in ("peak_kb", "pause_ms"))
     title = f"Collector tuned to {measured['thresholds']}: peak memory {memory} KiB, worst pause {pause} ms"
     return Table(title, columns, rows)
@@ -139,7 +139,7 @@ def _before_and_after(cell: Callable[[Row], Any]) -> Callable[[Row], str]:
     return lambda row: " → ".join(str(cell(row[when])) for when in ("before", "after"))
 
 
-def compared_tiers(told: dict[str, Any]) -> Table:
+def compared_tiers(report: dict[str, Any]) -> Table:
     """Return a comparison's courses: cold and warm, before and after."""
 
     def read(state: str) -> Callable[[Row], str]:
@@ -151,10 +151,10 @@ def compared_tiers(told: dict[str, Any]) -> Table:
             Column(f"{state} ms", _before_and_after(read(state))),
             Column(f"{state} faster", lambda row, s=state: times(row[s])),
         )
-    return Table("Reading a structure inside the LMS, before → after", columns, told["courses"])
+    return Table("Reading a structure inside the LMS, before → after", columns, report["courses"])
 
 
-def compared_pages(told: dict[str, Any]) -> Table:
+def compared_pages(report: dict[str, Any]) -> Table:
     """Return a comparison's pages: percentiles before and after, and the ratio of medians with its spread."""
 
     def spread(row: Row) -> str | None:
@@ -171,7 +171,7 @@ def compared_pages(told: dict[str, Any]) -> Table:
         Column("requests", _before_and_after(lambda side: side["n"])),
         Column("errors", _before_and_after(lambda side: side["errors"])),
     )
-    return Table("Pages over HTTP, before → after", columns, told["pages"])
+    return Table("Pages over HTTP, before → after", columns, report["pages"])
 
 
 def profile_parts(profile: dict[str, Any]) -> Table:

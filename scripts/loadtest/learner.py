@@ -73,8 +73,8 @@ def main():
         for visit in request["visits"]:
             before = processor_ms(visit["pids"])
             status, milliseconds = timed(session, visit["url"])
-            told = {"status": status, "ms": milliseconds, "cpu_ms": processor_ms(visit["pids"]) - before}
-            print(json.dumps(told), flush=True)
+            report = {"status": status, "ms": milliseconds, "cpu_ms": processor_ms(visit["pids"]) - before}
+            print(json.dumps(report), flush=True)
         return
     answers = {}
     for course in request["courses"]:

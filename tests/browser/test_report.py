@@ -64,12 +64,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report, made as an operator makes it."""
     folder = tmp_path_factory.mktemp("report")
     path = folder / "report.html"
-    words = ["report", "-o", str(path)]
+    message = ["report", "-o", str(path)]
     for number, (option, content) in enumerate(FILES):
         source = folder / f"{number}.json"
         source.write_text(json.dumps(content))
-        words += [option, str(source)]
-    ended = CliRunner().invoke(main, words)
+        message += [option, str(source)]
+    ended = CliRunner().invoke(main, message)
     assert path.exists(), ended.output
     return path
 
@@ -80,12 +80,12 @@ def seen(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iter
     width, scheme = request.param
     size = WIDTHS[width]
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
-    told = Seen(context.new_page())
-    told.page.on("console", lambda message: told.console.append(message.text))
-    told.page.on("pageerror", lambda error: told.console.append(f"{error.name}: {error.message}"))
-    told.page.on("request", lambda asked: told.requests.append(asked.url))
-    told.page.goto(report.as_uri())
-    yield told
+    reported = Seen(context.new_page())
+    reported.page.on("console", lambda message: reported.console.append(message.text))
+    reported.page.on("pageerror", lambda error: reported.console.append(f"{error.name}: {error.message}"))
+    reported.page.on("request", lambda asked: reported.requests.append(asked.url))
+    reported.page.goto(report.as_uri())
+    yield reported
     context.close()
 
 

@@ -29,9 +29,9 @@ def images() -> dict[str, str]:
     return yaml.safe_load(IMAGES.read_text())["sandbox_images"]
 
 
-def engine(*words: str, stdin: str = "") -> str:
+def engine(*message: str, stdin: str = "") -> str:
     """Run the container engine and return what it wrote."""
-    argv = [os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman"), *words]
+    argv = [os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman"), *message]
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(argv[:3])} failed: {done.stderr.strip()}\nRemedy: run scripts/setup.")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from block_structure.releases import Release
+from block_structure.module_utils.decisions.releases import Release
 
 MODELS = "edx-platform block_structure/models.py"
 STORE = "edx-platform block_structure/store.py"

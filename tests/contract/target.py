@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from block_structure.releases import Release, pick
+from block_structure.module_utils.decisions.releases import Release, pick
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).parent / "contract_program"
@@ -91,8 +91,8 @@ class Target:
         return self._manage("cms", named_by, arguments, stdin)
 
     def _manage(self, system: str, named_by: Iterable[str], arguments: Iterable[str], stdin: str) -> Finished:
-        words = [self.python, self.manage, system, f"--settings={self.settings}", *arguments]
-        return self.run(["env", *named_by, *words], stdin)
+        message = [self.python, self.manage, system, f"--settings={self.settings}", *arguments]
+        return self.run(["env", *named_by, *message], stdin)
 
     def names_settings(self, path: str, system: str = "lms") -> str:
         """Return the assignment that has a system read a settings file: by its path, or by its folder for a pair of files."""

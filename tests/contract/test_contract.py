@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from block_structure.releases import Release, columns
+from block_structure.module_utils.decisions.releases import Release, columns
 
 from .rows import COLUMNS, PROCESSES, ROWS, Row
 from .target import Target, release_names, release_row
@@ -62,14 +62,14 @@ def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
     return starts(target, {**RETRY_KEYS, "STORAGE_CLASS": "storages.backends.nowhere.Storage"}, "storages.backends.nowhere")
 
 
-def starts(target: Target, settings: dict[str, Any], words: str) -> dict[str, Any]:
+def starts(target: Target, settings: dict[str, Any], text: str) -> dict[str, Any]:
     """Return how a command ends with other settings, and whether it says the words."""
     path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": settings})
     try:
         done = target.manage_lms("shell", stdin="pass\n", lms_cfg=path)
     finally:
         target.remove(path)
-    return {"code": done.code, "said": done.says(words)}
+    return {"code": done.code, "said": done.says(text)}
 
 
 def a_global_acl_in_the_yaml(target: Target) -> Any:

@@ -124,13 +124,13 @@ def records_of(scenario: str) -> list[dict[str, Any]]:
 def failure(scenario: str) -> str:
     """Return the lines of a scenario's log that tell why it failed, and its own summary."""
     lines = log_of(scenario).read_text(errors="replace").splitlines()
-    told = []
+    report = []
     for number, line in enumerate(lines):
         if re.match(r"\[ERROR\]: |fatal: |failed: \[|E   |FAILED (?!- )", line):
             task = next((before for before in reversed(lines[:number]) if before.startswith("TASK [")), "")
-            told += [task] if task not in told else []
-            told += [line[:2000], *(following[:2000] for following in lines[number + 1 : number + 4])]
-    return "\n".join(["", f"The whole log: {log_of(scenario)}", *told[:150], *lines[-15:]])
+            report += [task] if task not in report else []
+            report += [line[:2000], *(following[:2000] for following in lines[number + 1 : number + 4])]
+    return "\n".join(["", f"The whole log: {log_of(scenario)}", *report[:150], *lines[-15:]])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -155,17 +155,17 @@ def test_check_mode_foretells_the_changes(scenario: str, runs: dict[str, Future[
 def test_cell_is_cured_and_taken_back(scenario: str, runs: dict[str, Future[int]]) -> None:
     """And what it showed is written down for the table."""
     release, platform = CELLS[scenario]
-    told: dict[str, Any] = {"release": release, "platform": platform}
+    report: dict[str, Any] = {"release": release, "platform": platform}
     record = ROOT / f".cache/matrix/{release}-{platform}.json"
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({**told, "failed": True}) + "\n")
+    record.write_text(json.dumps({**report, "failed": True}) + "\n")
     assert runs[scenario].result() == 0, failure(scenario)
     changed = [entry["changed"] for entry in records_of(scenario) if not entry["check"]]
     passed = re.findall(r"(test_\w+)\.py::\S+ PASSED", log_of(scenario).read_text(errors="replace"))
     taken_back = sum(name.startswith("test_taken_back") for name in passed)
-    told.update(deployed=len(changed[0]), again=len(changed[1]), verified=len(passed) - taken_back, taken_back=taken_back)
-    assert (told["deployed"] > 0, told["again"], told["verified"] > 0, told["taken_back"] > 0) == (True, 0, True, True)
-    record.write_text(json.dumps(told) + "\n")
+    report.update(deployed=len(changed[0]), again=len(changed[1]), verified=len(passed) - taken_back, taken_back=taken_back)
+    assert (report["deployed"] > 0, report["again"], report["verified"] > 0, report["taken_back"] > 0) == (True, 0, True, True)
+    record.write_text(json.dumps(report) + "\n")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

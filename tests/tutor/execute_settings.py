@@ -48,8 +48,8 @@ def main(environment: Path, system: str) -> None:
     warnings.simplefilter("ignore")
     settings = runpy.run_path(str(environment / f"apps/openedx/settings/{system}/production.py"))
     wanted = ("BLOCK_STRUCTURES_SETTINGS", "BLOCK_STRUCTURE_RUNTIME", "CACHES", "FEATURES")
-    told = {name: settings.get(name) for name in wanted}
-    json.dump({**told, "thresholds": gc.get_threshold()}, sys.stdout)
+    report = {name: settings.get(name) for name in wanted}
+    json.dump({**report, "thresholds": gc.get_threshold()}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import tutor_plugin
+from block_structure.plugin_utils import tutor_plugin
 
 ROOT = Path(__file__).resolve().parents[2]
 SERIES: dict[int, list[str]] = yaml.safe_load((ROOT / "molecule/tutor/vars.yml").read_text())["tutor_series"]
@@ -56,12 +56,12 @@ class Tutor:
         self.plugins = folder / "plugins"
         self.plugins.mkdir()
 
-    def run(self, *words: str) -> str:
+    def run(self, *message: str) -> str:
         """Return the last line of what one command says."""
         environment = {**os.environ, "PYTHONPATH": str(self.packages), "TUTOR_PLUGINS_ROOT": str(self.plugins)}
         program = "from tutor.commands.cli import main; main()"
         ended = subprocess.run(
-            [sys.executable, "-S", "-c", program, "--root", str(self.root), *words],
+            [sys.executable, "-S", "-c", program, "--root", str(self.root), *message],
             env=environment,
             capture_output=True,
             text=True,

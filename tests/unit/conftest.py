@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import releases
+from block_structure.module_utils.decisions import releases
 
-ROLE = Path(__file__).resolve().parents[2] / "roles" / "block_structure"
+ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles" / "block_structure"
+PLUGINS = ROOT / "plugins"
+# Where Ansible finds the checkout as a collection.
+COLLECTIONS = ROOT / "playbooks" / "collections"
 
 
 @pytest.fixture(scope="session")

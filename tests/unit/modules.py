@@ -9,23 +9,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .conftest import ROLE
+from .conftest import COLLECTIONS
 
 
-def run(name: str, arguments: dict[str, Any], *words: str) -> dict[str, Any]:
+def run(name: str, arguments: dict[str, Any], *message: str) -> dict[str, Any]:
     """Return what the module answers. words: further options of `ansible`, such as --check."""
     environment = {
         **os.environ,
-        "ANSIBLE_LIBRARY": str(ROLE / "library"),
-        "ANSIBLE_MODULE_UTILS": str(ROLE / "module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json",
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
     }
-    command = [str(Path(sys.executable).with_name("ansible")), "localhost", "--module-name", name]
+    command = [
+        str(Path(sys.executable).with_name("ansible")),
+        "localhost",
+        "--module-name",
+        f"openedx_operators.block_structure.{name}",
+    ]
     ended = subprocess.run(
-        [*command, "--args", json.dumps(arguments), *words], env=environment, capture_output=True, text=True, check=False
+        [*command, "--args", json.dumps(arguments), *message], env=environment, capture_output=True, text=True, check=False
     )
     answer = json.JSONDecoder().raw_decode(ended.stdout[ended.stdout.index("{") :])[0]
-    told: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
-    return told
+    report: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
+    return report

@@ -91,7 +91,7 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["--force", "--only", "stale"], "--force generates everything in scope, so --only has no meaning."),
         (["--course", "a", "--pattern", "b"], "Give courses or patterns, not both."),
@@ -101,10 +101,10 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         (["--at-most", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_regenerate_refuses_choices_that_contradict_each_other(arguments, words):
+def test_regenerate_refuses_choices_that_contradict_each_other(arguments, message):
     refused = CliRunner().invoke(main, ["regenerate", *arguments])
     assert refused.exit_code == 2
-    assert words in refused.output
+    assert message in refused.output
 
 
 def test_regenerate_of_an_inventory_without_an_lms_is_an_error_of_the_environment(empty):

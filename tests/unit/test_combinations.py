@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import controller, desired
+from block_structure.module_utils.decisions import desired
+from block_structure.plugin_utils import role_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
@@ -100,13 +101,13 @@ SAID: dict[str, tuple[bool, str, str]] = {
 }
 
 
-def said(entry: dict[str, Any]) -> dict[str, Any]:
+def message(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what the role says of a combination."""
     return desired.validate(
-        {**controller.defaults(), "block_structure_storage_bucket": "example-bucket", **entry["variables"]},
+        {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket", **entry["variables"]},
         TABLE,
-        platforms=controller.platforms(),
-        defaults=controller.defaults(),
+        platforms=role_variables.platforms(),
+        defaults=role_variables.defaults(),
         memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
     )
 
@@ -118,12 +119,12 @@ def test_every_combination_is_asserted() -> None:
 @pytest.mark.parametrize("title", COMBINATIONS)
 def test_a_wrong_combination_is_named_with_its_remedy(title: str) -> None:
     refused, cause, remedy = SAID[title]
-    answer = said(COMBINATIONS[title])
-    told = answer["errors"] if refused else answer["findings"]
+    answer = message(COMBINATIONS[title])
+    report = answer["errors"] if refused else answer["findings"]
     valid = ", ".join(TABLE[COMBINATIONS[title]["variables"]["block_structure_release"]]["storage_kwargs_valid"])
-    assert [(one["cause"], one["remedy"]) for one in told] == [(cause, remedy.format(valid=valid))]
+    assert [(one["cause"], one["remedy"]) for one in report] == [(cause, remedy.format(valid=valid))]
     assert bool(answer["errors"]) is refused
     # A refusal ends the play before there are settings to write.
     assert ("settings" in answer) is not refused
     if not refused:
-        assert told[0]["severity"] == "warning"
+        assert report[0]["severity"] == "warning"

@@ -5,9 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from block_structure import bucket, candidate, desired, memcached_config, plan, redact, storage_settings
-from block_structure.changes import Change, as_diff
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common import redact
+from block_structure.module_utils.common.changes import Change, as_diff
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import (
+    bucket,
+    candidate,
+    desired,
+    plan,
+    storage_settings,
+)
+from block_structure.module_utils.edit import memcached_config
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -269,7 +277,7 @@ def test_a_renamed_variable_is_refused_by_its_new_name():
 
 
 @pytest.mark.parametrize(
-    ("problem", "words"),
+    ("problem", "message"),
     [
         ({"type": "ClientError", "code": "RequestTimeTooSkewed", "message": "m"}, "the clock of the LMS host is wrong"),
         ({"type": "ClientError", "code": "AccessDenied", "message": "m"}, "S3 does not allow it"),
@@ -277,11 +285,11 @@ def test_a_renamed_variable_is_refused_by_its_new_name():
         ({"type": "OSError", "code": None, "message": "m"}, "OSError: m"),
     ],
 )
-def test_canary_problems_are_told_with_a_remedy(release, problem, words):
+def test_canary_problems_are_told_with_a_remedy(release, problem, message):
     result = {"key_hash": None, "canary": {"problem": {**problem, "step": "write"}}}
     with pytest.raises(BlockStructureError, match="The LMS cannot write an object in its storage") as refused:
         candidate.judge(result, release("teak"))
-    assert words in refused.value.cause
+    assert message in refused.value.cause
     assert refused.value.remedy
 
 
@@ -339,8 +347,8 @@ def test_memcached_flags_are_what_was_asked_for_and_setting_twice_is_setting_onc
 def test_boto_is_told_the_endpoint_in_parts_and_the_region_by_its_host(release):
     own = {**OPTIONS, "endpoint_url": "https://s3.example.com:9000", "addressing_style": "path", "region": "eu-central-1"}
     kwargs = storage_settings.build(storage_settings.StorageOptions(**own), release("ironwood")).public["STORAGE_KWARGS"]
-    told = {name: kwargs.get(name) for name in ("host", "port", "calling_format", "endpoint_url", "region_name")}
-    assert told == {
+    report = {name: kwargs.get(name) for name in ("host", "port", "calling_format", "endpoint_url", "region_name")}
+    assert report == {
         "host": "s3.example.com",
         "port": 9000,
         "calling_format": "boto.s3.connection.OrdinaryCallingFormat",

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import desired, findings, storage_settings, verdict
-from block_structure.diagnosis import catalogue, cure, report
-from block_structure.diagnosis.cache import refused_by
-from block_structure.diagnosis.look import Look, Server, in_force
-from block_structure.storage_settings import StorageOptions
+from block_structure.module_utils.common import findings
+from block_structure.module_utils.decisions import desired, storage_settings
+from block_structure.module_utils.decisions.storage_settings import StorageOptions
+from block_structure.plugin_utils.diagnosis import catalogue, cure, report, verdict
+from block_structure.plugin_utils.diagnosis.cache import refused_by
+from block_structure.plugin_utils.diagnosis.snapshot import Server, Snapshot, effective_release
 from block_structure_cli.commands import diagnose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .conftest import ROLE
+from .conftest import PLUGINS, ROLE
 from .surveys import KEY, ROW, SETTINGS, entry, survey
 
 MIB = 1024 * 1024
@@ -40,7 +41,7 @@ def examination(**given: Any) -> dict[str, Any]:
     own = {"block_structures": SETTINGS, "cache_locations": ["cache1:11211"]}
     return {
         "missing_object": {"code": "404", "type": "ClientError", "message": "Not Found"},
-        "strangers": {"asked": 1, "readable": [], "may_list": False, "problem": None},
+        "anonymous": {"asked": 1, "readable": [], "may_list": False, "problem": None},
         "files": None,
         "own": own,
         "workers": {"answers": {"edx.lms.core.default.lms1": own, "edx.cms.core.default.lms1": own}, "problem": None},
@@ -67,11 +68,11 @@ class Site:
             "bucket": {"policy": None, "public_access_block": dict.fromkeys(desired.bucket.PUBLIC_ACCESS_KEYS, True)},
         }
 
-    def look(self) -> Look:
-        return Look(self.release, self.survey, **self.given)
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.release, self.survey, **self.given)
 
     def found(self) -> list[dict[str, Any]]:
-        return verdict.site(self.look())["findings"]
+        return verdict.site(self.snapshot())["findings"]
 
     def course(self, **given: Any) -> None:
         self.survey["courses"] = [entry(**given)]
@@ -283,14 +284,14 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "public ACL": ("teak", resolved(default_acl="public-read"), "acl-public", "error", "public-read"),
     "public object": (
         "teak",
-        asked(strangers={"asked": 1, "readable": ["x/y"], "may_list": False, "problem": None}),
+        asked(anonymous={"asked": 1, "readable": ["x/y"], "may_list": False, "problem": None}),
         "object-public",
         "error",
         "x/y",
     ),
     "public list": (
         "teak",
-        asked(strangers={"asked": 0, "readable": [], "may_list": True, "problem": None}),
+        asked(anonymous={"asked": 0, "readable": [], "may_list": True, "problem": None}),
         "bucket-listable",
         "error",
         "without credentials",
@@ -411,14 +412,14 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_wrong_is_found(release, case):
-    name, plant, identifier, severity, words = CASES[case]
+    name, plant, identifier, severity, text = CASES[case]
     site = Site(release(name))
     plant(site)
     found = {finding["id"]: finding for finding in site.found()}
     assert identifier in found, list(found)
     finding = found[identifier]
     assert finding["severity"] == severity
-    assert words in " ".join(str(finding[key]) for key in ("message", "evidence", "cost")), finding
+    assert text in " ".join(str(finding[key]) for key in ("message", "evidence", "cost")), finding
     assert finding["cost"], finding
 
 
@@ -435,25 +436,25 @@ def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "text"),
     [
         ({}, "not yet read"),
         ({"evicted_keys": 7}, "evicted (7 evictions) or not yet read"),
         ({"error": {"type": "ConnectionError", "message": "Connection refused."}}, "Redis does not answer"),
     ],
 )
-def test_a_course_that_is_not_in_redis_says_why(release, given, words):
+def test_a_course_that_is_not_in_redis_says_why(release, given, text):
     site = Site(release("teak"))
     site.course(cached=False, tier="storage")
     redis(**given)(site)
-    assert verdict.site(site.look())["courses"][0]["reason"] == f"read from storage: {words}"
+    assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {text}"
 
 
 def test_structures_on_a_pods_own_disk_are_told_with_what_to_do(release):
     site = Site(release("teak"))
     on_a_pod(site)
-    (told,) = [finding for finding in site.found() if finding["id"] == "pod-disk"]
-    assert told["message"] == (
+    (reported,) = [finding for finding in site.found() if finding["id"] == "pod-disk"]
+    assert reported["message"] == (
         "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
         "structures on its own disk, where no other pod finds them, and loses them when it ends.\n"
         "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
@@ -479,7 +480,7 @@ def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
 
 
 def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above():
-    folder = ROLE / "module_utils" / "block_structure" / "diagnosis"
+    folder = PLUGINS / "plugin_utils" / "diagnosis"
     written = {name for path in folder.glob("*.py") for name in re.findall(r'Finding\(\s*"([a-z0-9-]+)"', path.read_text())} | {
         name for name in catalogue.CATALOGUE if name in (folder / "courses.py").read_text()
     }
@@ -507,15 +508,15 @@ def test_many_courses_with_one_fault_are_one_finding(release):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "item_size", "words"),
+    ("name", "size", "item_size", "text"),
     [
         ("teak", 2 * MIB, 8 * MIB, "teak never caches 2m or more"),
         ("palm", MIB, None, "python-memcached refuses values over 1048576 bytes before asking the server"),
         ("sumac", MIB, MIB, "memcached refuses items over 1m (-I)"),
     ],
 )
-def test_the_firmest_limit_is_named(release, name, size, item_size, words):
-    assert refused_by(size, release(name), survey(), item_size)[1] == words
+def test_the_firmest_limit_is_named(release, name, size, item_size, text):
+    assert refused_by(size, release(name), survey(), item_size)[1] == text
     assert refused_by(1000, release(name), survey(), item_size) is None
 
 
@@ -533,14 +534,14 @@ def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, 
     site.course(cached=False, tier="storage")
     site.survey["row"]["cache_timeout_in_seconds"] = timeout
     cache(**given)(site)
-    assert verdict.site(site.look())["courses"][0]["reason"] == f"read from storage: {reason}"
+    assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {reason}"
 
 
 def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
     raised = survey()
     raised["settings"]["cache"]["client_limit_bytes"] = 4 * MIB
-    assert in_force(release("palm"), raised).client_item_limit_bytes == 4 * MIB
-    assert in_force(release("teak"), raised).client_item_limit_bytes is None
+    assert effective_release(release("palm"), raised).client_item_limit_bytes == 4 * MIB
+    assert effective_release(release("teak"), raised).client_item_limit_bytes is None
     assert refused_by(2 * MIB, release("palm"), raised, None) is None
 
 
@@ -556,7 +557,7 @@ def test_costs_are_what_was_measured_and_nothing_else(release):
     site.survey["courses"][0]["rebuild_ms"] = None
     assert site.found()[0]["cost_ms"] is None
     assert "not measured" in site.found()[0]["cost"]
-    assert site.look().costs.fetch(site.survey["courses"]) == (
+    assert site.snapshot().costs.fetch(site.survey["courses"]) == (
         20.5,
         "20 ms at each request of such a course (storage 22.0 ms, cache 1.5 ms)",
     )
@@ -579,7 +580,7 @@ def test_variables_that_cure_are_valid_whatever_is_wrong(release, names):
     for name in names:
         if CASES[name][0] in ("palm", "teak"):
             CASES[name][1](site)
-    chosen = cure.variables(site.look(), site.found())
+    chosen = cure.variables(site.snapshot(), site.found())
     defaults = read("defaults/main.yml")
     table = read("vars/releases.yml")["__block_structure_releases"]
     wanted = desired.validate({**defaults, **{row["name"]: row["value"] for row in chosen}}, table, known=list(defaults))
@@ -595,7 +596,7 @@ def read(name: str) -> dict[str, Any]:
 def test_variables_that_cure_name_what_they_cure(release):
     site = Site(release("teak"))
     row(num_versions_to_keep=0, cache_timeout_in_seconds=60)(site)
-    chosen = {row["name"]: row for row in cure.variables(site.look(), site.found())}
+    chosen = {row["name"]: row for row in cure.variables(site.snapshot(), site.found())}
     assert chosen["block_structure_storage_bucket"]["value"] == "b-c"
     assert chosen["block_structure_storage_prefix"]["value"] == "courses/"
     assert chosen["block_structure_num_versions_to_keep"]["value"] == 5
@@ -617,9 +618,9 @@ def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched
         "may hold twice as much: compare two runs of `benchmark` before you keep it."
     )
     assert (finding["cost_ms"], finding["cost"]) == (810.0, f"810 ms (49 %) of each read of {KEY}")
-    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
-    assert told["runtime"]["courses"][0]["tuned_ms"] == 830.0
-    written = diagnose.group_vars(told)
+    reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
+    assert reported["runtime"]["courses"][0]["tuned_ms"] == 830.0
+    written = diagnose.group_vars(reported)
     assert "\n# block_structure_runtime_gc_thresholds: [50000, 20, 100]\n" in written
     assert "block_structure_runtime_gc_thresholds" not in yaml.safe_load(written)
 
@@ -659,10 +660,10 @@ def test_what_the_inventory_gets_wrong_is_told_in_a_look(variables, table):
 def test_the_report_counts_and_carries_everything(release):
     site = Site(release("teak"))
     row(cache_timeout_in_seconds=60)(site)
-    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
-    assert told["counts"] == {"error": 1, "warning": 1, "info": 0}
-    assert told["servers"][0]["hit_rate"] == 0.75
-    assert told["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
+    reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
+    assert reported["counts"] == {"error": 1, "warning": 1, "info": 0}
+    assert reported["servers"][0]["hit_rate"] == 0.75
+    assert reported["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
 
 
 @pytest.mark.parametrize(
@@ -689,9 +690,9 @@ def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     site = Site(release("teak"))
     other_host(site)
     spooling(spool={"waiting": 2, "oldest": 0})(site)
-    told = report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1})
-    assert {host: state["spool"]["waiting"] for host, state in told["local_storage"].items()} == {"lms1": 2}
-    assert report.of(Site(release("teak")).look(), platform="native", host="lms1", boots={})["local_storage"] == {}
+    reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
+    assert {host: state["spool"]["waiting"] for host, state in reported["local_storage"].items()} == {"lms1": 2}
+    assert report.of(Site(release("teak")).snapshot(), platform="native", host="lms1", boots={})["local_storage"] == {}
 
 
 def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsys):
@@ -703,11 +704,11 @@ def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsy
         breaker={"open": True, "cause": "timeout"},
         counters=counters,
     )(site)
-    diagnose.show(report.of(site.look(), platform="native", host="lms1", boots={"lms1": 1}))
-    words = " ".join(capsys.readouterr().out.split())
-    assert "local copies and spool" in words
+    diagnose.show(report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1}))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "local copies and spool" in text
     assert re.search(
-        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* left alone \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", words
+        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* left alone \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", text
     )
 
 
@@ -733,8 +734,8 @@ def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
     site = Site(release("teak"))
     site.survey["courses"].append(entry(key="course-v1:ExampleX+Large+2026", bytes=2_500_000, cached=False, tier="storage"))
     servers = (server(), server("cache2:11211", live={}, stats={}, error="it does not answer"))
-    told = report.of(Look(site.release, site.survey, servers), platform="native", host="lms1", boots={"lms1": 1})
-    diagnose.show(told)
+    reported = report.of(Snapshot(site.release, site.survey, servers), platform="native", host="lms1", boots={"lms1": 1})
+    diagnose.show(reported)
     shown = capsys.readouterr().out
     assert "course-v1:ExampleX+Large+2026" in shown
     assert "2,500,000" in shown

@@ -7,8 +7,8 @@ import threading
 import types
 
 import pytest
-from block_structure.probe import edxapp, fetching
-from block_structure.probe.fetching import concurrently
+from block_structure.module_utils.probe.engine import edxapp, fetching
+from block_structure.module_utils.probe.engine.fetching import concurrently
 
 
 @pytest.mark.parametrize("threads", [1, 3, 20])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import django
 import pytest
-from block_structure.probe import edxapp
+from block_structure.module_utils.probe.engine import edxapp
 from django.conf import settings
 from storages.backends.s3 import S3Storage
 

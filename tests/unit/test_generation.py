@@ -9,9 +9,19 @@ import threading
 import time
 
 import pytest
-from block_structure import progress, regeneration, runs
-from block_structure.errors import BlockStructureError
-from block_structure.probe import enqueue, events, generate, memory, objects, prune, selection, tally, workers
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.host import runs
+from block_structure.module_utils.probe import protocol
+from block_structure.module_utils.probe.engine import (
+    enqueue,
+    memory,
+    objects,
+    selection,
+    tally,
+    workers,
+)
+from block_structure.module_utils.probe.operations import generate, prune
+from block_structure.plugin_utils.reports import generation, progress
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -249,37 +259,37 @@ def done(courses=(COURSE,), **result):
 
 
 @pytest.mark.parametrize(
-    ("given_back", "code", "words"),
+    ("given_back", "code", "message"),
     [
-        (done(), regeneration.OK, ""),
+        (done(), generation.OK, ""),
         (
             done([COURSE, {"key": "b", "status": "failed", "type": "XMLSyntaxError", "message": "no"}]),
-            regeneration.FAILED,
+            generation.FAILED,
             "b failed: XMLSyntaxError: no\nRemedy: mend",
         ),
         (
             done(ended="stopped", left=["b"]),
-            regeneration.INTERRUPTED,
+            generation.INTERRUPTED,
             "The run was stopped; 1 courses are left.\nRemedy: go on",
         ),
         (
             done(ended="outage", outage="storage", left=["b"]),
-            regeneration.ENVIRONMENT,
+            generation.ENVIRONMENT,
             "The storage stayed away for too long; 1 courses are left.\nRemedy: mend it",
         ),
         (
             {"failed": True, "error": BlockStructureError("run-held", "Held.", "wait.").as_dict()},
-            regeneration.REFUSED,
+            generation.REFUSED,
             "Held.\nRemedy: wait.",
         ),
         (
             {"failed": True, "error": BlockStructureError("course-unknown", "No.", "correct.").as_dict()},
-            regeneration.USAGE,
+            generation.USAGE,
             "No.\nRemedy: correct.",
         ),
         (
             {"failed": True, "msg": "Timeout exceeded"},
-            regeneration.ENVIRONMENT,
+            generation.ENVIRONMENT,
             "The run broke off: Timeout exceeded\nRemedy: run it",
         ),
         (
@@ -288,42 +298,42 @@ def done(courses=(COURSE,), **result):
                 "data": "",
                 "msg": "Traceback (most recent call last):\n  File\nValueError: No start of json char",
             },
-            regeneration.ENVIRONMENT,
+            generation.ENVIRONMENT,
             "The run broke off: its process on the host ended without an answer; was it killed?\nRemedy: run it",
         ),
         (
             {"failed": True, "data": "Killed", "msg": "Traceback (most recent call last):\n  File\nValueError: No start"},
-            regeneration.ENVIRONMENT,
+            generation.ENVIRONMENT,
             "The run broke off: ValueError: No start\nRemedy: run it",
         ),
     ],
 )
-def test_each_outcome_has_its_exit_code_and_words(given_back, code, words):
-    told = regeneration.report(given_back)
-    assert told["exit_code"] == code
-    assert regeneration.words(told).startswith(words)
-    assert bool(regeneration.words(told)) == bool(code)
+def test_each_outcome_has_its_exit_code_and_words(given_back, code, message):
+    reported = generation.report(given_back)
+    assert reported["exit_code"] == code
+    assert generation.message(reported).startswith(message)
+    assert bool(generation.message(reported)) == bool(code)
 
 
 def test_failed_courses_come_last():
-    told = regeneration.report(done([{**COURSE, "status": "failed"}, {**COURSE, "key": "b"}]))
-    assert [course["key"] for course in told["courses"]] == ["b", "a"]
+    reported = generation.report(done([{**COURSE, "status": "failed"}, {**COURSE, "key": "b"}]))
+    assert [course["key"] for course in reported["courses"]] == ["b", "a"]
 
 
 def test_a_dry_run_lists_reasons():
-    told = regeneration.report(
+    reported = generation.report(
         done([], ended="dry-run", run=[{"key": "a", "why": "stale", "words": "older"}], skipped={"fresh": 3})
     )
-    assert regeneration.summary(told) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
+    assert generation.summary(reported) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
 
 
 def test_courses_that_were_never_published_are_named_in_the_summary():
-    told = regeneration.report(done(unpublished=[f"course-{number}" for number in range(7)]))
-    assert told["unpublished"][-1] == "course-6"
+    reported = generation.report(done(unpublished=[f"course-{number}" for number in range(7)]))
+    assert reported["unpublished"][-1] == "course-6"
     never = "7 never published, so there is nothing to generate: course-0, course-1, course-2, course-3, course-4 and 2 more"
-    assert regeneration.totals(told)[-1] == never
+    assert generation.totals(reported)[-1] == never
     # Before Maple no index tells: then nothing is said.
-    assert "never published" not in " ".join(regeneration.totals(regeneration.report(done(unpublished=None))))
+    assert "never published" not in " ".join(generation.totals(generation.report(done(unpublished=None))))
 
 
 def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
@@ -346,19 +356,19 @@ def test_progress_of_large_courses_has_a_rate_a_time_that_is_left_and_the_course
     assert lines.lines(event) == ["generate: 0/4 courses, 0 failed"]
     now[0] += 90
     longest = {"key": "course-v1:X+H2+1", "seconds": 41.4}
-    told = lines.lines({**event, "done": 2, "seconds_left": 130.4, "longest": longest})
-    assert told == ["generate: 2/4 courses, 0 failed, 1.3 a minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
+    reported = lines.lines({**event, "done": 2, "seconds_left": 130.4, "longest": longest})
+    assert reported == ["generate: 2/4 courses, 0 failed, 1.3 a minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
     now[0] += 90
     # Once the estimate is used up nothing is promised.
-    told = lines.lines({**event, "done": 2, "longest": {**longest, "seconds": 9}})
-    assert told == ["generate: 2/4 courses, 0 failed, 40.0 an hour"]
+    reported = lines.lines({**event, "done": 2, "longest": {**longest, "seconds": 9}})
+    assert reported == ["generate: 2/4 courses, 0 failed, 40.0 an hour"]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "1 s"), (119.4, "119 s"), (120, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
+    ("seconds", "message"), [(0.2, "1 s"), (119.4, "119 s"), (120, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
 )
-def test_times_are_told_as_exactly_as_they_are_known(seconds, words):
-    assert progress.duration(seconds) == words
+def test_times_are_told_as_exactly_as_they_are_known(seconds, message):
+    assert progress.duration(seconds) == message
 
 
 # How long it will take
@@ -404,7 +414,7 @@ def test_time_left_is_exact_where_every_byte_takes_as_long(sizes, lanes, pace):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def reported(monkeypatch):
     """Events that a crew emits; there is no platform whose connections could be closed."""
     seen = []
 
@@ -413,14 +423,14 @@ def told(monkeypatch):
 
     for module in (workers, generate, enqueue, tally):
         monkeypatch.setattr(module, "emit", emit)
-    monkeypatch.setattr(workers.edxapp, "let_go", lambda: None)
+    monkeypatch.setattr(workers.edxapp, "close_connections", lambda: None)
     return seen
 
 
-def crew(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
+def pool(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
     reports = []
     counts = tally.Tally("generate", dict.fromkeys(keys), reports.append)
-    made = workers.Crew(job, keys, counts, size, timeout, budget_mb, patience)
+    made = workers.WorkerPool(job, keys, counts, size, timeout, budget_mb, patience)
     made.reports = reports
     return made
 
@@ -428,10 +438,10 @@ def crew(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
 KEYS = [f"course-{number}" for number in range(12)]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
     monkeypatch.setattr(workers, "COURSES_PER_WORKER", 3)
-    made = crew(lambda _key: {"status": "ok", "pid": os.getpid()}, KEYS)
+    made = pool(lambda _key: {"status": "ok", "pid": os.getpid()}, KEYS)
     made.work()
     assert sorted(report["key"] for report in made.reports) == sorted(KEYS)
     pids = [report["pid"] for report in made.reports]
@@ -439,7 +449,7 @@ def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
     assert max(pids.count(pid) for pid in pids) == 3
 
 
-def test_a_worker_that_is_killed_costs_its_course_one_retry(told, tmp_path):
+def test_a_worker_that_is_killed_costs_its_course_one_retry(reported, tmp_path):
     def job(key):
         mark = tmp_path / key
         if key == "course-3" and not mark.exists():
@@ -447,17 +457,17 @@ def test_a_worker_that_is_killed_costs_its_course_one_retry(told, tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
         return {"status": "ok"}
 
-    made = crew(job, KEYS)
+    made = pool(job, KEYS)
     made.work()
     attempts = {report["key"]: report["attempt"] for report in made.reports}
     assert attempts.pop("course-3") == 2
     assert set(attempts.values()) == {1}
-    assert [event["message"] for event in told if event["event"] == "retry"] == ["the worker was lost: killed by signal 9"]
+    assert [event["message"] for event in reported if event["event"] == "retry"] == ["the worker was lost: killed by signal 9"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_a_worker_that_dies_twice_is_reported_failed():
-    made = crew(lambda key: os._exit(7) if key == "course-3" else {"status": "ok"}, KEYS)
+    made = pool(lambda key: os._exit(7) if key == "course-3" else {"status": "ok"}, KEYS)
     made.work()
     failed = [report for report in made.reports if report["status"] == "failed"]
     assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "WorkerDied", 2)]
@@ -465,51 +475,51 @@ def test_a_worker_that_dies_twice_is_reported_failed():
     assert len(made.reports) == len(KEYS)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_a_worker_that_hangs_is_killed_after_the_course_timeout():
-    made = crew(lambda key: time.sleep(60) or {} if key == "course-3" else {"status": "ok"}, KEYS[:5], timeout=1)
+    made = pool(lambda key: time.sleep(60) or {} if key == "course-3" else {"status": "ok"}, KEYS[:5], timeout=1)
     made.work()
     failed = [report for report in made.reports if report["status"] == "failed"]
     assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "Timeout", 2)]
 
 
-def test_an_outage_is_waited_out_and_costs_no_attempt(told):
+def test_an_outage_is_waited_out_and_costs_no_attempt(reported):
     start = time.time()
 
     def job(_key):
         away = time.time() - start < 3
         return {"status": "failed", "outage": "storage", "type": "T", "message": "m"} if away else {"status": "ok"}
 
-    made = crew(job, KEYS)
+    made = pool(job, KEYS)
     made.work()
     assert [report["status"] for report in made.reports] == ["ok"] * len(KEYS)
     assert {report["attempt"] for report in made.reports} == {1}
-    assert [event["over"] for event in told if event["event"] == "outage"] == [False, True]
+    assert [event["over"] for event in reported if event["event"] == "outage"] == [False, True]
     assert made.left == []
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_an_outage_beyond_patience_leaves_the_rest_for_a_resumed_run():
-    made = crew(lambda _key: {"status": "failed", "outage": "database", "type": "T", "message": "m"}, KEYS, patience=2)
+    made = pool(lambda _key: {"status": "failed", "outage": "database", "type": "T", "message": "m"}, KEYS, patience=2)
     made.work()
     assert made.outage == "database"
     assert made.reports == []
     assert sorted(made.left) == sorted(KEYS)
 
 
-def test_a_signal_lets_the_courses_in_hand_be_finished(told):
-    made = crew(lambda _key: time.sleep(1) or {"status": "ok"}, KEYS)
+def test_a_signal_lets_the_courses_in_hand_be_finished(reported):
+    made = pool(lambda _key: time.sleep(1) or {"status": "ok"}, KEYS)
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     made.work()
     assert made.stopped
     assert len(made.reports) == 2
     assert sorted([report["key"] for report in made.reports] + made.left) == sorted(KEYS)
-    assert [event["event"] for event in told if event["event"] == "stopping"] == ["stopping"]
+    assert [event["event"] for event in reported if event["event"] == "stopping"] == ["stopping"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_a_second_signal_abandons_them():
-    made = crew(lambda _key: time.sleep(30) or {"status": "ok"}, KEYS)
+    made = pool(lambda _key: time.sleep(30) or {"status": "ok"}, KEYS)
     for seconds in (0.3, 1.2):
         threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
     start = time.time()
@@ -519,9 +529,9 @@ def test_a_second_signal_abandons_them():
     assert sorted(made.left) == sorted(KEYS)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("reported")
 def test_memory_bounds_the_workers():
-    made = crew(lambda _key: {"status": "ok"}, KEYS, size=4, budget_mb=1)
+    made = pool(lambda _key: {"status": "ok"}, KEYS, size=4, budget_mb=1)
     made.work()
     assert made.figures()["workers"] == 1
     assert len(made.reports) == len(KEYS)
@@ -553,9 +563,9 @@ def queue(monkeypatch):
     monkeypatch.setattr(enqueue, "LOOK_SECONDS", 0)
     monkeypatch.setattr(enqueue.edxapp, "published_version", lambda _key: "1")
 
-    def look(*seen, patience=1):
+    def inspect(*seen, patience=1):
         broker = iter(seen)
-        monkeypatch.setattr(enqueue, "Broker", lambda _key: type("Broker", (), {"look": lambda _self: next(broker)})())
+        monkeypatch.setattr(enqueue, "Broker", lambda _key: type("Broker", (), {"inspect_site": lambda _self: next(broker)})())
         options = generate.Options({"patience_seconds": patience, "engine": "celery"})
         made = enqueue.Queue([], {}, {}, options, tally.Tally("generate", {"a": 1}, lambda _report: None), None)
         made.out["a"] = enqueue._Task("a")
@@ -566,32 +576,32 @@ def queue(monkeypatch):
             made._look()
         return made
 
-    return look
+    return inspect
 
 
-def test_workers_that_do_not_answer_are_an_outage_after_a_while(queue, told):
+def test_workers_that_do_not_answer_are_an_outage_after_a_while(queue, reported):
     silent = held(tasks=None, waiting={LMS: 1}, served=())
     assert queue(silent, silent).outage is None
     assert queue(silent, silent, silent).outage == "Celery workers"
-    assert told[-1]["message"] == "no Celery worker answers; messages that wait: 1 in edx.lms.core.default"
+    assert reported[-1]["message"] == "no Celery worker answers; messages that wait: 1 in edx.lms.core.default"
 
 
-def test_a_queue_that_no_worker_reads_is_an_outage_though_studios_worker_answers(queue, told):
+def test_a_queue_that_no_worker_reads_is_an_outage_though_studios_worker_answers(queue, reported):
     unread = held(waiting={LMS: 1}, served=["edx.cms.core.default"])
     assert queue(unread, unread, unread).outage == "Celery workers"
-    assert told[-1]["message"] == "no Celery worker reads the queue; messages that wait: 1 in edx.lms.core.default"
+    assert reported[-1]["message"] == "no Celery worker reads the queue; messages that wait: 1 in edx.lms.core.default"
 
 
-def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queue, told):
+def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queue, reported):
     working = held(tasks=["update_course_in_cache_v2 {'course_id': 'a'}"], waiting={HIGH: 7})
     waits = held(waiting={LMS: 1, HIGH: 7})
     assert queue(working, waits, working, waits).outage is None
-    assert told == []
+    assert reported == []
 
 
-def test_a_task_that_nothing_holds_is_lost_after_some_looks(queue, told):
+def test_a_task_that_nothing_holds_is_lost_after_some_looks(queue, reported):
     made = queue(*[held()] * enqueue.LOOKS_BEFORE_LOST)
-    assert [(event["event"], event["type"]) for event in told] == [("retry", "TaskLost")]
+    assert [(event["event"], event["type"]) for event in reported] == [("retry", "TaskLost")]
     assert [task.attempt for task in made.waiting] == [2]
     assert made.out == {}
 
@@ -623,13 +633,13 @@ def test_an_outage_is_told_from_a_course_that_is_broken(error, service):
 
 
 def test_events_are_lines_that_are_found_in_other_talk(capsys):
-    events.emit("progress", done=1)
-    assert json.loads(capsys.readouterr().out.partition(events.MARK)[2]) == {"event": "progress", "done": 1}
+    protocol.emit("progress", done=1)
+    assert json.loads(capsys.readouterr().out.partition(protocol.MARK)[2]) == {"event": "progress", "done": 1}
 
 
 def test_a_prune_that_broke_off_is_not_to_be_resumed():
-    told = regeneration.prune_report({"failed": True, "msg": "Timeout exceeded"})
-    assert told["exit_code"] == regeneration.ENVIRONMENT
-    assert regeneration.words(told) == (
+    reported = generation.prune_report({"failed": True, "msg": "Timeout exceeded"})
+    assert reported["exit_code"] == generation.ENVIRONMENT
+    assert generation.message(reported) == (
         "The run broke off: Timeout exceeded\nRemedy: run it again; what is removed already is not listed any more."
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from block_structure import json_edit
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.plugin_utils.settings_files import json_edit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,8 +64,8 @@ def test_added_and_taken_back_is_as_it_was(text, value):
 
 
 @given(FILES, VALUES, VALUES)
-def test_a_former_member_comes_back_character_for_character(text, former, value):
-    before = json_edit.set_key(text, KEY, former)
+def test_a_former_member_comes_back_character_for_character(text, previous, value):
+    before = json_edit.set_key(text, KEY, previous)
     changed = json_edit.set_key(before, KEY, value)
     assert json_edit.set_raw(changed, KEY, json_edit.get_raw(before, KEY)) == before
 

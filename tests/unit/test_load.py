@@ -80,10 +80,10 @@ def test_every_page_of_every_course_is_visited_once_in_one_session(site):
     ]
     assert {entry["status"] for entry in samples if entry["course"] == COURSES[0]} == {200}
     assert site.logins == 1
-    told = load.group(samples, "cold")
-    assert [entry["errors"] for entry in told] == [0, 0, 0, 1, 1, 1]
-    assert all("500" in entry["first_error"] for entry in told if entry["errors"])
-    assert all(len(entry["ms"]) == 1 for entry in told if not entry["errors"])
+    report = load.group(samples, "cold")
+    assert [entry["errors"] for entry in report] == [0, 0, 0, 1, 1, 1]
+    assert all("500" in entry["first_error"] for entry in report if entry["errors"])
+    assert all(len(entry["ms"]) == 1 for entry in report if not entry["errors"])
 
 
 def test_users_share_the_session_and_the_run_ends_in_time(site):
@@ -136,8 +136,8 @@ def test_loopback_is_what_the_address_says(url, loopback):
     assert target.is_loopback(url) is loopback
 
 
-def invoke(*words: str, **environment: str):
-    return CliRunner().invoke(main, ["benchmark", *words], env=environment)
+def invoke(*message: str, **environment: str):
+    return CliRunner().invoke(main, ["benchmark", *message], env=environment)
 
 
 def test_load_on_another_machine_is_refused_before_anything_runs():
@@ -150,7 +150,7 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--users", "201"], "201 is not in the range 1<=x<=200"),
         (["--duration", "601"], "601 is not in the range 1<=x<=600"),
@@ -159,10 +159,10 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
         (["--url", "learn.example.com"], "'learn.example.com' is no address of a site, such as https://learn.example.com."),
     ],
 )
-def test_load_is_bounded_and_wrong_words_are_a_usage_error(words, said):
-    ended = invoke(*words)
+def test_load_is_bounded_and_wrong_words_are_a_usage_error(arguments, message):
+    ended = invoke(*arguments)
     assert ended.exit_code == exits.USAGE
-    assert said in ended.stderr
+    assert message in ended.stderr
 
 
 def test_an_lms_on_another_machine_needs_its_address():

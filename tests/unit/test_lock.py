@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from block_structure.probe import lock
+from block_structure.module_utils.probe.engine import lock
 
 ROOT = Path(__file__).resolve().parents[2]
 # Takes the lock, has a worker as a run has, says so, and stays until its standard input ends.
@@ -23,7 +23,7 @@ from django.conf import settings
 settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[2]}})
 import django
 django.setup()
-from block_structure.probe import lock
+from block_structure.module_utils.probe.engine import lock
 lock.WAIT_SECONDS = 0.5
 try:
     with lock.site_lock(sys.argv[3]):
@@ -42,14 +42,14 @@ except lock.HeldError as error:
 @contextmanager
 def run(database: Path | str, name: str) -> Iterator[tuple[str, list[int]]]:
     """Start a run; yield what it says, and the numbers of its two processes when it has the lock."""
-    arguments = [str(ROOT / "roles/block_structure/module_utils"), str(database), name]
+    arguments = [str(ROOT / "scripts"), str(database), name]
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    said = process.stdout.readline().strip()
-    numbers = [int(word) for word in said.split()[2:]] if said.startswith("held by") else []
+    message = process.stdout.readline().strip()
+    numbers = [int(word) for word in message.split()[2:]] if message.startswith("held by") else []
     try:
-        yield said, numbers
+        yield message, numbers
     finally:
         process.stdin.close()
         process.wait(10)
@@ -58,8 +58,8 @@ def run(database: Path | str, name: str) -> Iterator[tuple[str, list[int]]]:
 
 def test_a_second_run_is_refused_and_told_who_runs(tmp_path):
     database = tmp_path / "edxapp.sqlite3"
-    with run(database, "first") as (said, (parent, _worker)):
-        assert said
+    with run(database, "first") as (message, (parent, _worker)):
+        assert message
         with run(database, "second") as (refused, numbers):
             assert numbers == []
             assert f"(process {parent}, user " in refused

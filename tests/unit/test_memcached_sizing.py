@@ -11,8 +11,9 @@ import time
 from typing import Any
 
 import pytest
-from block_structure import memcached_client, memcached_sizing
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.module_utils.host import memcached_client
 from block_structure_cli.commands import size
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -106,8 +107,8 @@ def test_what_size_plans_for_a_site_that_grows_does_fit(release, name, memcached
     # Met once: the items of other tenants were planned for, and not the chunks that they lie in.
     @example([1000, 1966278], 14, 36, 150)
     def holds(sizes, courses, growth, tenants_mb):
-        told = size.plan_for(diagnosis(name, sizes, tenants_mb), courses=courses, growth=growth, servers=None, tenants=None)
-        plan = memcached_sizing.MemcachedPlan(told["plan"]["memory_mb"], told["plan"]["item_size_bytes"])
+        report = size.plan_for(diagnosis(name, sizes, tenants_mb), courses=courses, growth=growth, servers=None, tenants=None)
+        plan = memcached_sizing.MemcachedPlan(report["plan"]["memory_mb"], report["plan"]["item_size_bytes"])
         grown = memcached_sizing.scaled(sizes, math.floor(courses * (100 + growth) / 100))
         path = str(tmp_path_factory.mktemp("memcached") / "s")
         survives(memcached_binary, path, plan, memcached_sizing.cacheable(grown, row), tenants_mb)
@@ -144,8 +145,8 @@ def test_measuring_what_was_estimated_changes_nothing_for_usual_courses(release,
 def test_a_running_server_is_never_shrunk_unless_told(release):
     kept = memcached_sizing.plan([1000], release("teak"), live_memory_mb=1024, live_item_size_bytes=8 * memcached_sizing.MIB)
     assert (kept.memory_mb, kept.item_size_flag) == (1024, "8m")
-    told = memcached_sizing.plan([1000], release("teak"), memory_mb=128, item_size="3m", live_memory_mb=1024)
-    assert (told.memory_mb, told.item_size_flag) == (128, "3m")
+    report = memcached_sizing.plan([1000], release("teak"), memory_mb=128, item_size="3m", live_memory_mb=1024)
+    assert (report.memory_mb, report.item_size_flag) == (128, "3m")
 
 
 def test_pointless_item_sizes_are_told_with_the_figure(release):

@@ -8,8 +8,13 @@ import types
 import zlib
 
 import pytest
-from block_structure import moving, plan, progress, redact, storage_settings
-from block_structure.probe import fetching, move
+from block_structure.module_utils.common import redact
+from block_structure.module_utils.decisions import plan, storage_settings
+from block_structure.module_utils.probe import protocol
+from block_structure.module_utils.probe.engine import fetching
+from block_structure.module_utils.probe.operations import move
+from block_structure.plugin_utils.reports import move as move_report
+from block_structure.plugin_utils.reports import progress
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,7 +102,7 @@ def test_a_name_is_moved_once_and_keeps_its_time(old, new):
     name = f"{old}{USAGE_KEY}/2026-11-25-031500-000001"
     moved = move.new_name(name, new, USAGE_KEY)
     assert moved == f"{new}{USAGE_KEY}/2026-11-25-031500-000001"
-    assert move.lies_under(moved, new)
+    assert protocol.lies_under(moved, new)
     assert move.new_name(moved, new, USAGE_KEY) == moved
 
 
@@ -145,7 +150,7 @@ def test_what_is_missing_or_damaged_at_the_source_is_not_copied():
 
 def test_what_waits_for_s3_is_copied_from_this_host_and_is_missing_on_any_other():
     here, target = fetching.Store(SpoolingStorage(a=WHOLE)), store()
-    assert move.foretell(here, target, "a", "b") == {"done": "copy", "bytes": len(WHOLE)}
+    assert move.predict(here, target, "a", "b") == {"done": "copy", "bytes": len(WHOLE)}
     assert move.copy(here, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
     assert target.backend.objects == {"b": WHOLE}
     assert here.backend.objects == {"a": WHOLE}
@@ -155,25 +160,25 @@ def test_what_waits_for_s3_is_copied_from_this_host_and_is_missing_on_any_other(
 def test_a_source_that_may_not_be_read_is_not_a_source_without_objects():
     source = store(a=WHOLE)
     source.backend.refuses = PermissionError("AccessDenied")
-    for do in (move.copy, move.foretell):
+    for do in (move.copy, move.predict):
         with pytest.raises(PermissionError):
             do(source, store(), "a", "b")
 
 
 def test_a_dry_run_asks_for_sizes_and_writes_nothing():
     target = store(b=WHOLE)
-    assert move.foretell(store(a=WHOLE), target, "a", "b") == {"done": "present", "bytes": len(WHOLE)}
-    assert move.foretell(store(a=WHOLE), target, "a", "c") == {"done": "copy", "bytes": len(WHOLE)}
-    assert move.foretell(store(), target, "a", "c")["done"] == "missing"
+    assert move.predict(store(a=WHOLE), target, "a", "b") == {"done": "present", "bytes": len(WHOLE)}
+    assert move.predict(store(a=WHOLE), target, "a", "c") == {"done": "copy", "bytes": len(WHOLE)}
+    assert move.predict(store(), target, "a", "c")["done"] == "missing"
     assert target.backend.objects == {"b": WHOLE}
 
 
 def test_rows_are_led_to_copies_that_are_there_and_nothing_is_read_where_they_came_from():
     source = store()
     source.backend.refuses = PermissionError("AccessDenied")
-    assert move.settle(source, store(b=WHOLE), "a", "b") == {"done": "present", "bytes": len(WHOLE)}
+    assert move.adopt(source, store(b=WHOLE), "a", "b") == {"done": "present", "bytes": len(WHOLE)}
     target = store(a=WHOLE)
-    assert move.settle(target, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
+    assert move.adopt(target, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
     assert target.backend.objects == {"a": WHOLE, "b": WHOLE}
 
 
@@ -209,13 +214,13 @@ def test_objects_are_copied_side_by_side_where_threads_may_share_both_storages(s
 
 def test_a_move_says_how_far_it_is(capsys):
     move.Mover(store(), store(), "y/", move.copy, workers=1)([Row(number) for number in range(3)])
-    told = [json.loads(line[line.index("{") :]) for line in capsys.readouterr().out.splitlines()]
+    reported = [json.loads(line[line.index("{") :]) for line in capsys.readouterr().out.splitlines()]
     last = {"event": "progress", "operation": "move", "done": 3, "total": 3, "failed": 0}
-    assert last.items() <= told[-1].items()
+    assert last.items() <= reported[-1].items()
 
 
 def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failure(capsys):
-    mover = move.Mover(store(), store(), "y/", move.settle, workers=1, tells=False)
+    mover = move.Mover(store(), store(), "y/", move.adopt, workers=1, tells=False)
     assert [report["done"] for report in mover([Row(1)])] == ["missing"]
     assert '"object"' not in capsys.readouterr().out
 
@@ -276,7 +281,7 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
 
 
 @pytest.mark.parametrize(
-    ("done", "code", "words"),
+    ("done", "code", "text"),
     [
         (given_back(moved("copied"), moved("present")), 0, ""),
         (given_back(moved("missing"), moved("damaged")), 0, ""),
@@ -325,28 +330,28 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
         ),
     ],
 )
-def test_each_outcome_has_its_exit_code_and_words(done, code, words):
-    told = moving.report(done)
-    assert (told["exit_code"], moving.words(told)) == (code, words)
+def test_each_outcome_has_its_exit_code_and_words(done, code, text):
+    reported = move_report.report(done)
+    assert (reported["exit_code"], move_report.text(reported)) == (code, text)
 
 
 def test_many_failures_are_counted_and_told_last():
-    told = moving.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
-    assert told["counts"] == {"copied": 1, "failed": 12}
-    assert told["objects"][0]["done"] == "copied"
-    assert "So it was with 2 more." in moving.words(told)
+    reported = move_report.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
+    assert reported["counts"] == {"copied": 1, "failed": 12}
+    assert reported["objects"][0]["done"] == "copied"
+    assert "So it was with 2 more." in move_report.text(reported)
 
 
 def test_a_report_is_summed_up():
-    told = moving.report(given_back(moved("copied"), moved("replaced"), moved("missing")))
-    assert moving.summary(told) == [
+    reported = move_report.report(given_back(moved("copied"), moved("replaced"), moved("missing")))
+    assert move_report.summary(reported) == [
         (
             "3 objects: 1 copied and read back, 1 replaced, since other bytes were there, "
             "1 missing at the source, to be generated (2.0 MiB)"
         ),
         "nothing is deleted where they come from",
     ]
-    assert moving.summary(moving.report(moving.NOTHING)) == ["there is no object to move"]
+    assert move_report.summary(move_report.report(move_report.NOTHING)) == ["there is no object to move"]
 
 
 def test_a_failed_copy_is_told_as_it_happens():

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure import controller, desired, platforms
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import desired, platforms
+from block_structure.plugin_utils import role_variables
 
 from . import modules
-from .conftest import ROLE
+from .conftest import PLUGINS
 
 NOTHING: dict[str, str | None] = {"native": None, "tutor_local": None, "tutor_k8s": None}
 NATIVE = {**NOTHING, "native": "/edx/app/edxapp/edx-platform/manage.py is there"}
@@ -34,7 +35,7 @@ def test_a_platform_is_what_the_host_shows(named, evidence, platform):
 
 
 @pytest.mark.parametrize(
-    ("named", "evidence", "words"),
+    ("named", "evidence", "text"),
     [
         (
             "native",
@@ -66,20 +67,20 @@ def test_a_platform_is_what_the_host_shows(named, evidence, platform):
         ),
     ],
 )
-def test_what_does_not_agree_is_told_with_both_sides(named, evidence, words):
+def test_what_does_not_agree_is_told_with_both_sides(named, evidence, text):
     with pytest.raises(BlockStructureError) as refused:
         platforms.decide(named, evidence)
-    assert str(refused.value) == words
+    assert str(refused.value) == text
 
 
 def test_every_platform_with_a_row_is_looked_for():
-    source = (ROLE / "library/block_structure_platform.py").read_text()
-    assert [name for name in controller.platforms() if f'"{name}": lambda' not in source] == []
+    source = (PLUGINS / "modules/platform_info.py").read_text()
+    assert [name for name in role_variables.platforms() if f'"{name}": lambda' not in source] == []
 
 
 def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, table):
     given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_gc_thresholds": [50000, 20, 100]}
-    wanted = desired.validate(given, table, platforms=controller.platforms(), memcached_hosts=["cache1"])
+    wanted = desired.validate(given, table, platforms=role_variables.platforms(), memcached_hosts=["cache1"])
     assert (wanted["errors"], wanted["platform"]) == ([], "auto")
 
 
@@ -99,10 +100,10 @@ def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, t
     ],
 )
 def test_a_memcached_host_is_of_the_platform_of_the_first_lms(task_vars: dict[str, Any], found: str | None):
-    assert controller.platform_found(task_vars) == found
+    assert role_variables.platform_found(task_vars) == found
 
 
-def look(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str) -> dict[str, Any]:
+def inspect(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str) -> dict[str, Any]:
     """Run the module itself; tutor and kubectl are shell programs."""
     arguments = {
         "named": named,
@@ -110,7 +111,7 @@ def look(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str)
         "tutor_argv": ["/bin/sh", "-c", f'echo "$@" >> {tmp_path}/asked; {tutor}', "tutor"],
         "kubectl_argv": ["/bin/sh", "-c", kubectl, "kubectl"],
     }
-    return modules.run("block_structure_platform", arguments)
+    return modules.run("platform_info", arguments)
 
 
 WORKS = 'case "$*" in "local exec -T lms true") exit 0;; *printvalue*) echo openedx;; *) exit 1;; esac'
@@ -120,11 +121,11 @@ K8S_ONLY = 'case "$*" in *printvalue*) echo courses;; *) exit 1;; esac'
 def test_the_module_sees_each_platform(tmp_path):
     own = tmp_path / "manage.py"
     own.touch()
-    assert look(tmp_path, "auto", [str(own)], "exit 1", "exit 1")["platform"] == "native"
-    assert look(tmp_path, "auto", [str(own), f"{own}.not"], WORKS, "exit 1")["platform"] == "tutor_local"
+    assert inspect(tmp_path, "auto", [str(own)], "exit 1", "exit 1")["platform"] == "native"
+    assert inspect(tmp_path, "auto", [str(own), f"{own}.not"], WORKS, "exit 1")["platform"] == "tutor_local"
     in_cluster = 'test "$*" = "get --namespace=courses deployment/lms"'
-    assert look(tmp_path, "auto", ["/no/such"], K8S_ONLY, in_cluster)["platform"] == "tutor_k8s"
-    both = look(tmp_path, "auto", [str(own)], WORKS, "exit 1")
+    assert inspect(tmp_path, "auto", ["/no/such"], K8S_ONLY, in_cluster)["platform"] == "tutor_k8s"
+    both = inspect(tmp_path, "auto", [str(own)], WORKS, "exit 1")
     assert both["failed"]
     assert both["error"]["id"] == "platform-ambiguous"
 
@@ -132,5 +133,5 @@ def test_the_module_sees_each_platform(tmp_path):
 def test_a_named_platform_that_is_seen_is_all_that_is_looked_for(tmp_path):
     own = tmp_path / "manage.py"
     own.touch()
-    assert look(tmp_path, "native", [str(own)], WORKS, "exit 1")["platform"] == "native"
+    assert inspect(tmp_path, "native", [str(own)], WORKS, "exit 1")["platform"] == "native"
     assert not (tmp_path / "asked").exists()

@@ -6,13 +6,15 @@ import ast
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from block_structure import probe_client, releases
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import releases
+from block_structure.module_utils.host import probe_client
 
-PROBE = Path(probe_client.__file__).parent / "probe"
+from .conftest import PLUGINS
+
+PROBE = PLUGINS / "module_utils" / "probe"
 # Executes its standard input without globals of its own, as the shell of old Django versions does.
 OLD_SHELL = "import sys\ndef shell():\n    exec(sys.stdin.read())\nshell()\n"
 
@@ -36,8 +38,8 @@ def test_events_are_found_in_the_platforms_talk(release, tmp_path):
     result = json.dumps({"event": "result", "results": [1], "seconds": 0.5})
     program = f"print('talk'); print('unfinished line BLOCK_STRUCTURE_PROBE {json.dumps({'event': 'boot'})}'); "
     program += f"print('BLOCK_STRUCTURE_PROBE ' + {result!r})"
-    told = answer(release, program, tmp_path, on_event=seen.append)
-    assert told.results == [1]
+    report = answer(release, program, tmp_path, on_event=seen.append)
+    assert report.results == [1]
     assert [event["event"] for event in seen] == ["boot", "result"]
 
 
@@ -50,9 +52,9 @@ INSTALLED = {
 def identified(table, named: str | None, found: str | None, tmp_path) -> probe_client.Answer:
     """What a run answers whose probe found palm installed."""
     results = [{"installed": INSTALLED, "candidates": ["palm"], "release": found}, *([{"generated": 1}] if found else [])]
-    told = json.dumps({"event": "result", "results": results, "seconds": 0.5})
+    report = json.dumps({"event": "result", "results": results, "seconds": 0.5})
     path = tmp_path / "manage.py"
-    path.write_text(f"print('BLOCK_STRUCTURE_PROBE ' + {told!r})")
+    path.write_text(f"print('BLOCK_STRUCTURE_PROBE ' + {report!r})")
     how = {"rows": releases.identify_rows(table, named, None), "named": named, "prepares": False}
     return probe_client.run([sys.executable, str(path), "lms"], None, [{"op": "generate"}], identify=how)
 
@@ -70,7 +72,7 @@ def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("program", "identifier", "words"),
+    ("program", "identifier", "message"),
     [
         ("raise TypeError(\"unhashable type: 'dict'\")", "lms-does-not-start", "TypeError: unhashable type: 'dict'"),
         ("import sys; sys.exit('no such settings')", "lms-does-not-start", "no such settings"),
@@ -83,11 +85,11 @@ def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
         ),
     ],
 )
-def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, program, identifier, words):
+def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, program, identifier, message):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, program, tmp_path, boot_timeout=1)
     assert refused.value.identifier == identifier
-    assert words in refused.value.cause
+    assert message in refused.value.cause
     assert refused.value.remedy
 
 
@@ -115,7 +117,7 @@ def test_the_probe_keeps_to_the_syntax_of_the_oldest_lms():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", sorted(PROBE.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(PROBE.rglob("*.py")), ids=lambda path: path.stem)
 def test_the_probe_imports_the_platform_late(path):
     """Ansible's own Python carries these files, and has no Django."""
     late = {"django", "openedx", "xmodule", "opaque_keys", "waffle", "common", "edx_django_utils", "storages"}

@@ -6,8 +6,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from block_structure import profiling
-from block_structure.probe import profile as probe
+from block_structure.module_utils.probe.operations import profile as probe
+from block_structure.plugin_utils.reports import profiling
 from block_structure_cli import pictures
 from block_structure_cli.main import main
 from click.testing import CliRunner
@@ -40,15 +40,15 @@ def seen():
 
 
 def test_parts_are_milliseconds_of_one_request(seen):
-    told = {entry["part"]: (entry["share"], entry["ms"]) for entry in profiling.parts(seen)}
-    assert told["collection"] == (0.5, 500)
-    assert told["storage"] == told["rest"] == (0.25, 250)
-    assert sum(share for share, _ in told.values()) == 1
+    report = {entry["part"]: (entry["share"], entry["ms"]) for entry in profiling.parts(seen)}
+    assert report["collection"] == (0.5, 500)
+    assert report["storage"] == report["rest"] == (0.25, 250)
+    assert sum(share for share, _ in report.values()) == 1
 
 
 def test_modules_count_the_time_of_calls_into_them(seen):
-    told = [(entry["module"].rsplit(".", 1)[-1], entry["parts"], entry["cumulative_ms"]) for entry in profiling.modules(seen)]
-    assert told == [("views", [], 1000), ("manager", ["collection"], 900)]
+    report = [(entry["module"].rsplit(".", 1)[-1], entry["parts"], entry["cumulative_ms"]) for entry in profiling.modules(seen)]
+    assert report == [("views", [], 1000), ("manager", ["collection"], 900)]
 
 
 def test_a_page_that_reads_no_structure_is_told_from_one_that_does(seen):

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+from block_structure.filter import block_structure as filters
 
-from .conftest import ROLE
 from .surveys import survey
-
-_SPEC = importlib.util.spec_from_file_location("block_structure_filters", ROLE / "filter_plugins/block_structure.py")
-assert _SPEC
-assert _SPEC.loader
-filters = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(filters)
 
 
 def test_everything_that_a_deploy_may_set_in_a_settings_file_is_recorded_as_it_was():

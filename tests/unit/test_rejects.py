@@ -241,7 +241,8 @@ def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
     probe = tmp_path / "probe.yml"
     probe.write_text(
         "- hosts: all\n  gather_facts: false\n  tasks:\n"
-        "    - ansible.builtin.import_role: {name: block_structure, tasks_from: validate, rolespec_validate: false}\n"
+        "    - ansible.builtin.import_role:\n"
+        "        {name: openedx_operators.block_structure.block_structure, tasks_from: validate, rolespec_validate: false}\n"
         "      vars: {block_structure_storage_bucket: example-block-structures}\n"
     )
     done = subprocess.run(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from block_structure import releases
-from block_structure.errors import BlockStructureError
-from block_structure.probe import identify
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import releases
+from block_structure.module_utils.probe.operations import identify
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())
@@ -172,8 +172,8 @@ def test_a_boot_goes_on_with_the_release_that_is_installed_and_named(names, name
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_an_installed_release_is_found_by_its_own_line(name):
     assert identified(name)["candidates"] == [name]
-    assert releases.settle(ROWS, identified(name)).name == name
-    assert releases.settle(ROWS, identified(name), name).name == name
+    assert releases.resolve_release(ROWS, identified(name)).name == name
+    assert releases.resolve_release(ROWS, identified(name), name).name == name
 
 
 @pytest.mark.parametrize(
@@ -192,12 +192,12 @@ def test_code_between_releases_is_what_the_evidence_allows_and_never_guessed(nam
     found = identified(name, "master")
     assert found["candidates"] == candidates
     for named in candidates:
-        assert releases.settle(ROWS, found, named).name == named
+        assert releases.resolve_release(ROWS, found, named).name == named
     if len(candidates) > 1:
         with pytest.raises(
             BlockStructureError, match=f"The installed platform may be .* or {candidates[-1]}: it calls itself 'master'"
         ):
-            releases.settle(ROWS, found)
+            releases.resolve_release(ROWS, found)
 
 
 def test_a_line_that_the_evidence_belies_is_no_release():
@@ -205,7 +205,7 @@ def test_a_line_that_the_evidence_belies_is_no_release():
     found = identified("teak", "palm")
     assert found["candidates"] == []
     with pytest.raises(BlockStructureError) as refused:
-        releases.settle(ROWS, found)
+        releases.resolve_release(ROWS, found)
     assert str(refused.value) == (
         "The installed platform is none that this role knows: it calls itself 'palm', has 0 switches of block structures, "
         "has no --with_storage, makes its storage by get_storage, keeps its course index in sql.\n"
@@ -219,12 +219,12 @@ def test_overrides_of_the_named_release_let_a_site_that_differs_from_it_through(
     rows = releases.identify_rows(ROWS, "palm", overrides)
     found = identify_result(platform("teak", "palm"), rows)
     assert found["candidates"] == ["palm"]
-    assert releases.settle(ROWS, found, "palm", overrides).with_storage_option == ROWS["palm"]["with_storage_option"]
+    assert releases.resolve_release(ROWS, found, "palm", overrides).with_storage_option == ROWS["palm"]["with_storage_option"]
 
 
 def test_inventory_and_installation_that_disagree_are_both_named():
     with pytest.raises(BlockStructureError) as refused:
-        releases.settle(ROWS, identified("teak"), "palm")
+        releases.resolve_release(ROWS, identified("teak"), "palm")
     assert refused.value.identifier == "release-differs"
     assert str(refused.value) == (
         "block_structure_release is 'palm', and the installed platform is teak: it calls itself 'teak', has 0 switches of "
@@ -235,18 +235,18 @@ def test_inventory_and_installation_that_disagree_are_both_named():
 
 def test_a_later_release_is_refused_with_the_way_to_prepare_for_it():
     with pytest.raises(BlockStructureError) as refused:
-        releases.settle(ROWS, identified("sumac"), "teak")
+        releases.resolve_release(ROWS, identified("sumac"), "teak")
     assert refused.value.remedy.endswith("; to prepare an upgrade to it set block_structure_prepare_upgrade to true.")
 
 
 def test_an_upgrade_is_not_prepared_backwards():
     with pytest.raises(BlockStructureError, match="'palm', which is no later release than the installed teak"):
-        releases.settle(ROWS, identified("teak"), "palm", prepares=True)
+        releases.resolve_release(ROWS, identified("teak"), "palm", prepares=True)
 
 
 @pytest.mark.parametrize(("earlier", "later"), [*itertools.pairwise(NAMES), ("palm", "sumac"), ("juniper", "main")])
 def test_settings_of_a_prepared_upgrade_are_valid_on_both(earlier, later):
-    both = releases.settle(ROWS, identified(earlier), later, prepares=True)
+    both = releases.resolve_release(ROWS, identified(earlier), later, prepares=True)
     assert (both.name, both.prepares) == (earlier, later)
     assert both.switches == ROWS[earlier]["switches"]
     for name in (earlier, later):
@@ -258,11 +258,11 @@ def test_settings_of_a_prepared_upgrade_are_valid_on_both(earlier, later):
 
 def test_an_upgrade_without_a_class_for_both_is_refused():
     with pytest.raises(BlockStructureError, match="No storage class imports on ironwood and on quince"):
-        releases.settle(ROWS, identified("ironwood"), "quince", prepares=True)
+        releases.resolve_release(ROWS, identified("ironwood"), "quince", prepares=True)
 
 
 def test_the_installed_release_prepares_for_itself_as_for_any_run():
-    assert releases.settle(ROWS, identified("teak"), "teak", prepares=True).prepares is None
+    assert releases.resolve_release(ROWS, identified("teak"), "teak", prepares=True).prepares is None
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))

@@ -25,20 +25,20 @@ AFTER = run([course("A", 5000, cache=[1.0], storage=[20.0], unpickle=[80.0])], [
     ],
 )
 def test_the_verdict_is_as_bad_as_the_worst_finding(found, state, line):
-    told = report.summary(report.Sources(diagnoses=[diagnosis(*found)]))
-    assert (told["state"], told["line"]) == (state, line)
+    reported = report.summary(report.Sources(diagnoses=[diagnosis(*found)]))
+    assert (reported["state"], reported["line"]) == (state, line)
 
 
 def test_the_verdict_names_the_gain_and_what_is_rebuilt():
-    told = report.summary(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(tier="modulestore")]))
-    assert "the structure of A (5,000 blocks) took 9 s before and takes 100 ms now: 90.0 times faster." in told["text"]
-    assert "Rebuilt in a learner's request: 1 of 1 course." in told["text"]
+    reported = report.summary(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(tier="modulestore")]))
+    assert "the structure of A (5,000 blocks) took 9 s before and takes 100 ms now: 90.0 times faster." in reported["text"]
+    assert "Rebuilt in a learner's request: 1 of 1 course." in reported["text"]
 
 
 def test_measurements_alone_are_not_called_well():
-    told = report.summary(report.Sources(after=AFTER))
-    assert told["state"] == "attention"
-    assert "No diagnosis was given" in told["text"]
+    reported = report.summary(report.Sources(after=AFTER))
+    assert reported["state"] == "attention"
+    assert "No diagnosis was given" in reported["text"]
 
 
 def test_sizes_are_held_against_each_limit():
@@ -197,8 +197,8 @@ def test_the_bench_alone_makes_a_page(tmp_path):
     assert "The collector under load: gain and price" in (tmp_path / "r.html").read_text()
 
 
-def invoke(*words: str):
-    return CliRunner().invoke(main, ["report", *words])
+def invoke(*text: str):
+    return CliRunner().invoke(main, ["report", *text])
 
 
 def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
@@ -210,7 +210,7 @@ def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "option", "said"),
+    ("content", "option", "message"),
     [
         ("{}", "--diagnosis", "is not a diagnosis: it has no release, courses, findings."),
         ("no json", "--profile", "is not a profile: Expecting value"),
@@ -218,11 +218,11 @@ def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
         ("{}", "--collector", "is not a measurement of the collector: it has no release, objects, systems."),
     ],
 )
-def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, said):
+def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, message):
     (tmp_path / "x.json").write_text(content)
     ended = invoke(option, str(tmp_path / "x.json"), "-o", str(tmp_path / "r.html"))
     assert ended.exit_code == exits.USAGE
-    assert said in ended.stderr
+    assert message in ended.stderr
     assert "\nRemedy: name " in ended.stderr
     assert not (tmp_path / "r.html").exists()
 

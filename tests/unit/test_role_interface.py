@@ -8,7 +8,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from .conftest import ROLE
+from .conftest import PLUGINS, ROLE
 
 SPECIFICATION = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = SPECIFICATION["main"]["options"]
@@ -61,7 +61,10 @@ def test_secrets_are_marked():
 
 def test_every_variable_is_read_somewhere():
     sources = "".join(
-        path.read_text() for path in ROLE.rglob("*") if path.suffix in (".yml", ".py") and path.parent.name != "meta"
+        path.read_text()
+        for folder in (ROLE, PLUGINS)
+        for path in folder.rglob("*")
+        if path.suffix in (".yml", ".py") and path.parent.name != "meta"
     )
     sources = sources.replace((ROLE / "defaults" / "main.yml").read_text(), "")
     # Settings and bucket options are read by the fields of their dataclasses, which lack the prefixes.

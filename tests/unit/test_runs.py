@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from block_structure import measurement
+from block_structure.plugin_utils.reports import benchmark
 from block_structure_cli import exits, runs, tables
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,8 +39,8 @@ def test_what_is_no_run_file_is_refused_with_a_remedy(tmp_path, text, cause):
     assert refused.value.exit_code == exits.USAGE
 
 
-def worker(service, pid, resident, **told):
-    return {"service": service, "pid": pid, "resident_kb": resident, "peak_kb": resident * 2, **told}
+def worker(service, pid, resident, **reported):
+    return {"service": service, "pid": pid, "resident_kb": resident, "peak_kb": resident * 2, **reported}
 
 
 SILENT = {"thresholds": None, "worst_pause_ms": None}
@@ -68,10 +68,10 @@ def test_what_workers_say_of_themselves_goes_into_the_run_file(tmp_path):
         {"service": "lms", "pid": 7, "resident_kb": 5, "peak_kb": 6, "report": report},
         {"service": "lms", "pid": 8, "resident_kb": 7, "peak_kb": 8, "report": None},
     ]
-    told = measurement.workers(found)
-    assert [(one["thresholds"], one["worst_pause_ms"]) for one in told] == [([50000, 20, 100], 30.0), (None, None)]
-    runs.save({**run([]), "workers_after": told}, tmp_path / "run.json")
-    assert runs.load(tmp_path / "run.json")["workers_after"] == told
+    reported = benchmark.workers(found)
+    assert [(one["thresholds"], one["worst_pause_ms"]) for one in reported] == [([50000, 20, 100], 30.0), (None, None)]
+    runs.save({**run([]), "workers_after": reported}, tmp_path / "run.json")
+    assert runs.load(tmp_path / "run.json")["workers_after"] == reported
 
 
 def test_a_negative_time_is_damage(tmp_path):
@@ -97,9 +97,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
     ],
 )
 def test_a_read_costs_what_the_answering_tier_costs(storage, times, warm, cold):
-    told = runs.tiers(course("A", **times), storage)
-    assert (told["warm"], told["warm_from"]) == warm
-    assert (told["cold"], told["cold_from"]) == cold
+    reported = runs.tiers(course("A", **times), storage)
+    assert (reported["warm"], reported["warm_from"]) == warm
+    assert (reported["cold"], reported["cold_from"]) == cold
 
 
 def test_pages_are_told_over_all_courses_with_their_errors():
@@ -114,9 +114,9 @@ def test_a_comparison_counts_only_what_both_runs_visited():
         [course("A", rebuild=[1000])], [sample("cold", [1000], key="A"), sample("cold", [9000], key="B")], storage=False
     )
     after = run([course("A", storage=[90], unpickle=[10]), course("C")], [sample("cold", [100], key="A")])
-    told = runs.compare(before, after)
-    assert [(row["key"], row["cold"], row["warm"]) for row in told["courses"]] == [("A", 10, 10)]
-    assert [(row["before"]["n"], row["ratio"]["times_faster"]) for row in told["pages"]] == [(1, 10)]
+    reported = runs.compare(before, after)
+    assert [(row["key"], row["cold"], row["warm"]) for row in reported["courses"]] == [("A", 10, 10)]
+    assert [(row["before"]["n"], row["ratio"]["times_faster"]) for row in reported["pages"]] == [(1, 10)]
 
 
 @given(TIMES, TIMES)
@@ -130,9 +130,9 @@ def test_the_interval_holds_the_ratio_and_turns_round_with_it(before, after):
 
 @given(TIMES)
 def test_the_same_times_are_neither_faster_nor_slower(times):
-    told = runs.ratio(times, times)
-    assert told["times_faster"] == 1
-    assert told["low"] <= 1 <= told["high"]
+    reported = runs.ratio(times, times)
+    assert reported["times_faster"] == 1
+    assert reported["low"] <= 1 <= reported["high"]
 
 
 def test_nothing_compares_with_nothing():
@@ -140,6 +140,6 @@ def test_nothing_compares_with_nothing():
     assert runs.median([]) is None
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, None), (12.34, "12.3x"), (1.0, "1.0x"), (0.0268, "0.027x")])
-def test_a_ratio_that_is_a_loss_is_no_nought(value, words):
-    assert tables.times(value) == words
+@pytest.mark.parametrize(("value", "message"), [(None, None), (12.34, "12.3x"), (1.0, "1.0x"), (0.0268, "0.027x")])
+def test_a_ratio_that_is_a_loss_is_no_nought(value, message):
+    assert tables.times(value) == message

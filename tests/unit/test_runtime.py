@@ -13,9 +13,11 @@ from pathlib import Path
 
 import measured as sample_runs
 import pytest
-from block_structure import desired, managed_block, processes, runtime
-from block_structure.errors import BlockStructureError
-from block_structure.probe import runtime as probe
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import desired, runtime
+from block_structure.module_utils.edit import managed_block
+from block_structure.module_utils.host import processes
+from block_structure.module_utils.probe.operations import runtime as probe
 from block_structure_cli import runs, tables
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -51,8 +53,8 @@ def test_whatever_is_proposed_is_accepted(objects):
     ],
 )
 def test_thresholds_that_hurt_are_refused(variables, table, value, why):
-    told = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
-    assert [error["message"] for error in told["errors"]] == [
+    reported = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
+    assert [error["message"] for error in reported["errors"]] == [
         (
             f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: give three integers, such as [50000, 20, 100]: "
             "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
@@ -70,8 +72,12 @@ def test_nothing_is_wanted_unless_asked_for(variables, table):
         "environment": "",
     }
     asked = {**variables, runtime.THRESHOLDS_VARIABLE: [50000, 20, 100], runtime.FREEZE_VARIABLE: True}
-    told = desired.validate(asked, table)["runtime"]
-    assert (told["wanted"], told["python"], told["environment"]) == (True, "[50000, 20, 100]", "50000,20,100,freeze")
+    reported = desired.validate(asked, table)["runtime"]
+    assert (reported["wanted"], reported["python"], reported["environment"]) == (
+        True,
+        "[50000, 20, 100]",
+        "50000,20,100,freeze",
+    )
 
 
 def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(variables):
@@ -99,15 +105,15 @@ class Store:
 def test_a_fork_measures_and_leaves_this_process_alone():
     before = (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count())
     compared = probe.variants([700, 10, 10], [50000, 20, 100])
-    told = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
+    reported = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
     assert (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count()) == before
-    assert {name: answer["thresholds"] for name, answer in told.items()} == {
+    assert {name: answer["thresholds"] for name, answer in reported.items()} == {
         name: variant["thresholds"] for name, variant in compared.items()
     }
-    assert sum(told["off"]["collections"]) == 0
-    assert sum(told["stock"]["collections"]) > 10 * sum(told["thresholds"]["collections"]) > 0
-    assert told["stock"]["worst_pause_ms"] > 0
-    assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in told.values())
+    assert sum(reported["off"]["collections"]) == 0
+    assert sum(reported["stock"]["collections"]) > 10 * sum(reported["thresholds"]["collections"]) > 0
+    assert reported["stock"]["worst_pause_ms"] > 0
+    assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in reported.values())
 
 
 def test_what_fails_in_a_fork_is_told():
@@ -135,9 +141,9 @@ def measured(stock=1640.0, tuned=830.0, **more):
 
 def test_a_benchmark_shows_each_way_of_answering_and_the_price_as_a_table():
     key = "course-v1:X+10K+1"
-    told = runtime.recommend(measured(), blocks={key: 10_000})
+    reported = runtime.recommend(measured(), blocks={key: 10_000})
     course = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
-    after = {**sample_runs.run([course]), "runtime": told}
+    after = {**sample_runs.run([course]), "runtime": reported}
     before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
     table = tables.collector(after, before)
     assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
@@ -161,13 +167,13 @@ def test_a_gain_is_worth_it_in_milliseconds_and_in_percent(stock, tuned, worth):
 
 
 def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
-    assert runtime.look(runtime.Wanted(None, False)) == {
+    assert runtime.inspect(runtime.Wanted(None, False)) == {
         "op": "runtime",
         "thresholds": None,
         "variants": ["stock", "thresholds", "off"],
         "seconds": 10,
     }
-    assert runtime.look(runtime.Wanted([60000, 20, 100], True))["variants"] == ["stock", "thresholds", "both", "off"]
+    assert runtime.inspect(runtime.Wanted([60000, 20, 100], True))["variants"] == ["stock", "thresholds", "both", "off"]
 
 
 class Platform:
@@ -177,7 +183,7 @@ class Platform:
         self.now, self.rounds = 0.0, 0
         monkeypatch.setattr(probe.edxapp, "store", Store, raising=False)
         monkeypatch.setattr(probe.edxapp, "forget_request", lambda: None)
-        monkeypatch.setattr(probe.edxapp, "let_go", lambda: None)
+        monkeypatch.setattr(probe.edxapp, "close_connections", lambda: None)
         rows = type("Rows", (), {"objects": None})
         monkeypatch.setattr(probe.edxapp, "models", lambda: type("Models", (), {"BlockStructureModel": rows}))
         monkeypatch.setattr(probe, "_stored", lambda _store, _rows, _key: ((b"data", None), None))
@@ -188,16 +194,16 @@ class Platform:
     def answer(self, seconds):
         self.now += seconds
         self.rounds += 1
-        told = {"thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
-        return {"ms": [1.0], "failed": {}, **told}
+        reported = {"thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
+        return {"ms": [1.0], "failed": {}, **reported}
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
 def test_rounds_end_with_their_time_and_one_is_always_made(monkeypatch, seconds, rounds):
     platform = Platform(monkeypatch, seconds)
-    told = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
+    reported = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
     assert platform.rounds == rounds
-    assert [course["ms"] for course in told["courses"]] == [{"stock": 1.0}]
+    assert [course["ms"] for course in reported["courses"]] == [{"stock": 1.0}]
 
 
 def test_a_corrupt_object_is_named_and_the_other_courses_are_measured(monkeypatch):
@@ -211,9 +217,9 @@ def test_a_corrupt_object_is_named_and_the_other_courses_are_measured(monkeypatc
     monkeypatch.setattr(probe, "_in_fork", fork)
     monkeypatch.setattr(probe.edxapp, "store", Reading, raising=False)
     monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None), None))
-    told = probe.run({"courses": ["corrupt", "whole"], "variants": ["stock"]}, None)
-    assert [course["key"] for course in told["courses"]] == ["whole"]
-    assert [(one["key"], one["type"], one["message"]) for one in told["skipped"]] == [
+    reported = probe.run({"courses": ["corrupt", "whole"], "variants": ["stock"]}, None)
+    assert [course["key"] for course in reported["courses"]] == ["whole"]
+    assert [(one["key"], one["type"], one["message"]) for one in reported["skipped"]] == [
         ("corrupt", "ValueError", "not a structure")
     ]
 
@@ -232,8 +238,8 @@ def test_what_other_processes_do_is_not_taken_for_the_collector():
         def _deserialize(self, _data, _usage_key):
             time.sleep(0.2)
 
-    told = probe._reads({"thresholds": [700, 10, 10], "freeze": False}, [(b"", None)], Waiting())
-    assert told["ms"][0] < 100
+    reported = probe._reads({"thresholds": [700, 10, 10], "freeze": False}, [(b"", None)], Waiting())
+    assert reported["ms"][0] < 100
 
 
 def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
@@ -251,8 +257,8 @@ def test_the_third_threshold_is_gone_from_python_3_14():
 
 
 def worker(**report):
-    told = {"thresholds": [50000, 20, 100], "python": "3.11.2", "enabled": True, "frozen": 0, **report}
-    return {"pid": 7, "service": "lms", "report": told}
+    reported = {"thresholds": [50000, 20, 100], "python": "3.11.2", "enabled": True, "frozen": 0, **report}
+    return {"pid": 7, "service": "lms", "report": reported}
 
 
 @pytest.mark.parametrize(
@@ -274,8 +280,8 @@ def test_workers_are_judged_by_what_they_say(found, want, problems):
 
 
 def test_workers_are_children_with_the_command_line_of_their_service():
-    def process(pid, parent, *words):
-        return processes.Process(pid, pid * 10, parent, words)
+    def process(pid, parent, *message):
+        return processes.Process(pid, pid * 10, parent, message)
 
     conf, app = "/edx/app/edxapp/lms_gunicorn.py", "--app=lms.celery:APP"
     seen = [
@@ -311,7 +317,7 @@ def test_a_process_is_known_by_pid_and_start():
         assert found.alive()
         memory = found.memory()  # one reading: a process that starts grows between two
         assert memory["peak_kb"] >= memory["resident_kb"] > 0
-        assert not processes.Process(found.pid, found.started + 1, found.parent, found.words).alive()
+        assert not processes.Process(found.pid, found.started + 1, found.parent, found.argv).alive()
     finally:
         child.kill()
         child.wait()

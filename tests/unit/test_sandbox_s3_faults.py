@@ -50,8 +50,8 @@ def client(ports: tuple[int, int]) -> BaseClient:
 def order(ports: tuple[int, int]) -> Iterator[Order]:
     """Put a fault in force (`order(kind="hang")`), take it away (`order()`), or just look (`order(look=True)`)."""
 
-    def send(look: bool = False, **fault: Any) -> dict[str, Any]:
-        method = "GET" if look else "PUT" if fault else "DELETE"
+    def send(inspect: bool = False, **fault: Any) -> dict[str, Any]:
+        method = "GET" if inspect else "PUT" if fault else "DELETE"
         data = json.dumps(fault).encode() if fault else None
         request = urllib.request.Request(f"http://127.0.0.1:{ports[1]}/", data=data, method=method)
         with urllib.request.urlopen(request, timeout=10) as response:
@@ -78,7 +78,7 @@ def test_error_answer(client: BaseClient, order: Order, status: int, code: str) 
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     with pytest.raises(ClientError):
         client.put_object(Bucket="example-faults", Key="y", Body=b"x" * 100_000)
-    assert order(look=True)["met"] >= 2
+    assert order(inspect=True)["met"] >= 2
     order()
     assert read(client) == b"tree"
 
@@ -120,7 +120,7 @@ def test_fault_for_some_requests_only(client: BaseClient, order: Order) -> None:
     client.put_object(Bucket="example-faults", Key="x", Body=b"tree")
     with pytest.raises(ClientError):
         client.put_object(Bucket="example-faults", Key="y", Body=b"x")
-    state = order(look=True)
+    state = order(inspect=True)
     assert (state["served"], state["met"]) == (3, 1)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure import memcached_sizing
-from block_structure.diagnosis import metrics
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.plugin_utils.diagnosis import metrics
 from block_structure_cli import exits
 from block_structure_cli.commands import watch
 from block_structure_cli.main import main
@@ -62,9 +62,9 @@ def size(*arguments: str) -> Any:
 def test_a_site_is_planned_from_its_diagnosis_with_the_arithmetic(saved):
     ended = size("--report", saved, "--format", "json")
     assert ended.exit_code == 0, ended.output
-    told = json.loads(ended.output)
-    assert (told["plan"]["item_size_flag"], told["plan"]["memory_mb"]) == ("3m", 128)
-    assert told["asked"] == {"courses": 3, "growth_percent": 30, "servers": 1, "other_tenants_mb": 64}
+    reported = json.loads(ended.output)
+    assert (reported["plan"]["item_size_flag"], reported["plan"]["memory_mb"]) == ("3m", 128)
+    assert reported["asked"] == {"courses": 3, "growth_percent": 30, "servers": 1, "other_tenants_mb": 64}
     assert "together" in size("--report", saved).output
 
 
@@ -78,16 +78,16 @@ def test_what_if_plans_another_number_of_courses(saved):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "text"),
     [
         (["--courses", "0"], "A site of 0 courses cannot be planned.\nRemedy: give --courses a number of 1 or more."),
         (["--growth", "many"], "'many' is not a valid percent"),
     ],
 )
-def test_what_cannot_be_planned_is_refused(saved, arguments, words):
+def test_what_cannot_be_planned_is_refused(saved, arguments, text):
     ended = size("--report", saved, *arguments)
     assert ended.exit_code == exits.USAGE
-    assert words in ended.output
+    assert text in ended.output
 
 
 @pytest.mark.parametrize("content", ["no JSON", "{}"])
@@ -126,9 +126,9 @@ _LINE = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)
 
 
 def test_metrics_are_well_formed_and_tell_what_was_found():
-    told = metrics.prometheus(report(findings=[{"id": 'odd"\\\nname', "severity": "error"}]))
-    assert told.endswith("\n")
-    for line in told.splitlines():
+    reported = metrics.prometheus(report(findings=[{"id": 'odd"\\\nname', "severity": "error"}]))
+    assert reported.endswith("\n")
+    for line in reported.splitlines():
         assert _LINE.fullmatch(line), line
     lines = set(metrics.prometheus(report()).splitlines())
     assert {
@@ -143,9 +143,9 @@ def test_metrics_are_well_formed_and_tell_what_was_found():
 
 def test_a_server_that_is_down_is_told_by_its_metric_alone():
     down = {"server": "cache1:11211", "aliases": ["default"], "error": "refused"}
-    told = metrics.prometheus(report(servers=[down]))
-    assert 'memcached_up{server="cache1:11211"} 0' in told
-    assert "evictions_total" not in told
+    reported = metrics.prometheus(report(servers=[down]))
+    assert 'memcached_up{server="cache1:11211"} 0' in reported
+    assert "evictions_total" not in reported
 
 
 def test_a_file_is_replaced_whole_and_readable_for_the_monitor(tmp_path):
@@ -158,15 +158,15 @@ def test_a_file_is_replaced_whole_and_readable_for_the_monitor(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "text"),
     [
         ([], exits.USAGE, "Give --textfile, --json or both."),
         (["--textfile", "x.txt"], exits.USAGE, "'x.txt' does not end with .prom, so node_exporter would not read it."),
     ],
 )
-def test_watch_refuses_what_a_monitor_would_not_read(arguments, code, words):
+def test_watch_refuses_what_a_monitor_would_not_read(arguments, code, text):
     ended = CliRunner().invoke(main, ["watch", *arguments])
-    assert (ended.exit_code, words in ended.output) == (code, True), ended.output
+    assert (ended.exit_code, text in ended.output) == (code, True), ended.output
 
 
 def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path):

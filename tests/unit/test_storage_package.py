@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure import candidate, desired, package, plan, spooling, storage_settings
-from block_structure.diagnosis import local_storage
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import (
+    candidate,
+    desired,
+    plan,
+    spool,
+    storage_settings,
+)
+from block_structure.module_utils.host import package
+from block_structure.plugin_utils.diagnosis import local_storage
 from block_structure_storage import __version__, options
 
 from . import modules
@@ -53,7 +60,7 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "identifier", "words"),
+    ("name", "changes", "identifier", "message"),
     [
         ("ironwood", {}, "resilient-release", "and ironwood has no such class.\nRemedy: use plain on this release."),
         ("teak", {"block_structure_storage_local_dir": "var"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
@@ -66,15 +73,15 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
         ),
     ],
 )
-def test_what_cannot_work_is_refused(variables, release, name, changes, identifier, words) -> None:
+def test_what_cannot_work_is_refused(variables, release, name, changes, identifier, message) -> None:
     with pytest.raises(BlockStructureError) as caught:
         built(variables, release(name), **changes)
     assert caught.value.identifier == identifier
-    assert words in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("local", "words"),
+    ("local", "message"),
     [
         (
             {"version": "1", "problem": "/x belongs to user 0"},
@@ -86,11 +93,11 @@ def test_what_cannot_work_is_refused(variables, release, name, changes, identifi
         ),
     ],
 )
-def test_candidate_that_would_not_serve_is_refused(release, local, words) -> None:
+def test_candidate_that_would_not_serve_is_refused(release, local, message) -> None:
     result = {"key_hash": None, "canary": None, "local": local}
-    with pytest.raises(BlockStructureError, match=words.split("\n", maxsplit=1)[0]) as caught:
+    with pytest.raises(BlockStructureError, match=message.split("\n", maxsplit=1)[0]) as caught:
         candidate.judge(result, release("teak"), "1")
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     candidate.judge({**result, "local": {"version": "1", "problem": None}}, release("teak"), "1")
 
 
@@ -103,7 +110,7 @@ HEALTHY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "report"),
     [
         ({}, []),
         ({"problem": "it is open"}, [("storage-local-unusable", "error", "it is open")]),
@@ -125,10 +132,10 @@ HEALTHY: dict[str, Any] = {
         ),
     ],
 )
-def test_what_a_host_says_becomes_findings(changes: dict[str, Any], told: list[tuple[str, str, str]]) -> None:
+def test_what_a_host_says_becomes_findings(changes: dict[str, Any], report: list[tuple[str, str, str]]) -> None:
     found = local_storage.of({**HEALTHY, **changes})
-    assert [(finding.identifier, finding.severity) for finding in found] == [(name, severity) for name, severity, _ in told]
-    assert all(words in finding.cause for finding, (_, _, words) in zip(found, told, strict=True))
+    assert [(finding.identifier, finding.severity) for finding in found] == [(name, severity) for name, severity, _ in report]
+    assert all(message in finding.cause for finding, (_, _, message) in zip(found, report, strict=True))
     assert local_storage.of(None) == []
 
 
@@ -172,7 +179,7 @@ class Lms:
         self.python = folder / "venv" / "bin" / "python"
         self.local_dir = folder / "local"
 
-    def run(self, *words: str, **changes: Any) -> dict[str, Any]:
+    def run(self, *message: str, **changes: Any) -> dict[str, Any]:
         given = {
             "python": str(self.python),
             "package": package.read(FOLDER),
@@ -180,7 +187,7 @@ class Lms:
             "user": USER,
             **changes,
         }
-        return modules.run("block_structure_package", given, *words)
+        return modules.run("storage_package", given, *message)
 
     def imports(self) -> str:
         """Return the version that this Python imports."""
@@ -222,9 +229,9 @@ def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> 
     (tmp_path / "courses").write_text("precious")
     assert not lms.run(local_dir=str(tmp_path), state="absent")["changed"]
     for state in ("present", "absent"):
-        told = lms.run(local_dir=str(tmp_path), state=state)
+        report = lms.run(local_dir=str(tmp_path), state=state)
         (tmp_path / "spool").mkdir(exist_ok=True)
-        assert told["msg"] == (
+        assert report["msg"] == (
             f"{tmp_path} holds other things, such as courses.\n"
             "Remedy: let block_structure_storage_local_dir name a directory of its own."
         )
@@ -248,8 +255,8 @@ def test_removal_waits_for_the_spool(lms: Lms) -> None:
     spool = lms.local_dir / "spool"
     spool.mkdir()
     (spool / "object").write_text("is nowhere else")
-    told = lms.run(state="absent")
-    assert told["msg"] == (
+    report = lms.run(state="absent")
+    assert report["msg"] == (
         f"1 object waits in {spool} for S3, so the storage class and its directory stay.\n"
         "Remedy: deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
         "courses later."
@@ -264,22 +271,22 @@ def test_what_tutors_containers_kept_is_removed_and_what_waits_stays(tmp_path: P
     """There the package lies in a folder of its own, and the host may not know the user of the containers."""
     folder, kept = tmp_path / "block_structure_packages", tmp_path / "block_structure_storage"
     given = {"folder": str(folder), "package": package.read(FOLDER)}
-    assert modules.run("block_structure_package", given)["changed"]
+    assert modules.run("storage_package", given)["changed"]
     assert (folder / "block_structure_storage" / "storage.py").exists() and not kept.exists()
     (kept / "spool").mkdir(parents=True)
     os.chown(kept, 4242, 4242)
     (kept / "spool" / "object").write_text("is nowhere else")
     absent = {**given, "local_dir": str(kept), "state": "absent"}
-    assert modules.run("block_structure_package", absent)["msg"].startswith(f"1 object waits in {kept}/spool for S3, so")
+    assert modules.run("storage_package", absent)["msg"].startswith(f"1 object waits in {kept}/spool for S3, so")
     assert folder.exists() and (kept / "spool" / "object").exists()
     (kept / "spool" / "object").unlink()
-    foretold = modules.run("block_structure_package", absent, "--check")
-    done = modules.run("block_structure_package", absent)
+    foretold = modules.run("storage_package", absent, "--check")
+    done = modules.run("storage_package", absent)
     assert done["changes"] == foretold["changes"]
     assert done["changes"][1] == {"field": str(kept), "before": "4242 0755", "after": None}
     assert not folder.exists() and not kept.exists()
-    assert not modules.run("block_structure_package", absent)["changed"]
-    assert "Remedy: give user too." in modules.run("block_structure_package", {**absent, "state": "present"})["msg"]
+    assert not modules.run("storage_package", absent)["changed"]
+    assert "Remedy: give user too." in modules.run("storage_package", {**absent, "state": "present"})["msg"]
 
 
 @pytest.mark.parametrize(
@@ -318,25 +325,25 @@ OTHER_BUCKET = {**RESILIENT, "STORAGE_KWARGS": {"local_directory": "/a", "bucket
     ],
 )
 def test_which_settings_leave_waiting_objects_behind(state, settings, leaves: bool) -> None:
-    in_force = {"storage_state": state, "block_structures": RESILIENT}
-    assert spooling.leaves_objects(in_force, settings) is leaves
+    active = {"storage_state": state, "block_structures": RESILIENT}
+    assert spool.leaves_objects(active, settings) is leaves
 
 
 @pytest.mark.parametrize(
-    ("files", "problem", "words"),
+    ("files", "problem", "message"),
     [
         (1, "503 SlowDown", "1 object waits on this host for S3, and uploading fails: 503 SlowDown."),
         (2, None, "2 objects wait on this host for S3, and none of them is for the bucket in force."),
     ],
 )
-def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, words: str) -> None:
+def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, message: str) -> None:
     state = {"local_directory": "/a", "spool": {"files": files}}
     with pytest.raises(BlockStructureError) as caught:
-        spooling.require_empty({"state": state, "drained": {"problem": problem}})
+        spool.require_empty({"state": state, "drained": {"problem": problem}})
     assert str(caught.value) == (
-        f"{words}\nRemedy: mend S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
+        f"{message}\nRemedy: mend S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
     )
-    spooling.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
+    spool.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 
 
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:

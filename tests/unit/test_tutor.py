@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import desired, probe_client, releases, tutor, tutor_plugin
-from block_structure.diagnosis import redis
-from block_structure.diagnosis.look import Look, Room
-from block_structure.errors import BlockStructureError
-from block_structure.probe import running, survey
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import desired, releases, tutor
+from block_structure.module_utils.host import probe_client
+from block_structure.module_utils.probe.engine import facts, running
+from block_structure.plugin_utils import tutor_plugin
+from block_structure.plugin_utils.diagnosis import redis
+from block_structure.plugin_utils.diagnosis.snapshot import Headroom, Snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
@@ -109,13 +111,13 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
     )
     assert ended.stdout.strip() == "(50000, 20, 100) {'thresholds': [50000, 20, 100], 'freeze': True}"
     (report,) = (tmp_path / "block_structure_runtime" / "reports").glob("*.json")
-    told = json.loads(report.read_text())
-    assert (told["kind"], told["thresholds"]) == ("celery", [50000, 20, 100])
-    assert told["frozen"] > 0
+    reported = json.loads(report.read_text())
+    assert (reported["kind"], reported["thresholds"]) == ("celery", [50000, 20, 100])
+    assert reported["frozen"] > 0
 
 
 @pytest.mark.parametrize(
-    ("given_variables", "words"),
+    ("given_variables", "message"),
     [
         (
             {"block_structure_release": "juniper"},
@@ -135,16 +137,16 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         ),
     ],
 )
-def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, words):
+def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, message):
     asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
-    assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [words]
+    assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
 
 
 MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
 
 
 @pytest.mark.parametrize(
-    ("installed", "rendered", "words"),
+    ("installed", "rendered", "message"),
     [
         (
             "19.0.5",
@@ -175,10 +177,10 @@ MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
         ),
     ],
 )
-def test_another_tutor_is_refused_by_name(release, installed, rendered, words):
+def test_another_tutor_is_refused_by_name(release, installed, rendered, message):
     with pytest.raises(BlockStructureError) as refused:
         tutor.check_version(installed, rendered, release("teak"), MAJORS)
-    assert words in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_the_tutor_of_the_release_is_taken(release):
@@ -247,23 +249,25 @@ SERVER = {"maxmemory": 512 * MIB, "maxmemory_policy": "allkeys-lru", "used_memor
 
 def redis_messages(release: Any, **changed: Any) -> list[str]:
     ten = [surveys.entry(bytes=10 * MIB, key=f"course-v1:X+{number}+1") for number in range(10)]
-    look = Look(release("teak"), {**surveys.survey(), "cache_server": {**SERVER, **changed}, "courses": ten}, room=Room(30, 64))
-    return [finding.as_dict()["message"] for finding in redis.find(look)]
+    snapshot = Snapshot(
+        release("teak"), {**surveys.survey(), "cache_server": {**SERVER, **changed}, "courses": ten}, headroom=Headroom(30, 64)
+    )
+    return [finding.as_dict()["message"] for finding in redis.find(snapshot)]
 
 
 @pytest.mark.parametrize("location", ["redis://@127.0.0.1:6379/1", ["redis://user:word@127.0.0.1:6379/1"]])
 def test_a_worker_and_a_process_name_a_cache_alike_and_without_its_password(location):
-    told = running._comparable_of_worker({"CACHES": {"default": {"LOCATION": location}}})
-    assert told["cache_locations"] == survey.cache_locations({"LOCATION": location}) == ["redis://127.0.0.1:6379/1"]
+    reported = running._comparable_of_worker({"CACHES": {"default": {"LOCATION": location}}})
+    assert reported["cache_locations"] == facts.cache_locations({"LOCATION": location}) == ["redis://127.0.0.1:6379/1"]
 
 
 def test_a_redis_that_holds_everything_is_not_mentioned(release):
     assert redis_messages(release) == []
-    assert redis.find(Look(release("teak"), surveys.survey())) == []
+    assert redis.find(Snapshot(release("teak"), surveys.survey())) == []
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "message"),
     [
         (
             {"maxmemory": 100 * MIB},
@@ -302,8 +306,8 @@ def test_a_redis_that_holds_everything_is_not_mentioned(release):
         ),
     ],
 )
-def test_a_redis_that_loses_structures_is_told(release, changed, words):
-    assert redis_messages(release, **changed) == [words]
+def test_a_redis_that_loses_structures_is_told(release, changed, message):
+    assert redis_messages(release, **changed) == [message]
 
 
 @given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from block_structure import yaml_edit
-from block_structure.errors import BlockStructureError
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.plugin_utils.settings_files import yaml_edit
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

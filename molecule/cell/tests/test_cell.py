@@ -33,15 +33,15 @@ def result(playbooks, found, tmp_path_factory) -> dict[str, Any]:
     ended = playbooks.run("verify", "-e", json.dumps({**found, "block_structure_report_path": str(path)}))
     assert ended.exit_code == 0, ended.output
     assert ended.changed == []
-    told: dict[str, Any] = json.loads(path.read_text())
-    return told
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
 
 
 def test_the_release_is_found_out_and_every_course_stored(result, courses) -> None:
     assert result["release"] == RELEASE
-    told = {course["key"]: course for course in result["courses"]}
-    assert sorted(told) == sorted(courses)
-    assert {(course["tier_when_cold"], course["fresh"]) for course in told.values()} == {("storage", True)}
+    report = {course["key"]: course for course in result["courses"]}
+    assert sorted(report) == sorted(courses)
+    assert {(course["tier_when_cold"], course["fresh"]) for course in report.values()} == {("storage", True)}
     assert [finding["id"] for finding in result["findings"] if finding["severity"] == "error"] == []
 
 
@@ -72,9 +72,9 @@ def test_work_is_done_for_the_installed_release_and_for_no_other(playbooks, foun
     named = {"block_structure_release": other, "block_structure_blake2b_hashing": None}
     refused = playbooks.run("regenerate", "-e", json.dumps(named))
     assert refused.exit_code == 2, refused.output
-    words = " ".join(refused.output.split())
-    _, _, words = words.partition(f"block_structure_release is '{other}', and the installed platform is ")
-    installed = words.partition(": it calls itself")[0]
+    text = " ".join(refused.output.split())
+    _, _, text = text.partition(f"block_structure_release is '{other}', and the installed platform is ")
+    installed = text.partition(": it calls itself")[0]
     if release["branch"] == "master":
         # Code between releases may be several of them; the one that is installed is the newest.
         installed = installed.rpartition(" ")[2]

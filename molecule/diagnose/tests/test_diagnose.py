@@ -41,7 +41,7 @@ for number in range(200):
 def diagnose(playbooks, tmp_path, boots) -> Diagnose:
     """Return what looks at the site: findings by id, with the whole report under "report"."""
 
-    def look(*arguments: str) -> dict[str, Any]:
+    def inspect(*arguments: str) -> dict[str, Any]:
         path, before = tmp_path / "diagnosis.json", boots.count()
         ended = playbooks.run("diagnose", "-e", f"block_structure_report_path={path}", *arguments)
         assert path.exists(), ended.output[-3000:]
@@ -54,7 +54,7 @@ def diagnose(playbooks, tmp_path, boots) -> Diagnose:
         assert boots.count() - before == len(report["boots"])
         return {**found, "report": report}
 
-    return look
+    return inspect
 
 
 def is_cured(found: dict[str, Any]) -> None:
@@ -123,8 +123,8 @@ def test_faults_of_objects_are_found(diagnose: Diagnose, lms: Host, s3_api, cour
     s3_api.call("delete_object", Bucket=BUCKET, Key=objects[missing])
     s3_api.call("put_object", Bucket=BUCKET, Key=objects[corrupt], Body="this is no structure")
     usage_key = stale.replace("course-v1:", "block-v1:") + "+type@course+block@course"
-    former = "UPDATE block_structure SET data_version = '0123456789abcdef01234567' WHERE data_usage_key = 'KEY'"
-    sql(lms, former.replace("KEY", usage_key))
+    previous = "UPDATE block_structure SET data_version = '0123456789abcdef01234567' WHERE data_usage_key = 'KEY'"
+    sql(lms, previous.replace("KEY", usage_key))
     s3_api.call("delete_bucket_ownership_controls", Bucket=BUCKET)
     s3_api.call("delete_public_access_block", Bucket=BUCKET)
     s3_api.call("put_object_acl", Bucket=BUCKET, Key=objects[public], ACL="public-read")

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = {("outline", None), ("blocks", 2), ("blocks", 3)}
 
 
-def tool(*words: str) -> str:
+def tool(*message: str) -> str:
     """Run the operator's tool on the sandbox and return what it printed."""
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     done = subprocess.run(
-        [str(ROOT / "scripts/block-structure"), *words],
+        [str(ROOT / "scripts/block-structure"), *message],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -33,10 +33,10 @@ def tool(*words: str) -> str:
 def run(courses, tmp_path_factory):
     """A run over the smallest course and a larger one."""
     path = tmp_path_factory.mktemp("run") / "run.json"
-    words = ["--course", courses[0], "--course", courses[2], "--rebuilds", "1", "--users", "2", "--duration", "3"]
-    told = json.loads(tool("benchmark", "--format", "json", *words, "--think", "0.1", "0.3", "-o", str(path)))
-    assert told == json.loads(path.read_text())
-    return told
+    message = ["--course", courses[0], "--course", courses[2], "--rebuilds", "1", "--users", "2", "--duration", "3"]
+    report = json.loads(tool("benchmark", "--format", "json", *message, "--think", "0.1", "0.3", "-o", str(path)))
+    assert report == json.loads(path.read_text())
+    return report
 
 
 def test_tiers_alone_cost_one_boot_and_compare_with_a_whole_run(run, courses, boots, tmp_path):
@@ -46,14 +46,14 @@ def test_tiers_alone_cost_one_boot_and_compare_with_a_whole_run(run, courses, bo
     assert alone["http"] is None
     whole = tmp_path / "run.json"
     whole.write_text(json.dumps(run))
-    told = json.loads(tool("benchmark", "--format", "json", "--compare", str(path), str(whole)))
-    assert [row["key"] for row in told["courses"]] == [courses[2]]
-    assert told["courses"][0]["before"]["cold_from"] == told["courses"][0]["after"]["cold_from"] == "storage"
-    assert told["courses"][0]["cold"] > 0
-    assert told["pages"] == []
-    told = json.loads(tool("benchmark", "--format", "json", "--compare", str(whole), str(whole)))
-    assert {row["ratio"]["times_faster"] for row in told["pages"]} == {1}
-    assert {(row["page"], row["nav_depth"]) for row in told["pages"]} == PAGES
+    report = json.loads(tool("benchmark", "--format", "json", "--compare", str(path), str(whole)))
+    assert [row["key"] for row in report["courses"]] == [courses[2]]
+    assert report["courses"][0]["before"]["cold_from"] == report["courses"][0]["after"]["cold_from"] == "storage"
+    assert report["courses"][0]["cold"] > 0
+    assert report["pages"] == []
+    report = json.loads(tool("benchmark", "--format", "json", "--compare", str(whole), str(whole)))
+    assert {row["ratio"]["times_faster"] for row in report["pages"]} == {1}
+    assert {(row["page"], row["nav_depth"]) for row in report["pages"]} == PAGES
     shown = tool("benchmark", "--compare", str(whole), str(whole))
     assert "blocks, nav_depth 3" in shown
     assert courses[2] in shown
@@ -86,8 +86,8 @@ def test_forgetting_removes_one_structure_that_the_next_request_puts_back(course
     def forget() -> int:
         """Return how many items memcached was asked to delete, and had."""
         before = int(memcached.stats()["delete_hits"])
-        words = {"block_structure_benchmark_courses": [], "block_structure_benchmark_forget": [courses[0]]}
-        done = playbooks.run("benchmark", "--extra-vars", json.dumps(words))
+        message = {"block_structure_benchmark_courses": [], "block_structure_benchmark_forget": [courses[0]]}
+        done = playbooks.run("benchmark", "--extra-vars", json.dumps(message))
         assert done.exit_code == 0, done.output
         return int(memcached.stats()["delete_hits"]) - before
 
@@ -101,13 +101,13 @@ def test_a_profile_explains_a_request_and_makes_no_session(courses, lms, tmp_pat
         return lms.check_output("mariadb --batch --skip-column-names edxapp --execute 'SELECT COUNT(*) FROM django_session'")
 
     before = sessions()
-    told = json.loads(tool("profile", "--format", "json", "--course", courses[2], "--cold", "-o", str(tmp_path)))
+    report = json.loads(tool("profile", "--format", "json", "--course", courses[2], "--cold", "-o", str(tmp_path)))
     assert sessions() == before
-    assert told["request"]["status"] == 200
-    share = {entry["part"]: entry["share"] for entry in told["parts"]}
+    assert report["request"]["status"] == 200
+    share = {entry["part"]: entry["share"] for entry in report["parts"]}
     assert sum(share.values()) == pytest.approx(1)
     assert share["collection"] == 0  # the storage answers
     assert share["storage"] + share["unpickle"] > 0
-    assert any("block_structure.store" in entry["module"] for entry in told["modules"])
+    assert any("block_structure.store" in entry["module"] for entry in report["modules"])
     for name in ("flamegraph.svg", "callgraph.svg"):
         ElementTree.parse(tmp_path / name)

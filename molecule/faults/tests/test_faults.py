@@ -81,12 +81,12 @@ def unwrapped(text: str) -> str:
 def untouched(lms: Host):
     """Assert that the settings files are, after the test, what they were before it, and that both services answer."""
 
-    def look() -> list[str]:
+    def inspect() -> list[str]:
         return [lms.check_output("stat --format '%%U %%G %%a' %s && sha256sum %s", path, path) for path in SETTINGS]
 
-    before = look()
+    before = inspect()
     yield
-    assert look() == before
+    assert inspect() == before
     assert not lms.file("/edx/etc/.block_structure_candidate_lms.yml").exists
     for port in (8000, 8010):
         url = f"http://127.0.0.1:{port}/heartbeat"
@@ -99,13 +99,13 @@ def untouched(lms: Host):
 @pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in FAULTS])
 @pytest.mark.usefixtures("untouched")
 def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
-    variables, words = FAULTS[fault]
+    variables, message = FAULTS[fault]
     # In a file: Ansible itself shows its command line when it is asked to be verbose.
     path = tmp_path / "variables.json"
     path.write_text(json.dumps(variables))
     ended = playbooks.run("deploy", "-vvv", "-e", f"@{path}")
     assert ended.exit_code == 2, ended.output[-3000:]
-    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert message in unwrapped(ended.output), ended.output[-3000:]
     for secret in (
         WRONG_SECRET,
         OPERATOR_KEYS["block_structure_storage_secret_key"],
@@ -134,7 +134,7 @@ LACKING = {
 @pytest.mark.parametrize("how", LACKING)
 @pytest.mark.usefixtures("untouched")
 def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(playbooks, s3_faults, s3_api, how: str) -> None:
-    fault, words, feature, reading = LACKING[how]
+    fault, message, feature, reading = LACKING[how]
     name = f"example-lacks-{feature.replace('_', '-')}"
     # The bucket only, and the verdict at the end, which this site does not pass.
     arguments = ["--tags", "block_structure_bucket", "-e", f"block_structure_storage_bucket={name}"]
@@ -142,7 +142,7 @@ def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(pla
         ended = playbooks.run("deploy", *arguments)
         alone = playbooks.run("deploy", *arguments, "-e", json.dumps({f"block_structure_bucket_{feature}": False}))
     assert ended.exit_code == 2
-    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert message in unwrapped(ended.output), ended.output[-3000:]
     assert "TASK [block_structure : verify | " not in ended.output
     assert "TASK [block_structure : verify | " in alone.output, alone.output[-3000:]
     assert s3_api.call("get_bucket_versioning", Bucket=name)["Status"] == "Enabled"
@@ -190,9 +190,9 @@ def test_failing_course_fails_the_play_by_name_after_the_rest(playbooks, lms: Ho
         lms.check_output(f"{manage} {course} --heal")
     assert ended.exit_code == 2
     assert f"{course} could not be generated: XMLSyntaxError:" in unwrapped(ended.output)
-    told = json.loads(report.read_text())
-    assert [failure["key"] for failure in told["failures"]] == [course]
-    tiers = {entry["key"]: entry["tier_when_cold"] for entry in told["courses"]}
+    reported = json.loads(report.read_text())
+    assert [failure["key"] for failure in reported["failures"]] == [course]
+    tiers = {entry["key"]: entry["tier_when_cold"] for entry in reported["courses"]}
     assert tiers.pop(course) == "modulestore"
     assert set(tiers.values()) == {"storage"}
 
@@ -224,7 +224,7 @@ SECOND_HOST_FAULTS = {
 @pytest.mark.parametrize("fault", SECOND_HOST_FAULTS)
 @pytest.mark.usefixtures("untouched")
 def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
-    variables, words = SECOND_HOST_FAULTS[fault]
+    variables, message = SECOND_HOST_FAULTS[fault]
     second = tmp_path / "second.yml"
     # The same machine by another name, after lms1.
     host = {"ansible_host": "{{ sandbox_name }}-lms1", **variables}
@@ -232,7 +232,7 @@ def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path,
     second.write_text(json.dumps({"all": {"children": groups}}))
     ended = playbooks.run("rollback", "-i", "inventory/sandbox", "-i", str(second))
     assert ended.exit_code == 2
-    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert message in unwrapped(ended.output), ended.output[-3000:]
     assert [failure["host"] for failure in ended.failed] == ["lms2"]
     assert ended.changed == []
 
@@ -266,7 +266,7 @@ RUNTIME_FAULTS = {
 @pytest.mark.parametrize("fault", RUNTIME_FAULTS)
 @pytest.mark.usefixtures("untouched")
 def test_fault_of_the_runtime_is_told_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
-    lines, variables, words = RUNTIME_FAULTS[fault]
+    lines, variables, message = RUNTIME_FAULTS[fault]
     files = "/edx/app/edxapp/lms_gunicorn.py /edx/app/edxapp/edxapp_env"
     lms.check_output("cp --archive /edx/app/edxapp/lms_gunicorn.py /tmp/kept")
     try:
@@ -275,7 +275,7 @@ def test_fault_of_the_runtime_is_told_and_workers_run_as_before(playbooks, lms: 
         wanted = {"block_structure_runtime_gc_thresholds": [50000, 20, 100], **variables}
         ended = playbooks.run("deploy", "--tags", "block_structure_runtime", "-e", json.dumps(wanted))
         assert ended.exit_code == 2
-        assert words in unwrapped(ended.output), ended.output[-3000:]
+        assert message in unwrapped(ended.output), ended.output[-3000:]
         assert lms.check_output(f"sha256sum {files}; stat --format '%U %G %a' {files}") == before
         for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
             assert not lms.file(f"/edx/app/edxapp/block_structure/reports/{pid}.json").exists

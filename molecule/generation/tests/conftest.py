@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from block_structure import probe_client, releases
+from block_structure.module_utils.decisions import releases
+from block_structure.module_utils.host import probe_client
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -134,10 +135,10 @@ class Studio:
 
     host: Host
 
-    def manage(self, *words: str) -> str:
+    def manage(self, *message: str) -> str:
         """Run a command of Studio's manage.py."""
-        command = " ".join(["%s"] * (len(USER) + 2 + len(words)))
-        return str(self.host.check_output(command, *USER, "cms", "--settings=production", *words))
+        command = " ".join(["%s"] * (len(USER) + 2 + len(message)))
+        return str(self.host.check_output(command, *USER, "cms", "--settings=production", *message))
 
     def delete(self, course: str) -> None:
         """Delete a course as Studio does: the modulestore sends the signal that clears its structure."""

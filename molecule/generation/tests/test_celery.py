@@ -21,12 +21,12 @@ def quiet_worker(lms):
 def test_workers_generate_and_completion_is_read_from_rows(tool, rows, some) -> None:
     named = rows()
     words_of = [word for course in some for word in ("--course", course)]
-    code, told, words = tool.run("regenerate", "--force", "--engine", "celery", "--batch", "3", *words_of)
-    assert code == 0, words
-    assert {course["key"]: course["status"] for course in told["courses"]} == dict.fromkeys(some, "ok")
+    code, reported, text = tool.run("regenerate", "--force", "--engine", "celery", "--batch", "3", *words_of)
+    assert code == 0, text
+    assert {course["key"]: course["status"] for course in reported["courses"]} == dict.fromkeys(some, "ok")
     now = rows()
     assert all(now[course] != named[course] for course in some)
-    assert all(course["task"] and course["object"] == now[course["key"]] for course in told["courses"])
+    assert all(course["task"] and course["object"] == now[course["key"]] for course in reported["courses"])
 
 
 @pytest.mark.usefixtures("quiet_worker")

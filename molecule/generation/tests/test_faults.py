@@ -43,8 +43,8 @@ def test_s3_that_answers_with_errors_is_waited_for(engine, s3_faults, some, stat
     run = engine.generate(some)
     run.wait_for("course")
     with s3_faults("answer", status=status, code=code, methods=["PUT"]):
-        told = run.wait_for("outage", over=False)
-    assert (told["service"], told["type"], code in told["message"]) == ("storage", "ClientError", True)
+        reported = run.wait_for("outage", over=False)
+    assert (reported["service"], reported["type"], code in reported["message"]) == ("storage", "ClientError", True)
     all_well(run, some)
 
 
@@ -106,17 +106,17 @@ def test_a_course_that_always_fails_is_named_and_serves_what_it_had(tool, studio
     named = rows()[course]
     studio.manage("sandbox_break", course)
     try:
-        code, told, _ = tool.run("regenerate", "--force", "--course", some[0], "--course", course)
+        code, reported, _ = tool.run("regenerate", "--force", "--course", some[0], "--course", course)
         assert code == 1
-        assert [report["key"] for report in told["failures"]] == [course]
-        assert told["courses"][-1]["key"] == course
-        assert (told["failures"][0]["type"], bool(told["failures"][0]["message"])) == ("XMLSyntaxError", True)
+        assert [report["key"] for report in reported["failures"]] == [course]
+        assert reported["courses"][-1]["key"] == course
+        assert (reported["failures"][0]["type"], bool(reported["failures"][0]["message"])) == ("XMLSyntaxError", True)
         assert rows()[course] == named
     finally:
         studio.manage("sandbox_break", course, "--heal")
-    code, told, _ = tool.run("regenerate")
+    code, reported, _ = tool.run("regenerate")
     assert code == 0
-    assert [report["key"] for report in told["courses"]] in ([course], [])
+    assert [report["key"] for report in reported["courses"]] in ([course], [])
 
 
 def test_a_course_deleted_during_the_run_is_gone_and_leaves_no_row(engine, studio, rows, courses) -> None:

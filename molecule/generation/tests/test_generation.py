@@ -51,9 +51,9 @@ def test_each_state_is_found_and_mended_and_progress_is_told(
         studio.manage("sandbox_publish", stale)
         lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
         s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
-        code, told, _ = tool.run("regenerate", "--dry-run")
+        code, reported, _ = tool.run("regenerate", "--dry-run")
         assert code == 0
-        assert {course["key"]: course["why"] for course in told["planned"]} == {
+        assert {course["key"]: course["why"] for course in reported["planned"]} == {
             missing: "missing",
             stale: "stale",
             gone: "object-gone",
@@ -70,9 +70,9 @@ def test_each_state_is_found_and_mended_and_progress_is_told(
             key: name for key, name in stored.items() if key != gone
         }
         assert cold in after
-        code, told, _ = tool.run("regenerate")
+        code, reported, _ = tool.run("regenerate")
         assert code == 0
-        assert {course["key"]: (course["why"], course["status"]) for course in told["courses"]} == {
+        assert {course["key"]: (course["why"], course["status"]) for course in reported["courses"]} == {
             missing: ("missing", "ok"),
             stale: ("stale", "ok"),
         }
@@ -92,23 +92,23 @@ def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
                 process.send_signal(signal.SIGINT)
             if seen[-1]["event"] == "stopping":
                 break
-    output, words = process.communicate(timeout=300)
+    output, text = process.communicate(timeout=300)
     seen += [json.loads(line) for line in output.splitlines()]
-    assert process.returncode == 130, words
-    assert "courses are left.\nRemedy: go on with --resume." in words
+    assert process.returncode == 130, text
+    assert "courses are left.\nRemedy: go on with --resume." in text
     report = seen[-1]
     assert report["ended"] == "stopped"
     done = {course["key"] for course in report["courses"]}
     assert done
     assert sorted([*done, *report["left"]]) == sorted(some)
-    code, resumed, words = tool.run("regenerate", "--resume")
-    assert code == 0, words
+    code, resumed, text = tool.run("regenerate", "--resume")
+    assert code == 0, text
     assert resumed["resumed"] == report["run"]
     assert resumed["planned"] == len(report["left"])
     assert {course["key"] for course in resumed["courses"]} == set(some)
-    code, _, words = tool.run("regenerate", "--resume")
+    code, _, text = tool.run("regenerate", "--resume")
     assert code == 2
-    assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in words
+    assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in text
 
 
 def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
@@ -127,12 +127,12 @@ def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
         lms.check_output("kill -KILL %s", str(pid))
         for number in [*family, *workers]:
             lms.run("kill -KILL %s", number)
-    _, words = process.communicate(timeout=300)
-    assert process.returncode == 3, words
-    assert "The run broke off: its process on the host ended without an answer; was it killed?\n" in words
-    assert "Remedy: run it again with --resume; finished courses are not repeated." in words
-    code, resumed, words = tool.run("regenerate", "--resume")
-    assert code == 0, words
+    _, text = process.communicate(timeout=300)
+    assert process.returncode == 3, text
+    assert "The run broke off: its process on the host ended without an answer; was it killed?\n" in text
+    assert "Remedy: run it again with --resume; finished courses are not repeated." in text
+    code, resumed, text = tool.run("regenerate", "--resume")
+    assert code == 0, text
     assert 0 < resumed["planned"] < len(some)
     assert {course["key"] for course in resumed["courses"]} == set(some)
 
@@ -142,13 +142,13 @@ def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, 
     with s3_faults("hang", methods=["PUT"]):
         first = engine.generate(some)
         first.wait_for("plan")
-        code, told, words = tool.run("regenerate")
+        code, reported, text = tool.run("regenerate")
     assert first.result()["failures"] == []
-    assert code == 4, words
-    assert f"A run on {lms.check_output('hostname')} (process " in words
-    assert ", user www-data, run -) works on this site since 20" in words
-    assert "Remedy: wait until it ends, or end that process; its lock goes with it." in words
-    assert told["error"]["id"] == "run-held"
+    assert code == 4, text
+    assert f"A run on {lms.check_output('hostname')} (process " in text
+    assert ", user www-data, run -) works on this site since 20" in text
+    assert "Remedy: wait until it ends, or end that process; its lock goes with it." in text
+    assert reported["error"]["id"] == "run-held"
 
 
 @pytest.mark.slow
@@ -161,13 +161,13 @@ def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, memcached
     lms.check_output("mariadb edxapp --execute %s", insert.format(0))
     memcached.flush()
     try:
-        code, _, words = tool.run("regenerate", "--force")
+        code, _, text = tool.run("regenerate", "--force")
     finally:
         lms.check_output("mariadb edxapp --execute %s", insert.format(5))
         # The platform keeps the configuration in force in the cache, and SQL goes past it.
         memcached.flush()
-    assert code == 4, words
-    assert "num_versions_to_keep is 0: the platform would delete each object right after writing it." in words
+    assert code == 4, text
+    assert "num_versions_to_keep is 0: the platform would delete each object right after writing it." in text
     assert rows() == stored
 
 
@@ -175,24 +175,24 @@ def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, memcached
 def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, rows, objects, s3_api) -> None:
     studio.manage("sandbox_courses", "--blocks", "12", "--org", "PruneX")
     course = "course-v1:PruneX+B12N0001+2026"
-    code, told, words = tool.run("regenerate", "--pattern", "*PruneX*")
-    assert (code, len(told["courses"])) == (0, 1), words
+    code, reported, text = tool.run("regenerate", "--pattern", "*PruneX*")
+    assert (code, len(reported["courses"])) == (0, 1), text
     orphan = rows()[course]
     studio.delete(course)
     assert course not in rows()
     assert orphan in objects()
     # Young objects are left alone: a worker may be about to write the row.
     assert tool.run("prune")[1]["objects"] == []
-    code, told, _ = tool.run("prune", "--min-age-hours", "0")
+    code, reported, _ = tool.run("prune", "--min-age-hours", "0")
     assert code == 0
-    listed = {entry["name"]: entry for entry in told["objects"]}
-    assert (listed[orphan]["why"], told["removed"]) == ("its course is gone", [])
+    listed = {entry["name"]: entry for entry in reported["objects"]}
+    assert (listed[orphan]["why"], reported["removed"]) == ("its course is gone", [])
     assert listed[orphan]["bytes"] > 0
     assert not set(listed) & set(rows().values())
     assert orphan in objects()
-    code, told, _ = tool.run("prune", "--min-age-hours", "0", "--yes")
+    code, reported, _ = tool.run("prune", "--min-age-hours", "0", "--yes")
     assert code == 0
-    assert set(told["removed"]) == set(listed)
+    assert set(reported["removed"]) == set(listed)
     assert not set(listed) & objects()
     versions = s3_api.call("list_object_versions", Bucket="example-block-structures", Prefix=orphan)
     assert [version["Key"] for version in versions["Versions"]] == [orphan]
@@ -204,14 +204,14 @@ def test_a_course_that_was_never_published_is_named_and_costs_no_attempt(tool, l
     course = "course-v1:DraftX+B12N0001+2026"
     lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{course}'", UNPUBLISH)
     try:
-        code, told, _ = tool.run("regenerate", "--pattern", "*DraftX*", "--dry-run")
+        code, reported, _ = tool.run("regenerate", "--pattern", "*DraftX*", "--dry-run")
         assert code == 2
-        code, told, words = tool.run("regenerate")
-        assert code == 0, words
-        assert (told["unpublished"], told["courses"]) == ([course], [])
-        code, told, words = tool.run("regenerate", "--course", course)
+        code, reported, text = tool.run("regenerate")
+        assert code == 0, text
+        assert (reported["unpublished"], reported["courses"]) == ([course], [])
+        code, reported, text = tool.run("regenerate", "--course", course)
         assert code == 2
-        assert f"Never published, so learners cannot open it: {course}.\nRemedy: publish it in Studio, then" in words
+        assert f"Never published, so learners cannot open it: {course}.\nRemedy: publish it in Studio, then" in text
         assert course not in rows()
     finally:
         studio.delete(course)

@@ -15,9 +15,9 @@ def test_running_system_is_cured(playbooks, courses, tmp_path) -> None:
     report = tmp_path / "report.json"
     ended = playbooks.run("verify", "-e", f"block_structure_report_path={report}")
     assert ended.exit_code == 0, ended.output[-3000:]
-    told = json.loads(report.read_text())
-    assert len(told["courses"]) == len(courses)
-    assert {course["tier_when_cold"] for course in told["courses"]} == {"storage"}
+    reported = json.loads(report.read_text())
+    assert len(reported["courses"]) == len(courses)
+    assert {course["tier_when_cold"] for course in reported["courses"]} == {"storage"}
 
 
 @pytest.mark.parametrize("path", SETTINGS)
@@ -31,8 +31,8 @@ def test_settings_are_in_force_and_keep_owner_and_mode(lms: Host, path: str) -> 
 def test_services_of_systemd_run_with_the_tuned_collector(lms: Host, unit: str, kind: str) -> None:
     main = lms.check_output("systemctl show --property MainPID --value %s", unit)
     worker = lms.check_output("pgrep --parent %s", main).split()[0]
-    told = json.loads(lms.check_output("cat /srv/openedx/block_structure/reports/%s.json", worker))
-    assert (told["kind"], told["thresholds"]) == (kind, [50000, 20, 100])
+    reported = json.loads(lms.check_output("cat /srv/openedx/block_structure/reports/%s.json", worker))
+    assert (reported["kind"], reported["thresholds"]) == (kind, [50000, 20, 100])
 
 
 def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:

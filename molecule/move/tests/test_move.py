@@ -64,34 +64,34 @@ def in_s3(name: str) -> str:
     return f"block_structures/{name}"
 
 
-def deploy(playbooks: Any, tmp_path: Any, variables: dict[str, Any], *words: str) -> tuple[Any, dict[str, str]]:
+def deploy(playbooks: Any, tmp_path: Any, variables: dict[str, Any], *message: str) -> tuple[Any, dict[str, str]]:
     """Return a deploy, and what became of each course's object in its move."""
     # In a file: Ansible itself shows its command line when it is asked to be verbose.
     given, events = tmp_path / "variables.json", tmp_path / "events.jsonl"
     events.unlink(missing_ok=True)
     given.write_text(json.dumps({**variables, "block_structure_events_path": str(events)}))
-    ended = playbooks.run("deploy", "-e", f"@{given}", *words)
-    told = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
-    return ended, {event["key"]: event["done"] for event in told if event["event"] == "object"}
+    ended = playbooks.run("deploy", "-e", f"@{given}", *message)
+    reported = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
+    return ended, {event["key"]: event["done"] for event in reported if event["event"] == "object"}
 
 
 @pytest.fixture
 def unchanged(lms: Host, rows: Any) -> Any:
     """Assert that a test changes neither settings nor rows nor what lies in MEDIA_ROOT."""
 
-    def look() -> list[Any]:
+    def inspect() -> list[Any]:
         return [lms.check_output(f"sha256sum {' '.join(SETTINGS)}"), rows(), files(lms)]
 
-    before = look()
+    before = inspect()
     yield
-    assert look() == before
+    assert inspect() == before
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_a_dry_run_says_what_would_be_copied_and_makes_no_bucket(site, tool, s3_api) -> None:
-    code, told, words = tool.run("move", "--dry-run")
-    assert (code, told["counts"]) == (0, {"copy": len(site)}), words
-    assert {one["key"]: (one["from"], one["name"]) for one in told["objects"]} == {
+    code, reported, message = tool.run("move", "--dry-run")
+    assert (code, reported["counts"]) == (0, {"copy": len(site)}), message
+    assert {one["key"]: (one["from"], one["name"]) for one in reported["objects"]} == {
         key: (name, in_s3(name)) for key, name in site.items()
     }
     assert s3_api.call("head_bucket", Bucket=BUCKET)["status"] == 404
@@ -106,10 +106,10 @@ def test_a_move_that_is_stopped_leaves_the_site_as_it_was(site, tool, s3_api, s3
             if json.loads(line)["event"] == "object":
                 break
         process.send_signal(signal.SIGTERM)
-        _, words = process.communicate(timeout=120)
-    assert process.returncode == 130, words
-    assert "The move was stopped." in words
-    assert "Remedy: start it again; what is there already is only compared." in words
+        _, message = process.communicate(timeout=120)
+    assert process.returncode == 130, message
+    assert "The move was stopped." in message
+    assert "Remedy: start it again; what is there already is only compared." in message
     assert list(stored(s3_api, BUCKET)) == [in_s3(site[first])]
 
 

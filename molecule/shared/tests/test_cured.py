@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from block_structure import yaml_edit
+from block_structure.plugin_utils.settings_files import yaml_edit
 from testinfra.host import Host
 
 RELEASE = os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]
@@ -32,14 +32,14 @@ def result(playbooks, tmp_path_factory) -> dict[str, Any]:
     ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
     assert ended.exit_code == 0, ended.output
     assert ended.changed == []
-    told: dict[str, Any] = json.loads(path.read_text())
-    return told
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
 
 
 def test_every_course_is_served_and_says_from_where(result, courses) -> None:
-    told = {course["key"]: course for course in result["courses"]}
-    assert sorted(told) == sorted(courses)
-    for course in told.values():
+    report = {course["key"]: course for course in result["courses"]}
+    assert sorted(report) == sorted(courses)
+    for course in report.values():
         assert course["tier_when_cold"] == "storage", course
         assert course["fresh"] is True, course
         if course["bytes"] < EXPECTED[RELEASE]["limit"]:

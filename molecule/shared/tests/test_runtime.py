@@ -29,9 +29,9 @@ def answer(lms: Host, pid: int) -> dict[str, Any]:
     lms.check_output("kill -USR1 %s", str(pid))
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        told: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
-        if told["time"] >= asked:
-            return told
+        report: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
+        if report["time"] >= asked:
+            return report
         time.sleep(0.2)
     raise AssertionError(f"worker {pid} did not answer")
 
@@ -40,11 +40,11 @@ def answer(lms: Host, pid: int) -> dict[str, Any]:
 def test_each_gunicorn_worker_says_that_it_runs_with_the_thresholds(lms: Host) -> None:
     workers = gunicorn_workers(lms)
     assert len(workers) == 2
-    for told in [answer(lms, pid) for pid in workers]:
-        assert (told["thresholds"], told["enabled"]) == (THRESHOLDS, True)
-        assert told["frozen"] > 50_000
-        stat = lms.check_output("cat /proc/%s/stat", str(told["pid"]))
-        assert told["started"] == int(stat.rsplit(")", 1)[1].split()[19])
+    for report in [answer(lms, pid) for pid in workers]:
+        assert (report["thresholds"], report["enabled"]) == (THRESHOLDS, True)
+        assert report["frozen"] > 50_000
+        stat = lms.check_output("cat /proc/%s/stat", str(report["pid"]))
+        assert report["started"] == int(stat.rsplit(")", 1)[1].split()[19])
 
 
 @tuned
@@ -53,9 +53,9 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
         system: lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid edxapp_worker:%s)", f"{system}_default_1").split()
         for system in ("lms", "cms")
     }
-    told = json.loads(lms.check_output(f"cat {REPORTS}/{pools['lms'][0]}.json"))
-    assert (told["kind"], told["thresholds"]) == ("celery", THRESHOLDS)
-    assert told["frozen"] > 50_000
+    report = json.loads(lms.check_output(f"cat {REPORTS}/{pools['lms'][0]}.json"))
+    assert (report["kind"], report["thresholds"]) == ("celery", THRESHOLDS)
+    assert report["frozen"] > 50_000
     assert not lms.file(f"{REPORTS}/{pools['cms'][0]}.json").exists
 
 
@@ -102,8 +102,8 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
         lms.check_output(
             "curl --silent --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null http://127.0.0.1:8099/heartbeat"
         )
-        told = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
-        assert (told["thresholds"], told["frozen"] > 50_000) == (THRESHOLDS, True)
+        report = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
+        assert (report["thresholds"], report["frozen"] > 50_000) == (THRESHOLDS, True)
     finally:
         lms.check_output(f"kill $(cat {folder}/pid) && rm -r {folder}")
 
@@ -112,19 +112,19 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
 def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_path) -> None:
     """Their figures are this site's own; whether they are worth it is not for a test to say."""
     path = tmp_path / "told.json"
-    told = {}
+    report = {}
     for name, more in (("diagnose", {}), ("benchmark", {"block_structure_benchmark_sample": 3})):
         ended = playbooks.run(name, "-e", json.dumps({"block_structure_report_path": str(path), **more}))
         assert ended.changed == [], ended.output
-        told[name] = json.loads(path.read_text())
-    for measured in (told["diagnose"]["runtime"], told["benchmark"]["runtime"]):
+        report[name] = json.loads(path.read_text())
+    for measured in (report["diagnose"]["runtime"], report["benchmark"]["runtime"]):
         assert (measured["thresholds"], measured["freeze"]) == (THRESHOLDS, True)
         assert measured["objects"] > 50_000
         assert measured["courses"]
         assert all(course["blocks"] >= 600 and course["stock_ms"] > 0 < course["tuned_ms"] for course in measured["courses"])
     # It is in force already, so nothing is proposed.
-    assert "runtime-collector" not in {finding["id"] for finding in told["diagnose"]["findings"]}
-    workers = told["benchmark"]["workers"]
+    assert "runtime-collector" not in {finding["id"] for finding in report["diagnose"]["findings"]}
+    workers = report["benchmark"]["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
     assert all(worker["resident_kb"] > 10_000 and worker["thresholds"] == THRESHOLDS for worker in workers)
 

@@ -49,9 +49,9 @@ class Driver:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if MARK in line:
-                told = json.loads(line.split(MARK, 1)[1])
-                assert "error" not in told, told
-                return told["answer"]
+                report = json.loads(line.split(MARK, 1)[1])
+                assert "error" not in report, report
+                return report["answer"]
         raise AssertionError("the driver ended")
 
     def __call__(self, order: str, **arguments: Any) -> Any:
@@ -100,16 +100,16 @@ def table() -> Iterator[list[Cell]]:
 def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
     """Return the driver on a class of storage; another class than the one in force is deployed first."""
     started: dict[str, Driver] = {}
-    in_force = ["resilient"]  # what converge deployed
+    active = ["resilient"]  # what converge deployed
 
     def of(cls: str) -> Driver:
         if cls not in started:
             for name in list(started):
                 started.pop(name).close()
-            if in_force != [cls]:
+            if active != [cls]:
                 ended = playbooks.run("deploy", "-e", f"block_structure_storage_class={cls}")
                 assert ended.exit_code == 0, ended.output[-3000:]
-                in_force[:] = [cls]
+                active[:] = [cls]
             started[cls] = Driver()
         return started[cls]
 

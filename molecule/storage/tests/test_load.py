@@ -64,16 +64,16 @@ def test_no_request_fails_while_s3_hangs(driver_of: Any, s3_faults: Any, kind: s
         "after": [sample for sample in samples if sample[0] >= ended],
     }
     failed = [sample for sample in samples if sample[1] != 200]
-    told = {
+    report = {
         "outage_seconds": SECONDS,
         "requests": {name: len(phase) for name, phase in phases.items()},
         "failed": len(failed),
         "p95_ms": {name: p95(phase) for name, phase in phases.items()},
         "requests_that_met_the_outage": met,
-        "counts": {name: dict(now[0] - former[0]) for name, former, now in zip(phases, marks, marks[1:], strict=False)},
+        "counts": {name: dict(now[0] - previous[0]) for name, previous, now in zip(phases, marks, marks[1:], strict=False)},
         "machine_load": {name: now[1] for name, now in zip(phases, marks[1:], strict=True)},
     }
-    print(json.dumps(told))
+    print(json.dumps(report))
     assert failed == []
     assert all(phases.values())
     # Not one wait for each learner: at most one read of each process, of two requests, in each interval of the breaker.

@@ -195,11 +195,11 @@ def act(driver: Driver, cell: Cell, title: str) -> None:
         # Who comes next finds a cold cache.
         driver("flush")
     if cell.case != "generation":
-        told = driver("sees", course=COURSE, title=title, timeout=PATIENCE_SECONDS)
-        cell.status, cell.seconds = str(told["status"] or "none"), told["seconds"]
-        cell.sees = "an error" if told["status"] != 200 else "the course"
-        if cell.case == "publish" and told["status"] == 200:
-            cell.sees = "the new course" if told["new"] else "the old course"
+        report = driver("sees", course=COURSE, title=title, timeout=PATIENCE_SECONDS)
+        cell.status, cell.seconds = str(report["status"] or "none"), report["seconds"]
+        cell.sees = "an error" if report["status"] != 200 else "the course"
+        if cell.case == "publish" and report["status"] == 200:
+            cell.sees = "the new course" if report["new"] else "the old course"
 
 
 def missing(driver: Driver) -> str:
@@ -286,9 +286,9 @@ def test_plain_is_refused_while_an_object_waits_then_takes_over_what_is_in_s3(
     with one_waits(driver, s3_faults, COURSE) as named:
         refused = playbooks.run("deploy", "-e", "block_structure_storage_class=plain")
         assert refused.exit_code != 0
-        words = " ".join(refused.output.split())
-        assert "1 object waits on this host for S3, and uploading fails: " in words
-        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds" in words
+        text = " ".join(refused.output.split())
+        assert "1 object waits on this host for S3, and uploading fails: " in text
+        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds" in text
         assert lms.run(IMPORT).rc == 0
         assert driver("state")["spool"]["waiting"] == 1
     # What is cold is uploaded by the deploy, not by a learner's request.

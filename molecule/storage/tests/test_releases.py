@@ -39,6 +39,6 @@ def test_class_serves_on_the_releases_own_libraries(lms: Host, release: str) -> 
             f" {PACKAGES}-{release}/bin/python -W ignore -c {shlex.quote(program)}"
         ).splitlines()[-1]
     )
-    told = {name: seen.pop(name) for name in ("django", "django-storages", "boto3", "base")}
-    assert seen and all(seen.values()), (told, seen)
+    report = {name: seen.pop(name) for name in ("django", "django-storages", "boto3", "base")}
+    assert seen and all(seen.values()), (report, seen)
     lms.check_output(f"rm -r {folder}")

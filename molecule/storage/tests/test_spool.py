@@ -23,27 +23,27 @@ VARIABLES = ("-e", "block_structure_storage_class=resilient", "-e", f"block_stru
 def test_waiting_objects_are_listed_diagnosed_and_drained(driver_of: Any, s3_faults: Any, tool: Any) -> None:
     driver = driver_of("resilient")
     with one_waits(driver, s3_faults, COURSE) as name:
-        code, told, _ = tool.run("spool", *VARIABLES)
+        code, report, _ = tool.run("spool", *VARIABLES)
         assert code == 1
-        assert [entry["name"] for entry in told["lms1"]["objects"]] == [name]
+        assert [entry["name"] for entry in report["lms1"]["objects"]] == [name]
 
-        code, told, words = tool.run("spool", "drain", *VARIABLES)
-        assert code == 1, words
-        assert told["lms1"]["drained"]["uploaded"] == 0
-        assert "SlowDown" in told["lms1"]["drained"]["problem"]
+        code, report, text = tool.run("spool", "drain", *VARIABLES)
+        assert code == 1, text
+        assert report["lms1"]["drained"]["uploaded"] == 0
+        assert "SlowDown" in report["lms1"]["drained"]["problem"]
 
-        code, told, _ = tool.run("diagnose", *VARIABLES)
+        code, report, _ = tool.run("diagnose", *VARIABLES)
         assert code == 1
-        assert "storage-spooled" in {finding["id"] for finding in told["findings"]}
-        local = told["local_storage"]["lms1"]
+        assert "storage-spooled" in {finding["id"] for finding in report["findings"]}
+        local = report["local_storage"]["lms1"]
         assert local["spool"]["waiting"] == 1
         assert local["counters"]["counts"]["spooled"] >= 1
         assert local["counters"]["counts"]["write_failed_server_error"] >= 1
 
     # Some other process of the LMS may be faster than we are.
-    code, told, words = tool.run("spool", "drain", *VARIABLES)
-    assert code == 0, (told, words)
-    assert told["lms1"]["objects"] == []
+    code, report, text = tool.run("spool", "drain", *VARIABLES)
+    assert code == 0, (report, text)
+    assert report["lms1"]["objects"] == []
     assert driver("stored", course=COURSE)
 
 
@@ -56,9 +56,9 @@ def test_objects_are_not_moved_elsewhere_while_one_waits(
     with one_waits(driver, s3_faults, COURSE):
         refused = deploy_elsewhere(playbooks, tmp_path)
         assert refused.exit_code == 2
-        words = " ".join(refused.output.split())
-        assert "1 object waits on this host for S3, and uploading fails: " in words
-        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds their courses" in words
+        text = " ".join(refused.output.split())
+        assert "1 object waits on this host for S3, and uploading fails: " in text
+        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds their courses" in text
         assert refused.changed == []
         assert driver("state")["spool"]["waiting"] == 1
     assert lms.check_output("sha256sum /edx/etc/lms.yml /edx/etc/studio.yml") == before

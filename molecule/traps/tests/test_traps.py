@@ -61,11 +61,11 @@ def unwrapped(text: str) -> str:
     return " ".join(text.replace("''", "'").split())
 
 
-def manage(lms: Host, *words: str, settings_file: str = SETTINGS[0]) -> Any:
+def manage(lms: Host, *message: str, settings_file: str = SETTINGS[0]) -> Any:
     """Return what a command of the LMS's manage.py came to, on another settings file if one is named."""
     # run.sh names the files in force; what stands after it has the last word.
     user = ("runuser", "--user=www-data", "--", "/edx/app/edxapp/run.sh")
-    command = (*user, "env", f"LMS_CFG={settings_file}", "python", "manage.py", *words)
+    command = (*user, "env", f"LMS_CFG={settings_file}", "python", "manage.py", *message)
     return lms.run(" ".join(["%s"] * len(command)), *command)
 
 
@@ -98,11 +98,11 @@ def statuses(learner: Any, *courses: str) -> list[int]:
     return [int(answer["status"]) for answer in learner.visit(*courses).values()]
 
 
-def deploy(playbooks: Any, folder: Path, variables: dict[str, Any], *words: str, playbook: str = "deploy") -> Any:
+def deploy(playbooks: Any, folder: Path, variables: dict[str, Any], *message: str, playbook: str = "deploy") -> Any:
     """Run a playbook with variables in a file, since Ansible itself shows its command line when it is asked to be verbose."""
     path = folder / "variables.json"
     path.write_text(json.dumps(variables))
-    ended = playbooks.run(playbook, "-e", f"@{path}", *words)
+    ended = playbooks.run(playbook, "-e", f"@{path}", *message)
     assert not any(secret in ended.output for secret in SECRETS)
     return ended
 
@@ -159,8 +159,8 @@ def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[st
         publish(lms, first, "In the middle of the deploy")
     thread.join()
     assert ended[0].exit_code == 0, ended[0].output[-5000:]
-    told: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return told
+    report: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return report
 
 
 @pytest.mark.usefixtures("cured")
@@ -217,9 +217,9 @@ def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verifica
         assert statuses(learner, *large) == [500, 500]
         ended = deploy(playbooks, tmp_path, CURED, playbook="verify")
         assert ended.exit_code == 2, ended.output[-3000:]
-        words = unwrapped(ended.output)
-        assert "So it is at each read of 2 courses (" in words, ended.output[-3000:]
-        assert "Remedy: set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio." in words
+        message = unwrapped(ended.output)
+        assert "So it is at each read of 2 courses (" in message, ended.output[-3000:]
+        assert "Remedy: set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio." in message
     finally:
         cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf && systemctl restart memcached")
 
@@ -241,14 +241,14 @@ KWARGS = {
 @pytest.mark.parametrize("kind", KWARGS)
 @pytest.mark.usefixtures("cured", "untouched")
 def test_kwargs_that_stop_every_process_are_refused_by_name(lms: Host, playbooks, tmp_path, kind: str) -> None:
-    kwargs, died_of, words = KWARGS[kind]
+    kwargs, died_of, message = KWARGS[kind]
     lms.check_output("/edx/app/edxapp/venvs/edxapp/bin/python -c %s %s", WITH_KWARGS, json.dumps(kwargs))
     done = manage(lms, "lms", "--settings=production", "check", settings_file="/tmp/trap.yml")
     assert done.rc == 1
     assert died_of in done.stderr, done.stderr[-2000:]
     ended = deploy(playbooks, tmp_path, {**CURED, "block_structure_storage_extra_kwargs": kwargs})
     assert ended.exit_code == 2
-    assert words in unwrapped(ended.output), ended.output[-3000:]
+    assert message in unwrapped(ended.output), ended.output[-3000:]
     assert ended.changed == []
 
 

@@ -42,8 +42,8 @@ def fail(message):
     raise SystemExit(1)
 
 
-def supervisor(*words):
-    return subprocess.run(["/usr/bin/supervisorctl", *words], stdout=subprocess.PIPE, text=True, check=False)
+def supervisor(*message):
+    return subprocess.run(["/usr/bin/supervisorctl", *message], stdout=subprocess.PIPE, text=True, check=False)
 
 
 def is_running(service):
@@ -161,13 +161,13 @@ def make_containers(files):
                 link(Path(target.rstrip("/")), source)
 
 
-def compose(words):
+def compose(message):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("-f", action="append", default=[], dest="files")
     parser.add_argument("--project-name")
     parser.add_argument("verb")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
-    given = parser.parse_args(words)
+    given = parser.parse_args(message)
     names = [word for word in given.rest if not word.startswith("-")]
     if given.verb == "up":
         make_containers(given.files)
@@ -224,7 +224,7 @@ def mount_config_maps(environment):
     return changed
 
 
-def kubectl(words):
+def kubectl(message):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--namespace")
     parser.add_argument("--timeout", default="60s")
@@ -235,19 +235,19 @@ def kubectl(words):
     parser.add_argument("--output")
     parser.add_argument("--stdin", action="store_true")
     parser.add_argument("words", nargs="*")
-    split = words.index("--") if "--" in words else len(words)
-    own, inner = words[:split], words[split + 1 :]
+    split = message.index("--") if "--" in message else len(message)
+    own, inner = message[:split], message[split + 1 :]
     # Options may stand between the words, as with the real one.
     given = parser.parse_intermixed_args(own)
-    verb = given.words[0]
+    verb = given.message[0]
     if verb == "exec":
-        run("kubectl", given.words[1].partition("/")[2].removesuffix("-0"), inner, {})
-    elif verb == "get" and given.words[1:] == ["pods"]:
+        run("kubectl", given.message[1].partition("/")[2].removesuffix("-0"), inner, {})
+    elif verb == "get" and given.message[1:] == ["pods"]:
         name = given.selector.partition("=")[2]
         if name in containers("kubectl") and is_running(name):
             print(f"pod/{name}-0")
     elif verb == "get":
-        kind, _, name = given.words[-1].partition("/")
+        kind, _, name = given.message[-1].partition("/")
         if kind == "deployment" and name not in containers("kubectl"):
             fail(f'Error from server (NotFound): deployments.apps "{name}" not found')
         print(f"{given.words[-1]}   Active")
@@ -257,7 +257,7 @@ def kubectl(words):
         start(SERVICES if changed else missing, restart=changed)
     elif verb == "rollout":
         deadline = time.monotonic() + int(given.timeout.rstrip("s"))
-        while not is_running(given.words[-1].partition("/")[2]):
+        while not is_running(given.message[-1].partition("/")[2]):
             if time.monotonic() > deadline:
                 fail("error: timed out waiting for the condition")
             time.sleep(1)

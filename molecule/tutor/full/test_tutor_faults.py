@@ -11,22 +11,22 @@ pytestmark = pytest.mark.slow
 def test_a_redis_that_is_too_small_or_evicts_nothing_is_told(verify, findings, site) -> None:
     site.set_redis(maxmemory="20mb", maxmemory_policy="noeviction")
     try:
-        told = findings(verify())
+        report = findings(verify())
     finally:
         site.set_redis(maxmemory="4gb", maxmemory_policy="allkeys-lru")
-    assert told["redis-small"].startswith("Redis holds at most 20 MiB (maxmemory), and structures with everything else need ")
-    assert "Remedy: set `maxmemory " in told["redis-small"]
-    assert told["redis-policy"] == (
+    assert report["redis-small"].startswith("Redis holds at most 20 MiB (maxmemory), and structures with everything else need ")
+    assert "Remedy: set `maxmemory " in report["redis-small"]
+    assert report["redis-policy"] == (
         "The maxmemory-policy of Redis is noeviction: it refuses to write once it is full.\n"
         "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
     )
 
 
-def test_a_candidate_that_does_not_boot_changes_nothing(playbooks, said, lms: Host, site) -> None:
+def test_a_candidate_that_does_not_boot_changes_nothing(playbooks, message, lms: Host, site) -> None:
     before = site.state()
     ended = playbooks.run("deploy", "-e", "block_structure_storage_class=example.storages.NoSuchStorage")
     assert ended.exit_code != 0
-    assert "The LMS does not start: ModuleNotFoundError: No module named 'example'" in said(ended)
+    assert "The LMS does not start: ModuleNotFoundError: No module named 'example'" in message(ended)
     assert site.state() == before
     assert lms.check_output("find /tmp -maxdepth 1 -name 'block_structure.*'") == ""
 
@@ -45,7 +45,7 @@ def test_an_environment_rendered_without_the_plugin_is_rendered_again(playbooks,
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "text"),
     [
         (
             "block_structure_release=sumac",
@@ -87,16 +87,18 @@ def test_an_environment_rendered_without_the_plugin_is_rendered_again(playbooks,
         ),
     ],
 )
-def test_a_wrong_combination_is_refused_before_anything_is_touched(playbooks, said, boots, variables: str, words: str) -> None:
+def test_a_wrong_combination_is_refused_before_anything_is_touched(
+    playbooks, message, boots, variables: str, text: str
+) -> None:
     before = boots.count()
     ended = playbooks.run("deploy", "-e", variables)
     assert ended.exit_code != 0
-    assert words in said(ended)
+    assert text in message(ended)
     assert ended.changed == []
     assert boots.count() == before
 
 
-def test_a_site_that_does_not_run_is_refused(playbooks, said, lms: Host) -> None:
+def test_a_site_that_does_not_run_is_refused(playbooks, message, lms: Host) -> None:
     lms.check_output("supervisorctl stop lms")
     try:
         ended = playbooks.run("verify", "-e", "block_structure_platform=tutor_local")
@@ -104,9 +106,9 @@ def test_a_site_that_does_not_run_is_refused(playbooks, said, lms: Host) -> None
     finally:
         lms.check_output("supervisorctl start lms")
     assert ended.exit_code != 0
-    assert 'service "lms" is not running' in said(ended)
+    assert 'service "lms" is not running' in message(ended)
     assert (
         "Remedy: start the site with `tutor local start --detach`, as the user that block_structure_tutor_user names."
-        in said(ended)
+        in message(ended)
     )
-    assert "No Open edX was found on this host" in said(unnamed)
+    assert "No Open edX was found on this host" in message(unnamed)

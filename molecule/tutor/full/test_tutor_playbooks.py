@@ -28,21 +28,21 @@ def report(playbooks, tmp_path):
 
 def test_diagnose_finds_nothing_on_a_cured_site_in_one_boot(report, findings, courses, boots) -> None:
     before = boots.count()
-    told = report("diagnose")
+    reported = report("diagnose")
     assert boots.count() - before == 1
-    assert findings(told) == {}
-    assert sorted(course["key"] for course in told["courses"]) == sorted(courses)
-    assert {course["tier_when_cold"] for course in told["courses"]} == {"storage"}
+    assert findings(reported) == {}
+    assert sorted(course["key"] for course in reported["courses"]) == sorted(courses)
+    assert {course["tier_when_cold"] for course in reported["courses"]} == {"storage"}
 
 
-def test_diagnose_tells_a_redis_that_is_too_small(playbooks, said, site) -> None:
+def test_diagnose_tells_a_redis_that_is_too_small(playbooks, message, site) -> None:
     site.set_redis(maxmemory="20mb")
     try:
         ended = playbooks.run("diagnose")
     finally:
         site.set_redis(maxmemory="4gb")
     assert ended.exit_code != 0
-    assert "Redis holds at most 20 MiB (maxmemory)" in said(ended)
+    assert "Redis holds at most 20 MiB (maxmemory)" in message(ended)
 
 
 def test_regenerate_generates_what_was_chosen_and_prune_finds_what_it_left(report, courses, lms: Host, s3_api) -> None:
@@ -50,8 +50,8 @@ def test_regenerate_generates_what_was_chosen_and_prune_finds_what_it_left(repor
     rows = "SELECT data_usage_key, modified FROM block_structure ORDER BY 1"
     before = lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", rows).splitlines()
     chosen = json.dumps({"block_structure_regenerate_courses": [course], "block_structure_generation_force": True})
-    told = report("regenerate", "-e", chosen)
-    assert [entry["key"] for entry in told["courses"]] == [course]
+    reported = report("regenerate", "-e", chosen)
+    assert [entry["key"] for entry in reported["courses"]] == [course]
     after = lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", rows).splitlines()
     assert len([row for row in after if row not in before]) == 1
     stray = "block_structures/block-v1:ExampleX+GONE+2026+type@course+block@course/stray"
@@ -63,5 +63,5 @@ def test_regenerate_generates_what_was_chosen_and_prune_finds_what_it_left(repor
 
 
 def test_benchmark_measures_the_tiers(report, courses) -> None:
-    told = report("benchmark", "-e", json.dumps({"block_structure_benchmark_courses": [courses[-1]]}))
-    assert courses[-1] in json.dumps(told)
+    reported = report("benchmark", "-e", json.dumps({"block_structure_benchmark_courses": [courses[-1]]}))
+    assert courses[-1] in json.dumps(reported)

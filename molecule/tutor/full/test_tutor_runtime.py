@@ -31,27 +31,27 @@ def test_verify_returns_every_worker_with_its_thresholds(verify, lms: Host) -> N
 
 
 def test_a_worker_that_is_started_later_is_tuned_too(verify, lms: Host) -> None:
-    former = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
-    lms.check_output("kill -9 %s", str(min(former)))
+    previous = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
+    lms.check_output("kill -9 %s", str(min(previous)))
     deadline = time.monotonic() + 30
-    now = former
-    while now == former and time.monotonic() < deadline:
+    now = previous
+    while now == previous and time.monotonic() < deadline:
         time.sleep(1)
         now = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
     assert len(now) == 2
-    assert now != former
+    assert now != previous
 
 
-def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, said, lms: Host, boots) -> None:
+def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, message, lms: Host, boots) -> None:
     """Its report is made to say so, since no worker of Tutor's can be started on anything but what Tutor rendered."""
     pid = min(children(lms, "lms"))
     lms.check_output("sed -i s/50000/60000/ %s/%s.json", REPORTS, str(pid))
     verified = playbooks.run("verify")
     assert verified.exit_code != 0
-    assert f"Worker {pid} of lms runs with [60000, 20, 100], wanted is [50000, 20, 100]." in said(verified)
+    assert f"Worker {pid} of lms runs with [60000, 20, 100], wanted is [50000, 20, 100]." in message(verified)
     before = boots.count()
-    mended = playbooks.run("deploy", "--tags", "block_structure_runtime")
-    assert mended.exit_code == 0, mended.output
+    fixed = playbooks.run("deploy", "--tags", "block_structure_runtime")
+    assert fixed.exit_code == 0, fixed.output
     assert pid not in children(lms, "lms")
     # The look at the site; the services' own starts are none of manage.py.
     assert boots.count() - before == 1

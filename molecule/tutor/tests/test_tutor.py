@@ -16,10 +16,10 @@ UNCACHED_BYTES = {"memcached": MIB, "redis": 512 * MIB}
 
 def test_every_course_is_served_from_the_cache_and_stands_in_s3(verify, findings, courses, site) -> None:
     result = verify()
-    told = {course["key"]: course for course in result["courses"]}
+    report = {course["key"]: course for course in result["courses"]}
     limit = min(UNCACHED_BYTES[site.release["tutor_cache"]], site.release["cache_cap_bytes"] or 512 * MIB)
-    assert sorted(told) == sorted(courses)
-    for course in told.values():
+    assert sorted(report) == sorted(courses)
+    for course in report.values():
         assert (course["tier_when_cold"], course["fresh"]) == ("storage", True), course
         assert course["tier"] == ("storage" if course["bytes"] >= limit else "cache"), course
     assert result["boots"] == 1
@@ -73,5 +73,5 @@ def test_structures_on_a_pods_own_disk_are_told(playbooks, tmp_path, site) -> No
     for name in ("verify", "diagnose"):
         path = tmp_path / f"{name}.json"
         playbooks.run(name, "-e", f"block_structure_report_path={path}")
-        told = {finding["id"]: finding["message"] for finding in json.loads(path.read_text())["findings"]}
-        assert ("pod-disk" in told) is (site.platform == "tutor_k8s" and not site.release["storage_switch"])
+        report = {finding["id"]: finding["message"] for finding in json.loads(path.read_text())["findings"]}
+        assert ("pod-disk" in report) is (site.platform == "tutor_k8s" and not site.release["storage_switch"])

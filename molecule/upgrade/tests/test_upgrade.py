@@ -46,10 +46,10 @@ def database(lms: Host, query: str) -> list[str]:
     return lms.check_output("mariadb --batch --skip-column-names edxapp --execute %s", query).splitlines()
 
 
-def manage(lms: Host, *words: str) -> None:
+def manage(lms: Host, *message: str) -> None:
     """Run a command of the LMS."""
     lms.check_output(
-        "runuser -u www-data -- /edx/app/edxapp/run.sh python manage.py lms --settings=production " + " ".join(words)
+        "runuser -u www-data -- /edx/app/edxapp/run.sh python manage.py lms --settings=production " + " ".join(message)
     )
 
 
@@ -78,13 +78,13 @@ def deploy(playbooks, tmp_path: Path, **variables: Any) -> dict[str, Any]:
     own = {"block_structure_release": None, "block_structure_report_path": str(report), **variables}
     ended = playbooks.run("deploy", "-e", json.dumps(own))
     assert ended.exit_code == 0, ended.output[-4000:]
-    told: dict[str, Any] = json.loads(report.read_text())
-    return {**told, "tasks": ended.changed}
+    reported: dict[str, Any] = json.loads(report.read_text())
+    return {**reported, "tasks": ended.changed}
 
 
-def fields(told: dict[str, Any]) -> list[str]:
+def fields(reported: dict[str, Any]) -> list[str]:
     """Return the names of the switches and of the row's fields that a deploy changed, and whether it generated."""
-    return [change["field"] for change in told["changes"] if "/" not in change["field"]]
+    return [change["field"] for change in reported["changes"] if "/" not in change["field"]]
 
 
 def switches_of(release: str) -> list[str]:
@@ -114,21 +114,21 @@ def test_a_site_as_recipes_made_it_stores_nothing(tmp_path, lms: Host, learner, 
 def test_a_later_release_is_refused_without_the_word_for_it(playbooks) -> None:
     refused = playbooks.run("deploy", "-e", json.dumps({"block_structure_release": PATH[1]}))
     assert refused.exit_code == 2
-    words = " ".join(refused.output.split())
-    assert f"block_structure_release is '{PATH[1]}', and the installed platform is {PATH[0]}: it calls itself" in words
-    assert "to prepare an upgrade to it set block_structure_prepare_upgrade to true." in words
+    message = " ".join(refused.output.split())
+    assert f"block_structure_release is '{PATH[1]}', and the installed platform is {PATH[0]}: it calls itself" in message
+    assert "to prepare an upgrade to it set block_structure_prepare_upgrade to true." in message
     assert refused.changed == []
 
 
-@pytest.mark.parametrize(("former", "release"), STEPS)
-def test_step(playbooks, tmp_path, lms: Host, learner, memcached, courses, former: str, release: str) -> None:
+@pytest.mark.parametrize(("previous", "release"), STEPS)
+def test_step(playbooks, tmp_path, lms: Host, learner, memcached, courses, previous: str, release: str) -> None:
     """Prepared on the former release, switched, tidied on the new one; learners are served from storage after each."""
-    wanted = {"block_structure_release": release, "block_structure_prepare_upgrade": True, **hashing(former, release)}
+    wanted = {"block_structure_release": release, "block_structure_prepare_upgrade": True, **hashing(previous, release)}
     prepared = deploy(playbooks, tmp_path, **wanted)
-    assert prepared["release"] == former
+    assert prepared["release"] == previous
     # Only the first deploy has anything to generate.
-    assert bool(prepared["generated"]) == (former == PATH[0])
-    assert database(lms, SWITCHES) == switches_of(former)
+    assert bool(prepared["generated"]) == (previous == PATH[0])
+    assert database(lms, SWITCHES) == switches_of(previous)
     assert_served_without_a_rebuild(lms, learner, memcached, courses)
 
     # With the words of the old settings nothing would start; without what was stored every course would be rebuilt.
@@ -137,7 +137,7 @@ def test_step(playbooks, tmp_path, lms: Host, learner, memcached, courses, forme
 
     tidied = deploy(playbooks, tmp_path, **hashing(release))
     assert tidied["release"] == release
-    gone = [name for name in RELEASES[former]["switches"] if name in RELEASES[release]["inert_switches"] and name != RAISE]
+    gone = [name for name in RELEASES[previous]["switches"] if name in RELEASES[release]["inert_switches"] and name != RAISE]
     assert [name for name in fields(tidied) if name.startswith("switch ")] == [f"switch {name}" for name in sorted(gone)]
     assert database(lms, SWITCHES) == switches_of(release)
     assert tidied["generated"] == []

@@ -45,10 +45,10 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
 
 
 def _load_with_bar(
-    words: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
+    message: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
 ) -> list[dict[str, Any]]:
     with Progress(console=output.talk, transient=True) as bar:
-        row = bar.add_task(words, total=None if amount is load.ONCE else amount.seconds)
+        row = bar.add_task(message, total=None if amount is load.ONCE else amount.seconds)
         return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
 
 
@@ -124,12 +124,12 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
     """
     if compare:
         compared = [runs.load(name) for name in compare]
-        told = runs.compare(*compared)
+        report = runs.compare(*compared)
         if form == "json":
-            output.print_json(told)
+            output.print_json(report)
         else:
-            tables.compared_tiers(told).show()
-            tables.compared_pages(told).show()
+            tables.compared_tiers(report).show()
+            tables.compared_pages(report).show()
             tables.workers(compared).show()
         return
     if given["http"] and given["url"]:
@@ -153,7 +153,7 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
 
 def measure(site: Site, given: dict[str, Any]) -> runs.Run:
     """Run the measurements of a command line and return the run. given: the options by their names."""
-    told = play_for_report(
+    report = play_for_report(
         "benchmark",
         site,
         block_structure_benchmark_courses=list(given["courses"]) or None,
@@ -166,22 +166,22 @@ def measure(site: Site, given: dict[str, Any]) -> runs.Run:
         "version": runs.VERSION,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "label": given["label"],
-        **{name: told[name] for name in ("release", "platform", "courses", "servers", "limits", "configuration")},
-        "runtime": told["runtime"],
+        **{name: report[name] for name in ("release", "platform", "courses", "servers", "limits", "configuration")},
+        "runtime": report["runtime"],
         "servers_after": [],
-        "workers_after": told["workers"],
+        "workers_after": report["workers"],
         "http": None,
     }
     if given["http"]:
-        run["http"], after = _over_http(site, given, told)
+        run["http"], after = _over_http(site, given, report)
         run.update(servers_after=after["servers"], workers_after=after["workers"])
     return run
 
 
-def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    where = target.find(told["lms"], given["url"])
+def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    where = target.find(report["lms"], given["url"])
     learner = _account(where, given["learner"], given["username"])
-    keys = [course["key"] for course in told["courses"] if not course["error"]]
+    keys = [course["key"] for course in report["courses"] if not course["error"]]
     wanted = load.visits(keys, given["pages"] or ["outline", "blocks"], given["nav_depths"], learner.username)
     by_page: dict[str, list[dict[str, Any]]] = {}
     for visit in wanted:
@@ -209,10 +209,10 @@ def _over_http(site: Site, given: dict[str, Any], told: dict[str, Any]) -> tuple
 
 def _forget(site: Site, keys: list[str]) -> dict[str, Any]:
     """Remove the cached structures of courses, time nothing, and return the report with the servers' counters."""
-    told: dict[str, Any] = play_for_report(
+    report: dict[str, Any] = play_for_report(
         "benchmark", site, block_structure_benchmark_courses=[], block_structure_benchmark_forget=keys
     )
-    return told
+    return report
 
 
 def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:

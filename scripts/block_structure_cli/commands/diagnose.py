@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 import yaml
-from block_structure import memcached_sizing
-from block_structure.findings import needs_attention
+from block_structure.module_utils.common.findings import needs_attention
+from block_structure.module_utils.decisions import memcached_sizing
 
 from .. import exits, output, tables
 from ..options import Site, format_option, site_options
@@ -53,12 +53,12 @@ def _flags(server: dict[str, Any]) -> dict[str, Any]:
     return {**server, "item_size": memcached_sizing.item_size_flag(server["item_size_bytes"])}
 
 
-def show(told: dict[str, Any]) -> None:
+def show(report: dict[str, Any]) -> None:
     """Write a diagnosis: courses, cache servers, then the findings, which are what the eye should end on."""
-    courses = [{**course, "reason": course["reason"].removeprefix(_FROM_STORAGE)} for course in told["courses"]]
+    courses = [{**course, "reason": course["reason"].removeprefix(_FROM_STORAGE)} for course in report["courses"]]
     rows = [[_shown(course[name]) for name in _COURSE_KEYS] for course in courses]
     numbers = ("blocks", "bytes", "cache ms", "storage ms", "unpickle ms")
-    output.print_table(f"{told['release']} on {told['platform']}, read by {told['host']}", _COURSES, rows, right=numbers)
+    output.print_table(f"{report['release']} on {report['platform']}, read by {report['host']}", _COURSES, rows, right=numbers)
     servers = [
         [
             server["server"],
@@ -67,25 +67,25 @@ def show(told: dict[str, Any]) -> None:
             f"{server['hit_rate']:.1%}" if server.get("hit_rate") is not None else None,
             server.get("uptime_seconds"),
         ]
-        for server in told["servers"]
+        for server in report["servers"]
     ]
-    tables.collector(told).show()
+    tables.collector(report).show()
     output.print_table("memcached", (*_SERVERS, "hit rate", "uptime s"), servers, right=_SERVERS[2:])
-    if told["local_storage"]:
-        local = [_local_row(host, state) for host, state in told["local_storage"].items()]
+    if report["local_storage"]:
+        local = [_local_row(host, state) for host, state in report["local_storage"].items()]
         output.print_table("local copies and spool", _LOCAL, local, right=_LOCAL[1:4])
-    output.print_findings(told["findings"])
-    counts = told["counts"]
+    output.print_findings(report["findings"])
+    counts = report["counts"]
     output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
 
 
-def group_vars(told: dict[str, Any]) -> str:
+def group_vars(report: dict[str, Any]) -> str:
     """Return the variables that would cure the site as a group_vars file, each with what it cures."""
     lines = ["---", "# Written by `block-structure diagnose --write-vars`. Read it before you put it into group_vars."]
-    for row in told["cure"]:
+    for row in report["cure"]:
         if row["findings"]:
-            words = "may be set, for" if row["proposed"] else "cures"
-            lines.append(f"# {words} {', '.join(sorted(set(row['findings'])))}")
+            text = "may be set, for" if row["proposed"] else "cures"
+            lines.append(f"# {text} {', '.join(sorted(set(row['findings'])))}")
         if row["note"]:
             lines.append(f"# {row['note']}")
         line = yaml.safe_dump({row["name"]: row["value"]}, width=1000, default_flow_style=True).strip()[1:-1]
@@ -111,12 +111,12 @@ def command(site: Site, form: str, rebuild: bool, write_vars: bool) -> None:
       scripts/block-structure diagnose -i inventory/production --rebuild --format json | jq '.findings[] | .id'
       scripts/block-structure diagnose -i inventory/production --write-vars > inventory/production/group_vars/all/cure.yml
     """
-    told = play_for_report("diagnose", site, __block_structure_rebuild=rebuild)
+    report = play_for_report("diagnose", site, __block_structure_rebuild=rebuild)
     if write_vars:
-        click.echo(group_vars(told), nl=False)
+        click.echo(group_vars(report), nl=False)
     elif form == "json":
-        output.print_json(told)
+        output.print_json(report)
     else:
-        show(told)
-    if needs_attention(told["findings"]):
+        show(report)
+    if needs_attention(report["findings"]):
         raise SystemExit(exits.ATTENTION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from block_structure import moving
+from block_structure.plugin_utils.reports import move
 
 from .. import output
 from ..follow import follow
@@ -14,16 +14,16 @@ from ..options import Site, follow_format_option, site_options
 _COLUMNS = ("course", "object", "bytes", "outcome", "problem")
 
 
-def _show(told: dict[str, Any]) -> None:
+def _show(report: dict[str, Any]) -> None:
     # What went as it should is counted in the last lines.
     rows = [
         [one["key"], one["from"], one["bytes"], one["done"], (one.get("problem") or {}).get("message")]
-        for one in told["objects"]
+        for one in report["objects"]
         if one["done"] not in ("copied", "present")
     ]
     if rows:
         output.print_table("objects", _COLUMNS, rows, right=("bytes",))
-    for line in moving.summary(told):
+    for line in move.summary(report):
         output.talk.print(line, markup=False)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from block_structure import profiling
+from block_structure.plugin_utils.reports import profiling
 
 from .. import output, pictures, tables
 from ..exits import ATTENTION, ENVIRONMENT, USAGE, Failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from block_structure import regeneration
+from block_structure.plugin_utils.reports import generation
 
 from .. import output
 from ..follow import follow
@@ -14,12 +14,14 @@ from ..options import Site, format_option, site_options
 _COLUMNS = ("object", "bytes", "days old", "why")
 
 
-def _show(told: dict[str, Any]) -> None:
-    rows = [[entry["name"], entry["bytes"], round(entry["age_seconds"] / 86400, 1), entry["why"]] for entry in told["objects"]]
+def _show(report: dict[str, Any]) -> None:
+    rows = [
+        [entry["name"], entry["bytes"], round(entry["age_seconds"] / 86400, 1), entry["why"]] for entry in report["objects"]
+    ]
     output.print_table("objects that no row names", _COLUMNS, rows, right=("bytes", "days old"))
-    for line in regeneration.summary(told):
+    for line in generation.summary(report):
         output.talk.print(line, markup=False)
-    for failure in told["failures"]:
+    for failure in report["failures"]:
         output.talk.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
 
 

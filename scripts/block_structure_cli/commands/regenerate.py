@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from block_structure import regeneration
+from block_structure.plugin_utils.reports import generation
 
 from .. import output
 from ..follow import follow
@@ -26,9 +26,9 @@ def _check(given: dict[str, Any]) -> None:
         ("resume", "only", "A resumed run chooses as it was begun."),
         ("resume", "dry_run", "A resumed run has its plan already."),
     )
-    for first, second, words in pairs:
+    for first, second, text in pairs:
         if given.get(first) and given.get(second):
-            raise click.UsageError(f"{words}\nRemedy: leave one of them out.")
+            raise click.UsageError(f"{text}\nRemedy: leave one of them out.")
     if given["routing_key"] and given["engine"] != "celery":
         raise click.UsageError("Only the celery engine has a routing key.\nRemedy: add --engine celery.")
 
@@ -55,14 +55,14 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
     return {f"block_structure_{name}": value for name, value in chosen.items() if value is not None}
 
 
-def _show(told: dict[str, Any]) -> None:
-    if told["ended"] == "dry-run":
-        rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in told["planned"]]
+def _show(report: dict[str, Any]) -> None:
+    if report["ended"] == "dry-run":
+        rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
         output.print_table("would be generated", ("course", "why", "bytes", "in words"), rows, right=("bytes",))
-    elif told["courses"]:
-        rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in told["courses"]]
-        output.print_table(f"run {told['run']}", _COLUMNS, rows, right=_NUMBERS)
-    for line in regeneration.totals(told):
+    elif report["courses"]:
+        rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in report["courses"]]
+        output.print_table(f"run {report['run']}", _COLUMNS, rows, right=_NUMBERS)
+    for line in generation.totals(report):
         output.talk.print(line, markup=False)
 
 

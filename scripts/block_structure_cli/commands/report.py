@@ -71,11 +71,11 @@ def command(
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --output.", USAGE) from error
-    told = report.summary(sources)
+    reported = report.summary(sources)
     if form == "json":
-        output.print_json({"report": str(path), **told})
+        output.print_json({"report": str(path), **reported})
     else:
-        output.data().print(f"{told['line']}\n{told['text']}".strip(), markup=False)
+        output.data().print(f"{reported['line']}\n{reported['text']}".strip(), markup=False)
     output.talk.print(f"written to {path}", markup=False)
-    if told["state"] == "bad":
+    if reported["state"] == "bad":
         raise SystemExit(ATTENTION)

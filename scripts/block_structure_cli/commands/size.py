@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 import yaml
-from block_structure import memcached_sizing
-from block_structure.errors import BlockStructureError
-from block_structure.releases import Release, pick
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.module_utils.decisions.releases import Release, pick
 
 from .. import ROOT, exits, output
 from ..options import Site, format_option, site_options
@@ -80,9 +80,9 @@ def plan_for(
     }
 
 
-def show(told: dict[str, Any]) -> None:
+def show(reported: dict[str, Any]) -> None:
     """Write a plan: the flags, what runs now, and the arithmetic."""
-    planned = told["plan"]
+    planned = reported["plan"]
     rows = [
         ["planned for each server", planned["memory_mb"], planned["item_size_flag"], None],
         *(
@@ -92,7 +92,7 @@ def show(told: dict[str, Any]) -> None:
                 memcached_sizing.item_size_flag(server["item_size_bytes"]) if server["item_size_bytes"] else "does not answer",
                 server["used_mb"],
             ]
-            for server in told["live"]
+            for server in reported["live"]
         ),
     ]
     output.print_table("memcached", ("server", "-m MiB", "-I", "used MiB"), rows, right=("-m MiB", "used MiB"))
@@ -136,7 +136,7 @@ def command(
     """
     try:
         found = json.loads(report.read_text()) if report else play_for_report("diagnose", site)
-        told = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
+        reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
     except (ValueError, KeyError) as error:
         raise exits.Failure(
             f"{report} is no diagnosis.", "write it with `scripts/block-structure diagnose --format json`.", exits.USAGE
@@ -144,6 +144,6 @@ def command(
     except BlockStructureError as error:
         raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error
     if form == "json":
-        output.print_json(told)
+        output.print_json(reported)
     else:
-        show(told)
+        show(reported)

@@ -18,14 +18,14 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _show(told: dict[str, Any]) -> None:
+def _show(report: dict[str, Any]) -> None:
     rows = [
         [host, entry["name"] or "(damaged)", entry["bytes"], _moment(entry["since"])]
-        for host, spool in told.items()
+        for host, spool in report.items()
         for entry in spool["objects"]
     ]
     output.print_table("objects that wait for S3", _COLUMNS, rows, right=("bytes",))
-    for host, spool in told.items():
+    for host, spool in report.items():
         drained, breaker = spool["drained"], spool["state"]["breaker"]
         if drained:
             output.talk.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
@@ -53,10 +53,10 @@ def command(site: Site, action: str, form: str) -> None:
       scripts/block-structure spool -i inventory/production
       scripts/block-structure spool drain -i inventory/production
     """
-    told = play_for_report("spool", site, block_structure_spool_drain=action == "drain")
+    report = play_for_report("spool", site, block_structure_spool_drain=action == "drain")
     if form == "json":
-        output.print_json(told)
+        output.print_json(report)
     else:
-        _show(told)
-    if any(spool["objects"] or spool["state"]["problem"] for spool in told.values()):
+        _show(report)
+    if any(spool["objects"] or spool["state"]["problem"] for spool in report.values()):
         raise SystemExit(exits.ATTENTION)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import click
-from block_structure.diagnosis import metrics
+from block_structure.plugin_utils.diagnosis import metrics
 
 from .. import exits, output
 from ..options import Site, site_options
@@ -52,10 +52,10 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
         raise click.UsageError("Give --textfile, --json or both.")
     if textfile and textfile.suffix != ".prom":
         raise click.UsageError(f"'{textfile}' does not end with .prom, so node_exporter would not read it.")
-    told = play_for_report("diagnose", site)
+    report = play_for_report("diagnose", site)
     if textfile:
-        write(textfile, metrics.prometheus(told))
+        write(textfile, metrics.prometheus(report))
     if json_file:
-        write(json_file, json.dumps(told, indent=2, sort_keys=True) + "\n")
-    counts = told["counts"]
+        write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
+    counts = report["counts"]
     output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")

@@ -1,0 +1,137 @@
+"""Bring the bucket to what it must be, by amazon.aws and community.aws, with a check mode that tells the truth."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import bucket, desired
+from ..plugin_utils import role_variables
+
+READ_AGAIN_SECONDS = (0, 2, 5, 10)
+
+
+class ActionModule(ActionBase):
+    """`block_structure_bucket`: reads the public variables itself; no arguments.
+
+    Reads the bucket (module block_structure_bucket_info), compares, and in check mode stops there. Otherwise runs
+    amazon.aws.s3_bucket and community.aws.s3_lifecycle for what differs, and reads again. What the store says that it
+    lacks is an error before any change (for a new bucket: after it was made), what it did not take is one afterwards; both
+    name the feature and its variable. Returns changed, changes, diff.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Compare, apply, compare again."""
+        result = super().run(tmp, task_vars)
+        self._task_vars = task_vars or {}
+        variables = role_variables.public_variables(self._task_vars, self._templar)
+        self._connection_args = {
+            "region": variables["block_structure_storage_region"],
+            "endpoint_url": variables["block_structure_bucket_endpoint_url"]
+            or variables["block_structure_storage_endpoint_url"],
+            "access_key": variables["block_structure_bucket_access_key"],
+            "secret_key": variables["block_structure_bucket_secret_key"],
+            "session_token": variables["block_structure_bucket_session_token"],
+            "aws_ca_bundle": variables["block_structure_bucket_ca_bundle"],
+            "validate_certs": variables["block_structure_bucket_validate_certs"],
+        }
+        options = desired.bucket_options(variables)
+        live = self._read(options)
+        changes = bucket.compare(live, options)
+        self._insist(bucket.check_features, live, changes)
+        result.update(
+            changed=bool(changes),
+            changes=[change.as_dict() for change in changes],
+            diff=as_diff(changes, f"bucket {options.name}"),
+        )
+        if changes and not self._task.check_mode:
+            try:
+                self._apply(options, live, changes)
+            except AnsibleActionFail:
+                # A store that has just made the bucket can now be asked what it lacks: a better word than the module's.
+                made = self._read(options)
+                self._insist(bucket.check_features, made, bucket.compare(made, options))
+                raise
+            self._insist(bucket.check_taken, self._left(options))
+        return result
+
+    @staticmethod
+    def _insist(check: Callable[..., None], *arguments: Any) -> None:
+        try:
+            check(*arguments)
+        except BlockStructureError as error:
+            raise AnsibleActionFail(str(error)) from error
+
+    def _left(self, options: bucket.BucketOptions) -> list[Change]:
+        """Return what still differs; S3's answers are eventually consistent, so it is asked more than once."""
+        left: list[Change] = []
+        for pause in READ_AGAIN_SECONDS:
+            time.sleep(pause)
+            left = bucket.compare(self._read(options), options)
+            if not left:
+                break
+        return left
+
+    def _execute(self, module: str, **arguments: Any) -> dict[str, Any]:
+        given = {key: value for key, value in {**self._connection_args, **arguments}.items() if value is not None}
+        answer: dict[str, Any] = self._execute_module(module_name=module, module_args=given, task_vars=self._task_vars)
+        if answer.get("failed"):
+            raise AnsibleActionFail(self._words(module, str(answer.get("msg", ""))))
+        return answer
+
+    @staticmethod
+    def _words(name: str, message: str) -> str:
+        if "Remedy:" in message:
+            return message
+        return (
+            f"{name} could not bring the bucket to the desired state: {message}\n"
+            "Remedy: give these credentials the right to do it, or turn the feature off (block_structure_bucket_…)."
+        )
+
+    def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:
+        live: dict[str, Any] | None = self._execute("block_structure_bucket_info", name=options.name)["bucket"]
+        return live
+
+    def _apply(self, options: bucket.BucketOptions, live: dict[str, Any] | None, changes: list[Change]) -> None:
+        fields = {change.field for change in changes}
+        arguments: dict[str, Any] = {"name": options.name, "state": "present", "purge_tags": False}
+        if "versioning" in fields:
+            arguments["versioning"] = True
+        if "encryption" in fields:
+            arguments["encryption"] = "AES256"
+        if "public_access_block" in fields:
+            arguments["public_access"] = dict.fromkeys(bucket.PUBLIC_ACCESS_KEYS, True)
+        if "object_ownership" in fields:
+            arguments["object_ownership"] = "BucketOwnerEnforced"
+        if "policy" in fields:
+            arguments["policy"] = json.dumps(bucket.policy_with_tls((live or {}).get("policy"), options.name))
+        if "tags" in fields:
+            arguments["tags"] = options.tags
+        if fields - {f"lifecycle.{bucket.NONCURRENT_RULE}", f"lifecycle.{bucket.ABORT_RULE}"}:
+            self._execute("amazon.aws.s3_bucket", **arguments)
+        shared = {"name": options.name, "prefix": "", "state": "present", "status": "enabled"}
+        if f"lifecycle.{bucket.NONCURRENT_RULE}" in fields:
+            self._execute(
+                "community.aws.s3_lifecycle",
+                **shared,
+                rule_id=bucket.NONCURRENT_RULE,
+                noncurrent_version_expiration_days=options.noncurrent_days,
+            )
+        if f"lifecycle.{bucket.ABORT_RULE}" in fields:
+            self._execute(
+                "community.aws.s3_lifecycle",
+                **shared,
+                rule_id=bucket.ABORT_RULE,
+                abort_incomplete_multipart_upload_days=options.abort_multipart_days,
+            )

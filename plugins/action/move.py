@@ -1,0 +1,44 @@
+"""Copy the objects that rows name to where the desired settings keep them, and read each copy back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ..module_utils.decisions import plan, storage_settings
+from ..module_utils.decisions.releases import from_named_row
+from ..plugin_utils.follow import FollowedAction
+from ..plugin_utils.reports import move
+
+
+class ActionModule(FollowedAction):
+    """`block_structure_move`: a run in the LMS on the settings in force; in check mode it only asks both storages.
+
+    Arguments: manage_argv, release, run_dir, events_path; survey, of the site; settings, the desired
+    BLOCK_STRUCTURES_SETTINGS, and secrets, nested as there; workers; dry_run.
+    Returns `report` (move.report), `changed` and `boots`, 0 where nothing moves.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(
+        ("manage_argv", "release", "run_dir", "events_path", "survey", "settings", "secrets", "workers", "dry_run")
+    )
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run in the background and follow; a dry run is only a look."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        if not plan.has_to_move(given["survey"], given["settings"]):
+            return {**result, "report": move.report(move.NOTHING), "changed": False, "boots": 0}
+        # Text where a variable came as `-e name=value`.
+        dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
+        target = storage_settings.without_help(given["settings"], from_named_row(given["release"]))
+        operation = {"op": "move", "target": target, "workers": int(given["workers"]), "dry_run": dry}
+        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        arguments.update(operations=[operation], target_secrets=given["secrets"])
+        done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))
+        reported = move.report(done)
+        changed = any(reported["counts"].get(outcome) for outcome in ("copy", "copied", "replaced"))
+        return {**result, "report": reported, "changed": changed, "boots": done.get("boots", 1)}

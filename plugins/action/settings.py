@@ -1,0 +1,182 @@
+"""Edit one top-level key of a settings file on a host, byte for byte, without ever showing what else is in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.redact import redact
+from ..module_utils.decisions.storage_settings import merge
+from ..plugin_utils.settings_files import json_edit, yaml_edit
+
+# How a settings file is written -> the module that edits it; both have the same functions.
+EDITORS = {"yaml": yaml_edit, "json": json_edit}
+
+
+def _entries(nested: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
+    """Return (dictionary, key, value) of scalars one level down, as plain strings where Ansible's carry tags."""
+    return [(str(parent), str(key), value) for parent, inner in nested.items() for key, value in inner.items()]
+
+
+class ActionModule(ActionBase):
+    """`block_structure_settings`: one key of one settings file.
+
+    path: the file. format: yaml or json. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`;
+    `raw` restores the exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they
+    may hold secrets).
+    also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: what `read` returned of
+    them, to put back. `read` asks for those that also_keys names, {dictionary: [key]}.
+    dest: write the edited text there instead, with the path's owner, group and mode; a candidate.
+    create: begin an absent file empty, with mode 0600. backup: keep a copy of what is replaced, beside it.
+    Returns changed, differs (the same, for tasks that count as no change), changes and diff (of this key only, secrets
+    redacted) and exists (the key was there).
+    """
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read, edit, and write what differs."""
+        result = super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            {
+                "path": {"type": "str", "required": True},
+                "key": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": ["present", "raw", "read"], "default": "present"},
+                "settings": {"type": "dict", "default": {}},
+                "secrets": {"type": "dict", "default": {}, "no_log": True},
+                "raw": {"type": "str", "no_log": True},
+                "format": {"type": "str", "choices": list(EDITORS), "default": "yaml"},
+                "also": {"type": "dict", "default": {}},
+                "also_keys": {"type": "dict", "default": {}},
+                "raw_also": {"type": "dict", "default": {}},
+                "dest": {"type": "str"},
+                "create": {"type": "bool", "default": False},
+                "backup": {"type": "bool", "default": True},
+            }
+        )
+        self._task_vars = task_vars or {}
+        editor = EDITORS[args["format"]]
+        try:
+            before = self._slurp(args["path"], create=args["create"])
+            previous = editor.get_raw(before, args["key"])
+            result["exists"] = previous is not None
+            if args["state"] == "read":
+                result.update(changed=False, raw=previous, raw_also=self._read_also(before, args))
+                return result
+            after = self._edited(before, args)
+        except BlockStructureError as error:
+            raise AnsibleActionFail(f"{args['path']}: {error}") from error
+        result["changed"] = result["differs"] = after != before
+        if result["changed"]:
+            result["diff"] = diff = self._diff(args, before, after)
+            result["changes"] = [{"field": diff["before_header"], "before": diff["before"], "after": diff["after"]}]
+        if result["changed"] and not self._task.check_mode:
+            self._write(args, after)
+        return result
+
+    @staticmethod
+    def _read_also(before: str, args: dict[str, Any]) -> dict[str, dict[str, str | None]]:
+        """Return the exact characters of the scalars one level down that this role may set."""
+        if args["format"] != "yaml":
+            return {}
+        found = {}
+        for parent, keys in args["also_keys"].items():
+            try:
+                found[parent] = {key: yaml_edit.get_inner_raw(before, parent, key) for key in keys}
+            except BlockStructureError:
+                # Not a block of lines: it is refused when it is to be set, and never was.
+                continue
+        return found
+
+    @staticmethod
+    def _edited(before: str, args: dict[str, Any]) -> str:
+        editor = EDITORS[args["format"]]
+        if args["state"] == "raw":
+            after = editor.set_raw(before, args["key"], args["raw"])
+            for parent, key, raw in _entries(args["raw_also"]):
+                after = yaml_edit.set_inner_raw(after, parent, key, raw)
+            return str(after)
+        # By way of JSON: Ansible's values carry tags that a YAML dumper does not know.
+        value = json.loads(json.dumps(merge(args["settings"], args["secrets"] or {})))
+        after = editor.set_key(before, str(args["key"]), value)
+        for parent, key, scalar in _entries(args["also"]):
+            after = yaml_edit.set_inner_key(after, parent, key, json.loads(json.dumps(scalar)))
+        return str(after)
+
+    def _slurp(self, path: str, *, create: bool) -> str:
+        """Return the file's text with its line endings as they are."""
+        answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=self._task_vars)
+        if answer.get("failed"):
+            if create and "not found" in answer.get("msg", ""):
+                return ""
+            raise BlockStructureError(
+                "settings-file-unreadable",
+                f"The settings file cannot be read: {answer.get('msg')}",
+                "correct the variable that names it; block_structure_native_lms_config and _cms_config by default.",
+            )
+        try:
+            return base64.b64decode(answer["content"]).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BlockStructureError(
+                "settings-file-unreadable", "The settings file is not UTF-8 text.", "save it as UTF-8; nothing was changed."
+            ) from error
+
+    def _write(self, args: dict[str, Any], text: str) -> None:
+        """Put the text in place atomically, owner, group and mode as they are; a candidate takes those of its original."""
+        shell = self._connection._shell
+        if shell.tmpdir is None:
+            self._make_tmp_path()
+        source = shell.join_path(shell.tmpdir, "settings")
+        self._transfer_data(source, text)
+        target = args["dest"] or args["path"]
+        module_args = {"src": source, "dest": target, "backup": args["backup"] and not args["dest"]}
+        module_args.update(self._ownership(args))
+        answer = self._execute_module(module_name="ansible.legacy.copy", module_args=module_args, task_vars=self._task_vars)
+        self._remove_tmp_path(shell.tmpdir)
+        if answer.get("failed"):
+            message = f"{answer.get('msg', '')} {answer.get('module_stderr', '')} {answer.get('exception', '')}"
+            if "No space left" in message:
+                raise AnsibleActionFail(
+                    f"There is no space left to write {target}; the settings in place are untouched.\n"
+                    "Remedy: free space on that file system and run again."
+                )
+            raise AnsibleActionFail(
+                f"{target} cannot be written: {answer.get('msg')}\n"
+                "Remedy: mend what the message names; the settings in place are untouched."
+            )
+
+    def _ownership(self, args: dict[str, Any]) -> dict[str, Any]:
+        answer = self._execute_module(
+            module_name="ansible.legacy.stat",
+            module_args={"path": args["path"], "get_checksum": False, "get_mime": False, "get_attributes": False},
+            task_vars=self._task_vars,
+        )
+        stat = answer.get("stat", {})
+        if not stat.get("exists"):
+            return {"mode": "0600"}
+        return {"owner": str(stat["uid"]), "group": str(stat["gid"]), "mode": stat["mode"]}
+
+    @staticmethod
+    def _diff(args: dict[str, Any], before: str, after: str) -> dict[str, str]:
+        def shown(text: str) -> str:
+            value = EDITORS[args["format"]].value_of(text, args["key"])
+            own = {} if value is None else {str(args["key"]): redact(value)}
+            # Of a scalar one level down: its line, which holds no secret.
+            for parent, key, _ in _entries(args["also"]) + _entries(args["raw_also"]):
+                raw = yaml_edit.get_inner_raw(text, parent, key)
+                own.update({f"{parent}.{key}": raw.partition(":")[2].strip()} if raw else {})
+            return yaml.safe_dump(own, sort_keys=True) if own else ""
+
+        header = f"{args['path']}: {args['key']}"
+        old, new = shown(before), shown(after)
+        if old == new:  # a secret or the way it is written differs; neither is shown
+            old, new = "", f"{args['key']}: the same settings, written anew or with another secret\n"
+        return {"before": old, "after": new, "before_header": header, "after_header": header}

@@ -1,0 +1,69 @@
+"""Bring configuration row, generated structures and switches of a site to the desired state, in at most one boot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ..module_utils.common.changes import as_diff
+from ..module_utils.decisions import plan
+from ..plugin_utils.follow import FollowedAction
+from ..plugin_utils.reports import generation
+
+
+class ActionModule(FollowedAction):
+    """`block_structure_state`: compare a survey with what is desired; if anything differs, one run in the LMS mends it.
+
+    Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force, moved and
+    generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to go back to; events_path.
+    Returns changes, survey (after the work), failures, generated, boots. A course that fails never fails the task.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(
+        (
+            *("manage_argv", "release", "survey", "settings", "row", "switches", "switches_if_clean"),
+            *("restore", "force", "moved", "generation", "run_dir", "events_path"),
+        )
+    )
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Plan, and run the plan unless this is a check."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        survey = given["survey"]
+        if given.get("restore") is not None:
+            wanted = plan.undo(survey, given["restore"])
+        else:
+            desired = plan.Desired(
+                given["settings"],
+                given["row"],
+                given["switches"],
+                given.get("switches_if_clean") or {},
+                boolean(given.get("force", False)),
+                boolean(given.get("moved", False)),
+            )
+            wanted = plan.make(survey, desired, given.get("generation"))
+        result.update(
+            changed=bool(wanted.changes),
+            changes=[change.as_dict() for change in wanted.changes],
+            diff=as_diff(wanted.changes, "block structures in the LMS"),
+            survey=survey,
+            failures=[],
+            generated=[],
+            boots=0,
+        )
+        if self._task.check_mode or not wanted.operations:
+            return dict(result)
+        arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
+        done = self.follow(
+            {**arguments, "operations": wanted.operations}, task_vars or {}, events_path=given.get("events_path")
+        )
+        result["boots"] = done.get("boots", 1)
+        problem = generation.report(done)["error"]
+        if problem:
+            return {"failed": True, "msg": problem["message"], "error": problem, "boots": result["boots"]}
+        failures = [report for entry in done["results"] for report in entry.get("failures", [])]
+        return {**result, "survey": done["results"][-1], "failures": failures, "generated": done["courses"], "run": done["run"]}

@@ -1,0 +1,150 @@
+"""Put the role's plugin for Tutor in place on a host, without ever showing the secrets in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.decisions import storage_settings
+from ..plugin_utils import tutor_plugin
+
+_MAIN = "BLOCK_STRUCTURES_SETTINGS"
+_RUNTIME_SOURCES = tutor_plugin.sources(
+    Path(__file__).resolve().parents[2] / "roles/block_structure/files/block_structure_runtime"
+)
+
+
+class ActionModule(ActionBase):
+    """`block_structure_tutor_plugin`: one YAML plugin file, for its owner alone.
+
+    path: the file. state: `present` makes it carry `settings` merged with `secrets`; `raw` restores the exact text in
+    `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
+    settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
+    packages: directory in the containers for packages of ours. runtime: how the LMS's collector is to be tuned, as
+    block_structure_desired returns it; one that is not `managed` stays as the file has it.
+    enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). in_force: the
+    BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; another than wanted is a difference too, for an
+    environment that was rendered without the plugin. owner_of: path whose owner gets the file.
+    Returns changed, differs (the same), changes and diff (secrets redacted).
+    """
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Compare, and write what differs."""
+        result = super().run(tmp, task_vars)
+        _, args = self.validate_argument_spec(
+            {
+                "path": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": ["present", "raw", "read"], "default": "present"},
+                "settings": {"type": "dict", "default": {}},
+                "secrets": {"type": "dict", "default": {}, "no_log": True},
+                "raw": {"type": "str", "no_log": True},
+                "enabled": {"type": "bool", "default": True},
+                "was_enabled": {"type": "bool", "default": True},
+                "in_force": {"type": "dict"},
+                "runtime": {"type": "dict", "default": {}},
+                "packages": {"type": "str"},
+                "owner_of": {"type": "str"},
+            }
+        )
+        self._task_vars = task_vars or {}
+        before = self._read(args["path"])
+        if args["state"] == "read":
+            result.update(changed=False, raw=before)
+            return result
+        wanted = self._wanted(args)
+        collector = self._collector(args["runtime"], before)
+        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted, collector, args["packages"])
+        changes = self._text_changes(before, after)
+        if args["enabled"] != args["was_enabled"]:
+            changes.append(Change("enabled", args["enabled"], args["was_enabled"]))
+        if args["in_force"] is not None and not changes:
+            changes += storage_settings.differences(args["in_force"], args["settings"][_MAIN])
+        result["changed"] = result["differs"] = bool(changes)
+        if changes:
+            result["changes"] = [change.as_dict() for change in changes]
+            result["diff"] = as_diff(changes, args["path"])
+        if after != before and not self._task.check_mode:
+            self._write(args, after)
+        return result
+
+    @staticmethod
+    def _wanted(args: dict[str, Any]) -> dict[str, Any]:
+        # By way of JSON: Ansible's values carry tags.
+        settings = json.loads(json.dumps(args["settings"]))
+        secrets = json.loads(json.dumps(args["secrets"] or {}))
+        return storage_settings.merge(settings, {_MAIN: secrets} if secrets else {})
+
+    @staticmethod
+    def _collector(runtime: dict[str, Any], before: str | None) -> tutor_plugin.Collector | None:
+        if runtime.get("managed"):
+            given = {"thresholds": runtime["thresholds"], "freeze": runtime["freeze"]} if runtime["wanted"] else None
+        else:
+            given = tutor_plugin.collector_of(before or "")
+        if not given:
+            return None
+        # By way of JSON: Ansible's values carry tags.
+        return tutor_plugin.Collector(**json.loads(json.dumps(given)), sources=_RUNTIME_SOURCES)
+
+    @staticmethod
+    def _text_changes(before: str | None, after: str | None) -> list[Change]:
+        if before == after:
+            return []
+        old, new = (
+            {**tutor_plugin.parse(text), "collector": tutor_plugin.collector_of(text)} if text else {}
+            for text in (before, after)
+        )
+        names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+        # Nothing that it says differs: it is written in another way, or there is or was a file that says nothing.
+        return [Change(name, old.get(name), new.get(name)) for name in names] or [
+            Change("text", before is not None, "written anew")
+        ]
+
+    def _module(self, name: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            module_name=f"ansible.legacy.{name}", module_args=arguments, task_vars=self._task_vars
+        )
+        return answer
+
+    def _read(self, path: str) -> str | None:
+        """Return the plugin's text, None when there is none."""
+        answer = self._module("slurp", src=path)
+        if not answer.get("failed"):
+            return base64.b64decode(answer["content"]).decode("utf-8", "replace")
+        if "not found" in str(answer.get("msg", "")):
+            return None
+        raise AnsibleActionFail(
+            f"Tutor's plugin {path} cannot be read: {answer.get('msg')}\n"
+            "Remedy: mend what the message names; nothing was changed."
+        )
+
+    def _write(self, args: dict[str, Any], text: str | None) -> None:
+        if text is None:
+            answer = self._module("file", path=args["path"], state="absent")
+        else:
+            owner = self._module("stat", path=args["owner_of"], get_checksum=False, get_mime=False, get_attributes=False)[
+                "stat"
+            ]
+            ids = {"owner": str(owner["uid"]), "group": str(owner["gid"])}
+            self._module("file", path=str(Path(args["path"]).parent), state="directory", **ids)
+            shell = self._connection._shell
+            if shell.tmpdir is None:
+                self._make_tmp_path()
+            source = shell.join_path(shell.tmpdir, "plugin")
+            self._transfer_data(source, text)
+            answer = self._module("copy", src=source, dest=args["path"], mode="0600", **ids)
+            self._remove_tmp_path(shell.tmpdir)
+        if answer.get("failed"):
+            raise AnsibleActionFail(
+                f"Tutor's plugin {args['path']} cannot be written: {answer.get('msg')}\n"
+                "Remedy: mend what the message names; the settings in place are untouched."
+            )

@@ -1,0 +1,119 @@
+"""Judge what a candidate boot found: from the words of boto3 and Django to one cause and one remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..common.errors import BlockStructureError
+from .releases import Release
+
+_KEYS = "correct block_structure_storage_access_key and block_structure_storage_secret_key."
+_ENDPOINT = "correct block_structure_storage_endpoint_url, or open the way from the LMS host to it."
+# Code of an S3 answer, or class of an exception -> (what it means, what to do).
+# Source of the codes: the S3 API reference, "Error responses".
+_MEANINGS = {
+    "InvalidAccessKeyId": ("S3 does not know the access key", _KEYS),
+    "SignatureDoesNotMatch": ("S3 does not accept the secret key", _KEYS),
+    "NoCredentialsError": ("the LMS has no credentials for S3", "give the host an instance role, or set both storage keys."),
+    "AccessDenied": (
+        "S3 does not allow it",
+        "attach the policy in block_structure_result.lms_iam_policy to these credentials.",
+    ),
+    "403": ("S3 does not allow it", "attach the policy in block_structure_result.lms_iam_policy to these credentials."),
+    "NoSuchBucket": (
+        "the bucket does not exist",
+        "correct block_structure_storage_bucket, or leave block_structure_manage_bucket on.",
+    ),
+    "404": ("the bucket does not exist", "correct block_structure_storage_bucket, or leave block_structure_manage_bucket on."),
+    "AccessControlListNotSupported": (
+        "the bucket has access-control lists disabled",
+        "leave block_structure_storage_default_acl unset (null).",
+    ),
+    "RequestTimeTooSkewed": ("the clock of the LMS host is wrong", "set the clock (NTP) of the LMS host."),
+    "PermanentRedirect": ("the bucket is in another region", "correct block_structure_storage_region."),
+    "AuthorizationHeaderMalformed": ("the bucket is in another region", "correct block_structure_storage_region."),
+    "EndpointConnectionError": ("the S3 endpoint cannot be reached", _ENDPOINT),
+    "ConnectTimeoutError": ("the S3 endpoint does not answer", _ENDPOINT),
+    "ReadTimeoutError": ("the S3 endpoint does not answer", _ENDPOINT),
+    "SSLError": ("the certificate of the S3 endpoint is not trusted", "install its certificate authority on the LMS host."),
+    "SuspiciousFileOperation": ("Django refuses the object's name", "correct block_structure_storage_prefix."),
+}
+
+
+OVERRIDDEN = (
+    "STORAGES['block_structures_settings'] stands in the LMS's settings: the platform takes the storage of block structures "
+    "from there, and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect."
+)
+OVERRIDDEN_REMEDY = "remove that entry from the settings of LMS and Studio (their YAML, or a settings module), then run again."
+
+
+def overridden(settings: dict[str, Any], release: Release) -> bool:
+    """Return whether settings in force (survey.settings_facts) have the entry that takes our place."""
+    return release.storages_setting and bool(settings.get("storages_entry"))
+
+
+def hash_cure(release: Release) -> tuple[str, str | None]:
+    """Return what mends a cache key that cannot be hashed, and the variable that does it where the release has the feature."""
+    if release.blake2b_feature:
+        return "set block_structure_blake2b_hashing to true and run playbooks/deploy.yml.", "block_structure_blake2b_hashing"
+    return "give the OpenSSL of the LMS hosts its legacy provider, which has md4, and run again.", None
+
+
+def judge(result: dict[str, Any], release: Release, package_version: str | None = None) -> None:
+    """Raise BlockStructureError for the first thing that would hurt a learner; return when the candidate is good.
+
+    package_version: of the block_structure_storage that the role carries; looked at only when the candidate uses it.
+    """
+    if overridden(result.get("settings") or {}, release):
+        raise BlockStructureError("storages-override", OVERRIDDEN, OVERRIDDEN_REMEDY)
+    problem = result["key_hash"]
+    if problem:
+        raise BlockStructureError(
+            "cache-key-hash",
+            f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
+            *hash_cure(release),
+        )
+    local = result.get("local") or {}
+    if local.get("problem"):
+        raise BlockStructureError(
+            "storage-local-unusable",
+            f"The storage class cannot use its local directory: {local['problem']}.",
+            "let block_structure_storage_local_dir name a directory that belongs to the LMS's user alone, or none yet.",
+            "block_structure_storage_local_dir",
+        )
+    if local and local["version"] != package_version:
+        raise BlockStructureError(
+            "storage-package-version",
+            f"The LMS imports version {local['version']} of block_structure_storage, and this role carries {package_version}.",
+            "remove the other one from the LMS's Python environment, then run again.",
+        )
+    judge_canary(result["canary"] or {})
+
+
+def judge_canary(canary: dict[str, Any]) -> None:
+    """Raise BlockStructureError for a canary object that a storage did not take, or that everybody can read."""
+    if canary.get("problem"):
+        raise _storage_error(canary["problem"])
+    if canary.get("public"):
+        raise BlockStructureError(
+            "object-public",
+            "An object written by the LMS can be read by everybody.",
+            "leave block_structure_bucket_object_ownership on, or set block_structure_storage_default_acl to private.",
+            "block_structure_storage_default_acl",
+        )
+
+
+def meaning(problem: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return what an answer of the storage means and what to do, None for both when it is not known."""
+    return _MEANINGS.get(str(problem.get("code"))) or _MEANINGS.get(problem["type"]) or (None, None)
+
+
+def _storage_error(problem: dict[str, Any]) -> BlockStructureError:
+    meant, remedy = meaning(problem)
+    step = {"missing": "look for the deleted"}.get(problem["step"], problem["step"])
+    message = f"{problem['type']}: {problem['message']}"
+    return BlockStructureError(
+        "storage-unusable",
+        f"The LMS cannot {step} an object in its storage: {f'{meant} ({message})' if meant else message}",
+        remedy or "mend what the message names; the settings in place were not changed.",
+    )

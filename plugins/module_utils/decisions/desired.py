@@ -1,0 +1,428 @@
+"""From the operator's variables to everything the role wants, or to the list of what is wrong with them.
+
+The one place where public variables are read together. Nothing here looks at a host.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields
+from typing import Any, Callable
+
+from ..common.errors import BlockStructureError
+from ..common.findings import Finding
+from . import (
+    bucket,
+    memcached_sizing,
+    runtime,
+    storage_settings,
+    tutor,
+)
+from .platforms import AUTO
+from .releases import (
+    Release,
+    as_named_row,
+    identify_rows,
+    pick,
+    resolve_release,
+)
+
+PREFIX = "block_structure_"
+STORAGE_SWITCH = "block_structure.storage_backing_for_cache"
+INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
+RAISE_SWITCH = "block_structure.raise_error_when_not_found"
+SECRET_VARIABLES = (
+    "block_structure_storage_access_key",
+    "block_structure_storage_secret_key",
+    "block_structure_bucket_access_key",
+    "block_structure_bucket_secret_key",
+    "block_structure_bucket_session_token",
+)
+# Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
+ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
+# What is assumed of a platform whose row is not given, or which is not found out yet.
+_PLAIN_PLATFORM: dict[str, Any] = {"tutor": False}
+# Former name -> what to use. A renamed variable is refused by name instead of being ignored.
+RENAMED: dict[str, str] = {}
+
+
+def _collect(errors: list[BlockStructureError], function: Callable[[], Any]) -> Any:
+    """Return the function's value; what it refuses joins the list, so that an operator sees all of it at once."""
+    try:
+        return function()
+    except BlockStructureError as error:
+        errors.append(error)
+        return None
+
+
+def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | None = None) -> list[BlockStructureError]:
+    """Return an error for each variable of ours that does not exist: renamed, or misspelt."""
+    table = RENAMED if renamed is None else renamed
+    errors = []
+    for name in sorted(given):
+        if name in table:
+            errors.append(
+                BlockStructureError("variable-renamed", f"{name} has a new name.", f"write {table[name]} instead.", name)
+            )
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "the README lists every variable."
+            errors.append(BlockStructureError("variable-unknown", f"There is no variable {name}.", hint, name))
+    return errors
+
+
+def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
+    name = "block_structure_storage_bucket"
+    if variables.get(name):
+        return []
+    return [BlockStructureError("variable-missing", f"{name} is not set.", "name the S3 bucket for block structures.", name)]
+
+
+def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
+    platform = variables["block_structure_platform"]
+    if platforms is None or platform == AUTO:
+        return _PLAIN_PLATFORM
+    if platform not in platforms:
+        raise BlockStructureError(
+            "platform-unknown",
+            f"block_structure_platform is '{platform}', which this role does not know.",
+            f"set it to one of {', '.join(platforms)}.",
+            "block_structure_platform",
+        )
+    return platforms[platform]
+
+
+def _memcached_errors(
+    variables: dict[str, Any], release: Release, defaults: dict[str, Any], hosts: list[str]
+) -> list[BlockStructureError]:
+    """Return what the inventory says of a memcached, on a platform whose cache is none of its servers."""
+    names = [name for name in variables if name.startswith(f"{PREFIX}memcached_") and name not in ANY_CACHE]
+    changed = [name for name in sorted(names) if name in defaults and variables[name] != defaults[name]]
+    return tutor.check_memcached(release, hosts if variables["block_structure_manage_memcached"] else [], changed)
+
+
+def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
+    errors = []
+    versions = variables["block_structure_num_versions_to_keep"]
+    if not isinstance(versions, int) or versions < 1:
+        errors.append(
+            BlockStructureError(
+                "versions-below-one",
+                f"block_structure_num_versions_to_keep is {versions}: pruning would delete the object that was just written.",
+                "set it to 1 or more; 2 to 5 are sensible.",
+                "block_structure_num_versions_to_keep",
+            )
+        )
+    timeout = variables["block_structure_cache_timeout_seconds"]
+    if timeout is not None and timeout <= 0:
+        errors.append(
+            BlockStructureError(
+                "timeout-not-positive",
+                f"block_structure_cache_timeout_seconds is {timeout}: nothing would ever be cached.",
+                "leave it unset (null), which never expires, or give seconds.",
+                "block_structure_cache_timeout_seconds",
+            )
+        )
+    acl = variables["block_structure_storage_default_acl"]
+    if acl is not None and str(acl).startswith("public"):
+        errors.append(
+            BlockStructureError(
+                "acl-public",
+                f"block_structure_storage_default_acl is '{acl}': a stranger could read every course's structure.",
+                "leave it unset (null), or set it to private for a store that has no object ownership.",
+                "block_structure_storage_default_acl",
+            )
+        )
+    return errors
+
+
+# Counts and durations of generation -> the least that makes sense.
+_LEAST = {
+    "block_structure_generation_workers": 1,
+    "block_structure_generation_memory_mb": 1,
+    "block_structure_generation_course_timeout_seconds": 1,
+    "block_structure_generation_outage_patience_seconds": 0,
+    "block_structure_generation_batch": 1,
+    "block_structure_move_workers": 1,
+    "block_structure_regenerate_limit": 1,
+    "block_structure_prune_min_age_seconds": 0,
+}
+
+
+def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
+    return [
+        BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
+        for name, least in _LEAST.items()
+        if variables.get(name) is not None and int(variables[name]) < least
+    ]
+
+
+def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
+    pairs = (
+        ("block_structure_storage_access_key", "block_structure_storage_secret_key"),
+        ("block_structure_bucket_access_key", "block_structure_bucket_secret_key"),
+    )
+    return [
+        BlockStructureError(
+            "key-pair-broken",
+            f"Only one of {access} and {secret} is set.",
+            "set both, or neither to use the instance role.",
+            access,
+        )
+        for access, secret in pairs
+        if bool(variables.get(access)) != bool(variables.get(secret))
+    ]
+
+
+def _check_sizes(variables: dict[str, Any], release: Release, findings: list[Finding]) -> None:
+    size, memory = variables["block_structure_memcached_item_size"], variables["block_structure_memcached_memory_mb"]
+    if size is None:
+        return
+    item_bytes = memcached_sizing.parse_item_size(size)
+    findings += memcached_sizing.item_size_findings(item_bytes, release)
+    if memory is not None:
+        memcached_sizing.check_ratio(item_bytes, memory)
+
+
+def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bool | None], dict[str, bool]]:
+    """Return (switches, switches that need a clean generation first); a switch that is gone is refused when asked for.
+
+    None in place of on and off means that no such switch is to be left: those that nothing reads any more.
+    """
+    asked = {
+        INVALIDATE_SWITCH: ("block_structure_invalidate_cache_on_publish", False),
+        RAISE_SWITCH: ("block_structure_raise_error_when_not_found", True),
+    }
+    plain: dict[str, bool | None] = {release.storage_switch: True} if release.storage_switch else {}
+    if variables["block_structure_delete_inert_switches"]:
+        plain.update(dict.fromkeys(release.inert_switches))
+    if_clean: dict[str, bool] = {}
+    for switch, (variable, needs_clean) in asked.items():
+        wanted = bool(variables[variable])
+        if switch not in release.switches:
+            if wanted:
+                raise BlockStructureError(
+                    "switch-gone",
+                    f"{variable} is true, and {release.name} has no switch {switch} any more.",
+                    f"remove {variable}; the release behaves as if it were off.",
+                    variable,
+                )
+        elif wanted and needs_clean:
+            if_clean[switch] = True
+        else:
+            plain[switch] = wanted
+    return plain, if_clean
+
+
+def _publish_findings(variables: dict[str, Any], release: Release) -> list[Finding]:
+    """Return a finding where a switch would keep new courses out of the cache for ever."""
+    variable = "block_structure_invalidate_cache_on_publish"
+    if not (variables[variable] and INVALIDATE_SWITCH in release.switches and release.publish_needs_row):
+        return []
+    return [
+        Finding(
+            "publish-needs-row",
+            "warning",
+            f"{variable} is true, and on {release.name} a publish of a course that is not stored yet ends in an error: a new "
+            "course is rebuilt in each request.",
+            f"remove {variable}; a publish replaces the structure without it.",
+            variable,
+        )
+    ]
+
+
+def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) -> dict[str, dict[str, bool]]:
+    """Return the settings beside ours, {dictionary: {key: value}}; one that the release does not read is refused or told."""
+    variable = "block_structure_blake2b_hashing"
+    wanted = variables[variable]
+    if wanted is None:
+        return {}
+    if release.blake2b_feature:
+        return {"FEATURES": {"ENABLE_BLAKE2B_HASHING": bool(wanted)}}
+    if wanted and release.cache_key_hash != "blake2b":
+        raise BlockStructureError(
+            "blake2b-not-read",
+            f"{variable} is true, and {release.name} does not read FEATURES.ENABLE_BLAKE2B_HASHING: it hashes with md4.",
+            f"remove {variable}, and give the OpenSSL of the LMS hosts its legacy provider if it has no md4.",
+            variable,
+        )
+    findings.append(
+        Finding(
+            "blake2b-not-read",
+            "warning",
+            f"{variable} brings nothing: {release.name} always hashes long cache keys with {release.cache_key_hash}.",
+            f"remove {variable}.",
+            variable,
+        )
+    )
+    return {}
+
+
+def _plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
+    return [
+        Finding(
+            "secret-in-plain-inventory",
+            "warning",
+            f"{name} stands unencrypted in the inventory.",
+            f"run `ansible-vault encrypt_string --name {name}` and put its output there.",
+            name,
+        )
+        for name in plain_secrets
+    ]
+
+
+def storage_options(variables: dict[str, Any], local_dir: str | None = None) -> storage_settings.StorageOptions:
+    """Return the options of storage_settings.build from the public variables; local_dir is the platform's own."""
+    general = ("course_publish_task_delay_seconds", "task_default_retry_delay_seconds", "task_max_retries", "pruning_active")
+    values = {}
+    for name in [field.name for field in fields(storage_settings.StorageOptions)]:
+        own = name if name in general or name == "storage_class" else f"storage_{name}"
+        values[name] = variables[PREFIX + own]
+    values["local_dir"] = values["local_dir"] or local_dir or storage_settings.StorageOptions.local_dir
+    return storage_settings.StorageOptions(**values)
+
+
+def bucket_options(variables: dict[str, Any]) -> bucket.BucketOptions:
+    """Return the options of bucket.compare from the public variables."""
+    names = [field.name for field in fields(bucket.BucketOptions) if field.name != "name"]
+    values = {name: variables[f"{PREFIX}bucket_{name}"] for name in names}
+    return bucket.BucketOptions(name=variables["block_structure_storage_bucket"], **values)
+
+
+def _release(
+    variables: dict[str, Any],
+    table: dict[str, dict[str, Any]],
+    identified: dict[str, Any] | None,
+) -> Release | None:
+    """Return the release to work with: the installed one, before it is known the one that was named, if any."""
+    named, overrides = variables["block_structure_release"], variables["block_structure_release_overrides"]
+    prepares = variables["block_structure_prepare_upgrade"]
+    if prepares and not named:
+        raise BlockStructureError(
+            "upgrade-to-nowhere",
+            "block_structure_prepare_upgrade is true, and block_structure_release does not say to which release.",
+            "name the release that the site will be upgraded to in block_structure_release.",
+            "block_structure_release",
+        )
+    if identified:
+        return resolve_release(table, identified, named, overrides, prepares=prepares)
+    return pick(table, named, overrides) if named else None
+
+
+def validate(
+    variables: dict[str, Any],
+    table: dict[str, dict[str, Any]],
+    *,
+    known: list[str] | None = None,
+    plain_secrets: list[str] | None = None,
+    platforms: dict[str, dict[str, Any]] | None = None,
+    defaults: dict[str, Any] | None = None,
+    memcached_hosts: list[str] | None = None,
+    identified: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what the role wants, as data without secrets, and everything that is wrong with the variables.
+
+    variables: every block_structure_ variable of a host by its full name. table: the release table.
+    known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
+    platforms: {name: row} of the platforms. defaults: of the variables.
+    memcached_hosts: of the group block_structure_memcached.
+    identified: what a look at the site found installed. Without it the operator's word is taken for the time being; where
+    there is none only what needs no release is checked.
+    Result keys: errors (list), findings (list); unless release or platform are refused, platform, identify (how to find the
+    installed release, as probe/identify.py takes it), runtime and release (row with name; None while the installed one is not
+    known); and, when there is a release and no error, settings, also, row, switches, switches_if_clean, lms_iam_policy.
+    """
+    errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
+    findings = _plain_secret_findings(plain_secrets or [])
+    errors += _check_required(variables)
+    errors += _check_numbers(variables) + _check_least(variables) + _check_keys(variables)
+    runtime_wanted = _collect(errors, lambda: runtime.wanted(variables))
+    runtime_managed = variables["block_structure_manage_runtime"] and variables["block_structure_platform"] in runtime.PLATFORMS
+    name = variables.get("block_structure_storage_bucket")
+    if name:
+        _collect(errors, lambda: bucket.check_name(name))
+    platform = _collect(errors, lambda: _platform(variables, platforms)) or _PLAIN_PLATFORM
+    as_installed = tutor.installed if platform["tutor"] else lambda plain: plain
+    before = len(errors)
+    release = _collect(errors, lambda: _release(variables, table, identified))
+    if len(errors) > before:
+        return _result(errors, findings)
+    # The row of an upgrade that is prepared is the installed platform's, which is not known yet.
+    settled = identified is not None or not variables["block_structure_prepare_upgrade"]
+    named = variables["block_structure_release"]
+    result = {
+        "platform": variables["block_structure_platform"],
+        "identify": {
+            "rows": identify_rows(table, named, variables["block_structure_release_overrides"], as_installed),
+            "named": named,
+            "prepares": variables["block_structure_prepare_upgrade"],
+        },
+        "runtime": None if runtime_wanted is None else {**runtime_wanted.as_dict(), "managed": runtime_managed},
+        "release": None,
+    }
+    if release is None:
+        _collect(errors, lambda: storage_settings.check_prefix(variables["block_structure_storage_prefix"]))
+        return {**result, **_result(errors, findings)}
+    release = as_installed(release)
+    if settled:
+        result["release"] = as_named_row(release)
+    if platform["tutor"]:
+        errors += _memcached_errors(variables, release, defaults or {}, memcached_hosts or [])
+        if runtime_wanted and variables["block_structure_manage_runtime"]:
+            _collect(errors, lambda: tutor.check_runtime(release, variables["block_structure_manage_settings"]))
+    _collect(errors, lambda: _check_sizes(variables, release, findings))
+    switches = _collect(errors, lambda: _switches(variables, release)) if settled else ({}, {})
+    findings += _publish_findings(variables, release)
+    also = _collect(errors, lambda: _also(variables, release, findings))
+    options = storage_options(variables, platform.get("storage_local_dir"))
+    built = _collect(errors, lambda: storage_settings.build(options, release)) if name else None
+    if errors or built is None:
+        return {**result, **_result(errors, findings)}
+    return {
+        **result,
+        **_result(errors, findings + built.findings),
+        "settings": built.public,
+        "also": also,
+        "row": {
+            "num_versions_to_keep": variables["block_structure_num_versions_to_keep"],
+            "cache_timeout_in_seconds": variables["block_structure_cache_timeout_seconds"],
+        },
+        "switches": switches[0],
+        "switches_if_clean": switches[1],
+        "lms_iam_policy": bucket.lms_policy(
+            str(name), variables["block_structure_storage_prefix"], reads_versions=storage_settings.speaks_boto(release)
+        ),
+    }
+
+
+def as_notes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return warnings of the inventory as what is good to know: they are no fault of the site that is looked at."""
+    return [{**finding, "severity": "info", "cost": "nothing"} for finding in found]
+
+
+def for_a_look(validated: dict[str, Any]) -> dict[str, Any]:
+    """Return what validate() returned, for a look that changes nothing: only a wrong release or platform stops it.
+
+    What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: a look comes first.
+    """
+    errors = validated["errors"]
+    own = (
+        "block_structure_release",
+        "block_structure_release_overrides",
+        "block_structure_prepare_upgrade",
+        "block_structure_platform",
+    )
+    stopping = [error for error in errors if error["variable"] in own]
+    report = [
+        error
+        for error in errors
+        if error not in stopping and (error["id"], error["variable"]) != ("variable-missing", "block_structure_storage_bucket")
+    ]
+    return {**validated, "errors": stopping, "findings": [*as_notes(validated["findings"]), *report]}
+
+
+def _result(errors: list[BlockStructureError], findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "errors": [error.as_dict() for error in errors],
+        "findings": [finding.as_dict() for finding in findings],
+    }

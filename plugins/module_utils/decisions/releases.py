@@ -1,0 +1,249 @@
+"""One Open edX release, as the role sees it: a row of vars/releases.yml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Callable
+
+from ..common.errors import BlockStructureError
+from ..probe.protocol import EVIDENCE
+
+
+@dataclass(frozen=True)
+class Release:
+    """A row of the release table; what each column means stands in vars/releases.yml, at its top."""
+
+    name: str
+    support: str
+    branch: str
+    django: str
+    python: str
+    config_format: str
+    config_env: dict[str, str]
+    config_files: dict[str, str]
+    studio_reads_settings: bool
+    switches: list[str]
+    storage_switch: str | None
+    inert_switches: list[str]
+    switch_api: str
+    publish_needs_row: bool
+    command_options: list[str]
+    with_storage_option: bool
+    pruning_active_honoured: bool
+    course_index: str
+    unpickle_errors: str
+    cache_cap_bytes: int | None
+    cache_backend: str
+    cache_client: str
+    client_item_limit_bytes: int | None
+    cache_key_hash: str
+    blake2b_feature: bool
+    storage_resolver: str
+    storages_setting: bool
+    django_storages: str
+    storage_class: str
+    storage_classes: list[str]
+    storage_kwargs_valid: list[str]
+    storage_kwargs_ignored: list[str]
+    storage_kwargs_refused: list[str]
+    unknown_kwargs: str
+    unhashable_kwargs: bool
+    acl_trap: bool
+    tutor_major: int | None
+    tutor_cache: str | None
+    # Not a column: the later release that a run prepares an upgrade to, see prepare().
+    prepares: str | None = None
+
+    def probe_row(self) -> dict[str, Any]:
+        """Return what the probe needs of the row; it never learns the release's name."""
+        return {
+            "switches": self.switches,
+            "inert_switches": self.inert_switches,
+            "storage_switch": self.storage_switch,
+            "with_storage_option": self.with_storage_option,
+            "pruning_active_honoured": self.pruning_active_honoured,
+            "cache_cap_bytes": self.cache_cap_bytes,
+            "client_item_limit_bytes": self.client_item_limit_bytes,
+        }
+
+    @property
+    def label(self) -> str:
+        """What messages call it: its name, and the one that is prepared for."""
+        return f"{self.name} and {self.prepares}" if self.prepares else self.name
+
+    def identify_row(self) -> dict[str, Any]:
+        """Return what probe/identify.py needs to find this release installed, and to go on with it."""
+        # Code of no named release calls itself after its branch.
+        line = self.branch if self.branch == "master" else self.name
+        return {"name": self.name, "line": line, "probe": self.probe_row(), **{key: getattr(self, key) for key in EVIDENCE}}
+
+
+def columns() -> set[str]:
+    """Return the columns that every row has."""
+    return {field.name for field in fields(Release)} - {"name", "prepares"}
+
+
+def from_row(name: str, row: dict[str, Any]) -> Release:
+    """Return the release of a row; a row that lacks a column or has an unknown one is refused by name."""
+    missing, unknown = columns() - set(row), set(row) - columns()
+    if missing or unknown:
+        text = [f"lacks {', '.join(sorted(missing))}"] if missing else []
+        text += [f"has unknown {', '.join(sorted(unknown))}"] if unknown else []
+        raise BlockStructureError(
+            "release-row-incomplete",
+            f"The release row '{name}' {' and '.join(text)}.",
+            "give every column of vars/releases.yml, and no other, in the row and in block_structure_release_overrides.",
+            "block_structure_release_overrides",
+        )
+    return Release(name=name, **row)
+
+
+def from_named_row(row: dict[str, Any]) -> Release:
+    """Return the release of a row that carries its own name, as modules and filters are given it."""
+    plain = {column: value for column, value in row.items() if column not in ("name", "prepares")}
+    return replace(from_row(str(row["name"]), plain), prepares=row.get("prepares"))
+
+
+def as_named_row(release: Release) -> dict[str, Any]:
+    """Return a release as data that from_named_row takes."""
+    return {field.name: getattr(release, field.name) for field in fields(Release)}
+
+
+def pick(table: dict[str, dict[str, Any]], name: str, overrides: dict[str, Any] | None = None) -> Release:
+    """Return one release of the table with the operator's overrides of single columns applied.
+
+    Raises BlockStructureError `release-unknown` when the table has no such row.
+    """
+    if name not in table:
+        raise BlockStructureError(
+            "release-unknown",
+            f"block_structure_release is '{name}', which is no Open edX release that this role knows.",
+            f"set it to one of {', '.join(table)}.",
+            "block_structure_release",
+        )
+    return from_row(name, {**table[name], **(overrides or {})})
+
+
+def identify_rows(
+    table: dict[str, dict[str, Any]],
+    name: str | None,
+    overrides: dict[str, Any] | None,
+    as_installed: Callable[[Release], Release] = lambda release: release,
+) -> list[dict[str, Any]]:
+    """Return the rows to hold an installed platform against; overrides apply to the release that the operator named.
+
+    as_installed: what the way of installing changes of a release.
+    """
+    return [as_installed(pick(table, row, overrides if row == name else None)).identify_row() for row in table]
+
+
+def _installed_words(identified: dict[str, Any]) -> str:
+    """Return what the installed platform says of itself and shows, in words."""
+    found = identified["installed"]
+    shown = [
+        f"calls itself '{found['release_line']}'",
+        f"has {len(found['switches'])} switches of block structures",
+        f"has {'' if '--with_storage' in found['command_options'] else 'no '}--with_storage",
+        f"makes its storage by {found['storage_resolver']}",
+        f"keeps its course index in {found['course_index']}",
+    ]
+    return ", ".join(shown)
+
+
+def _any_of(names: list[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def refusal(identified: dict[str, Any], named: str | None, order: list[str]) -> BlockStructureError:
+    """Return why the installed platform cannot be worked with: it is none, may be several, or is not the one that was named.
+
+    identified: result of the probe's `identify`. order: names of the table's rows.
+    """
+    candidates = identified["candidates"]
+    text = _installed_words(identified)
+    variable = "block_structure_release"
+    if not candidates:
+        message = f"block_structure_release is '{named}', and the" if named else "The"
+        return BlockStructureError(
+            "release-undetected",
+            f"{message} installed platform is none that this role knows: it {text}.",
+            "name the nearest release, and correct its row by block_structure_release_overrides.",
+            variable,
+        )
+    if named is None:
+        return BlockStructureError(
+            "release-ambiguous",
+            f"The installed platform may be {_any_of(candidates)}: it {text}.",
+            "name the one that it is in block_structure_release.",
+            variable,
+        )
+    later = order.index(named) > max(order.index(name) for name in candidates)
+    hint = "; to prepare an upgrade to it set block_structure_prepare_upgrade to true" if later else ""
+    return BlockStructureError(
+        "release-differs",
+        f"block_structure_release is '{named}', and the installed platform is {_any_of(candidates)}: it {text}.",
+        f"name the installed release, or leave block_structure_release unset{hint}.",
+        variable,
+    )
+
+
+def resolve_release(
+    table: dict[str, dict[str, Any]],
+    identified: dict[str, Any],
+    named: str | None = None,
+    overrides: dict[str, Any] | None = None,
+    *,
+    prepares: bool = False,
+) -> Release:
+    """Return the release to work with, from what is installed and what the operator named; they must agree.
+
+    identified: result of the probe's `identify`. prepares: the named release may be a later one than the installed: then
+    the result is both at once (prepare). Raises BlockStructureError: those of refusal() and prepare(), `upgrade-backwards`.
+    """
+    candidates = identified["candidates"]
+    if named in candidates or (named is None and len(candidates) == 1):
+        return pick(table, named or candidates[0], overrides)
+    order = list(table)
+    if not (candidates and named and prepares):
+        raise refusal(identified, named, order)
+    if order.index(named) < max(order.index(name) for name in candidates):
+        raise BlockStructureError(
+            "upgrade-backwards",
+            f"block_structure_release is '{named}', which is no later release than the installed {_any_of(candidates)}.",
+            "name the release that the site will be upgraded to, or set block_structure_prepare_upgrade to false.",
+            "block_structure_release",
+        )
+    # Of several candidates the newest; all of them showed the same evidence.
+    return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
+
+
+def prepare(installed: Release, target: Release) -> Release:
+    """Return a row that is true on both releases: the installed platform's, with settings that the target takes too.
+
+    Settings written for it work before and after the upgrade. Raises BlockStructureError `upgrade-no-class` when no storage
+    class imports on both.
+    """
+    classes = [path for path in installed.storage_classes if path in target.storage_classes]
+    if not classes:
+        raise BlockStructureError(
+            "upgrade-no-class",
+            f"No storage class imports on {installed.name} and on {target.name}, so no settings work on both.",
+            "upgrade first, and run the deploy before learners return.",
+            "block_structure_release",
+        )
+    valid = [name for name in installed.storage_kwargs_valid if name in target.storage_kwargs_valid]
+    lost = set(installed.storage_kwargs_valid) - set(valid)
+    return replace(
+        installed,
+        prepares=target.name,
+        storage_class=target.storage_class if target.storage_class in classes else classes[0],
+        storage_classes=classes,
+        storage_kwargs_valid=valid,
+        storage_kwargs_refused=sorted({*installed.storage_kwargs_refused, *target.storage_kwargs_refused, *lost} - set(valid)),
+        storage_kwargs_ignored=[name for name in installed.storage_kwargs_ignored if name in target.storage_kwargs_ignored],
+        unknown_kwargs="refused" if "refused" in (installed.unknown_kwargs, target.unknown_kwargs) else "ignored",
+        unhashable_kwargs=installed.unhashable_kwargs and target.unhashable_kwargs,
+        acl_trap=installed.acl_trap or target.acl_trap,
+        # A feature that the installed platform does not know does nothing there.
+        blake2b_feature=installed.blake2b_feature or target.blake2b_feature,
+    )

@@ -1,0 +1,315 @@
+"""Build BLOCK_STRUCTURES_SETTINGS for a release, with its secrets kept apart.
+
+Facts behind it: the platform replaces the whole dictionary with the YAML's, and indexes the three delay and retry keys at
+import, so all of them are always written (edx-platform block_structure/tasks.py, signals.py, envs/production.py). Unknown
+STORAGE_KWARGS do nothing or stop Django from starting, depending on the release's django-storages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..common.changes import Change
+from ..common.errors import BlockStructureError
+from ..common.findings import Finding
+from ..common.redact import is_secret_name
+from .releases import Release
+
+MEBIBYTE = 1024 * 1024
+PLAIN = "plain"
+# The class of files/block_structure_storage, and the class of django-storages that it derives from.
+RESILIENT = "resilient"
+RESILIENT_CLASS = "block_structure_storage.storage.ResilientS3Storage"
+RESILIENT_NEEDS = "storages.backends.s3boto3.S3Boto3Storage"
+# STORAGE_KWARGS of that class -> field of StorageOptions, and what one unit of the field is.
+_RESILIENT_KWARGS = {
+    "local_directory": ("local_dir", None),
+    "local_max_bytes": ("local_size_mb", MEBIBYTE),
+    "spool_max_bytes": ("spool_size_mb", MEBIBYTE),
+    "budget_seconds": ("budget_seconds", 1),
+    "connect_timeout_seconds": ("connect_timeout_seconds", 1),
+    "read_timeout_seconds": ("read_timeout_seconds", 1),
+    "attempts": ("attempts", 1),
+    "breaker_seconds": ("breaker_seconds", 1),
+}
+DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
+
+
+@dataclass(frozen=True)
+class StorageOptions:
+    """The operator's choices; every field is the public variable of the same name with its prefix left out."""
+
+    bucket: str
+    prefix: str
+    region: str | None = None
+    endpoint_url: str | None = None
+    addressing_style: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    default_acl: str | None = None
+    extra_kwargs: dict[str, Any] = field(default_factory=dict)
+    storage_class: str = PLAIN
+    local_dir: str = "/edx/var/block_structure_storage"
+    local_size_mb: int = 1024
+    spool_size_mb: int = 256
+    budget_seconds: float = 2.0
+    connect_timeout_seconds: float = 1.0
+    read_timeout_seconds: float = 1.5
+    attempts: int = 2
+    breaker_seconds: int = 30
+    course_publish_task_delay_seconds: int = 30
+    task_default_retry_delay_seconds: int = 30
+    task_max_retries: int = 5
+    pruning_active: bool = True
+
+
+@dataclass(frozen=True)
+class BuiltSettings:
+    """`public` is the whole dictionary without secret values, `secrets` holds only those, in the same nesting."""
+
+    public: dict[str, Any]
+    secrets: dict[str, Any]
+    findings: list[Finding]
+
+
+def resolve_class(storage_class: str, release: Release) -> str:
+    """Return the dotted path to write: the release's own for `plain`, ours for `resilient`, else what the operator named."""
+    return {PLAIN: release.storage_class, RESILIENT: RESILIENT_CLASS}.get(storage_class, storage_class)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise BlockStructureError unless the prefix joins well with an object's name.
+
+    The platform concatenates it raw; with a leading slash nothing is stored (SuspiciousFileOperation), measured.
+    """
+    if prefix.startswith("/"):
+        raise BlockStructureError(
+            "prefix-leading-slash",
+            f"block_structure_storage_prefix '{prefix}' begins with a slash: Django refuses such names and nothing is stored.",
+            f"write it as '{prefix.strip('/')}/'.",
+            "block_structure_storage_prefix",
+        )
+    if prefix and not prefix.endswith("/"):
+        raise BlockStructureError(
+            "prefix-no-trailing-slash",
+            f"block_structure_storage_prefix '{prefix}' does not end with a slash: it would melt into the course's key.",
+            f"write it as '{prefix}/'.",
+            "block_structure_storage_prefix",
+        )
+    if "//" in prefix or ".." in prefix.split("/"):
+        raise BlockStructureError(
+            "prefix-unsafe",
+            f"block_structure_storage_prefix '{prefix}' has an empty or a parent-folder part.",
+            "use plain names separated by single slashes, such as 'block_structures/'.",
+            "block_structure_storage_prefix",
+        )
+
+
+def clean_prefix(prefix: str) -> str:
+    """Return the prefix that check_prefix() accepts and that is nearest to this one."""
+    parts = [part for part in prefix.split("/") if part not in ("", "..")]
+    return "/".join(parts) + "/" if parts else ""
+
+
+def speaks_boto(release: Release) -> bool:
+    """Return whether the release's S3 class stands on boto, the library before boto3, which is told of S3 in parts."""
+    return "host" in release.storage_kwargs_valid
+
+
+def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
+    """Return how boto, the library before boto3, is told where S3 is: an endpoint in parts, or the region's own host."""
+    kwargs: dict[str, Any] = {}
+    if options.endpoint_url:
+        parts = urlsplit(options.endpoint_url)
+        kwargs.update(host=parts.hostname, port=parts.port)
+        # An endpoint of boto3 carries its scheme; boto takes TLS for granted.
+        kwargs.update({} if parts.scheme == "https" else {"use_ssl": False})
+    elif options.region and options.region != DEFAULT_REGION:
+        kwargs["host"] = f"s3.{options.region}.amazonaws.com"
+    if options.addressing_style == "path":
+        kwargs["calling_format"] = "boto.s3.connection.OrdinaryCallingFormat"
+    return kwargs
+
+
+def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
+    """Return the STORAGE_KWARGS that the release understands, secrets included."""
+    wanted: dict[str, Any] = {
+        "bucket_name": options.bucket,
+        # Explicit, because the LMS forces a public default (acl_trap) and old django-storages default to public-read.
+        "default_acl": options.default_acl,
+        # Explicit, because a global AWS_LOCATION would apply to this storage too.
+        "location": "",
+        "querystring_auth": True,
+        # Explicit, because a global AWS_S3_CUSTOM_DOMAIN would apply too; structures are never read by URL.
+        "custom_domain": None,
+        "file_overwrite": True,
+    }
+    optional = {
+        "region_name": options.region,
+        "endpoint_url": options.endpoint_url,
+        "addressing_style": options.addressing_style,
+        "access_key": options.access_key,
+        "secret_key": options.secret_key,
+    }
+    wanted.update({name: value for name, value in optional.items() if value})
+    wanted.update(_host_kwargs(options) if speaks_boto(release) else {})
+    return {name: value for name, value in wanted.items() if name in release.storage_kwargs_valid}
+
+
+def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
+    """Check the operator's extra STORAGE_KWARGS against the release.
+
+    Raises BlockStructureError for what would stop Django; returns findings for what would silently do nothing.
+    """
+    variable = "block_structure_storage_extra_kwargs"
+    findings = []
+    for name, value in kwargs.items():
+        if name in release.storage_kwargs_refused or (
+            name not in release.storage_kwargs_valid and release.unknown_kwargs == "refused"
+        ):
+            raise BlockStructureError(
+                "kwarg-refused",
+                f"{variable} has '{name}', which django-storages of {release.label} refuses: no Django process would start.",
+                f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
+                variable,
+            )
+        if isinstance(value, (dict, list)) and not release.unhashable_kwargs:
+            raise BlockStructureError(
+                "kwarg-unhashable",
+                f"{variable}['{name}'] is a {'list' if isinstance(value, list) else 'dictionary'}, "
+                f"which {release.label} cannot hash: no Django process would start.",
+                "give a single value, or set it outside of BLOCK_STRUCTURES_SETTINGS.",
+                variable,
+            )
+        if name == "default_acl" and str(value).startswith("public"):
+            raise BlockStructureError(
+                "acl-public",
+                f"{variable}['default_acl'] is '{value}': a stranger could read every course's structure.",
+                "leave it out, or set block_structure_storage_default_acl to null or private.",
+                variable,
+            )
+        if name not in release.storage_kwargs_valid:
+            findings.append(
+                Finding(
+                    "kwarg-ignored",
+                    "warning",
+                    f"{variable} has '{name}', which django-storages of {release.label} silently ignores.",
+                    f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
+                    variable,
+                    name,
+                )
+            )
+    return findings
+
+
+def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
+    """Return the STORAGE_KWARGS of the resilient class; {} for another class.
+
+    Raises BlockStructureError for a release that the class cannot serve, and for a number or a directory that cannot work.
+    """
+    if options.storage_class != RESILIENT:
+        return {}
+    if RESILIENT_NEEDS not in release.storage_classes:
+        raise BlockStructureError(
+            "resilient-release",
+            f"block_structure_storage_class is resilient, which needs {RESILIENT_NEEDS}, and {release.name} has no such class.",
+            "use plain on this release.",
+            "block_structure_storage_class",
+        )
+    if not options.local_dir.startswith("/") or options.local_dir.rstrip("/") == "":
+        raise BlockStructureError(
+            "local-dir-not-absolute",
+            f"block_structure_storage_local_dir is '{options.local_dir}', which is no directory of its own.",
+            "give an absolute path, such as /edx/var/block_structure_storage.",
+            "block_structure_storage_local_dir",
+        )
+    kwargs: dict[str, Any] = {}
+    for name, (field_name, unit) in _RESILIENT_KWARGS.items():
+        value = getattr(options, field_name)
+        if unit is not None and value <= 0:
+            raise BlockStructureError(
+                "resilient-not-positive",
+                f"block_structure_storage_{field_name} is {value}.",
+                "give a number above zero.",
+                f"block_structure_storage_{field_name}",
+            )
+        kwargs[name] = value if unit is None else value * unit
+    return kwargs
+
+
+def inherited_kwargs(live: dict[str, Any]) -> dict[str, Any]:
+    """Return those STORAGE_KWARGS of a BLOCK_STRUCTURES_SETTINGS in force that reach the class of django-storages.
+
+    The resilient class takes its own ones before that, so no release of django-storages has a say in them.
+    """
+    own = _RESILIENT_KWARGS if live.get("STORAGE_CLASS") == RESILIENT_CLASS else {}
+    return {name: value for name, value in (live.get("STORAGE_KWARGS") or {}).items() if name not in own}
+
+
+def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
+    """Return a BLOCK_STRUCTURES_SETTINGS whose storage talks to S3 itself, without the resilient class's copies and spool.
+
+    The objects of both are the same, so whoever copies or compares them wants this one.
+    """
+    if settings.get("STORAGE_CLASS") != RESILIENT_CLASS:
+        return settings
+    return {**settings, "STORAGE_CLASS": release.storage_class, "STORAGE_KWARGS": inherited_kwargs(settings)}
+
+
+def check_class(storage_class: str, release: Release) -> list[Finding]:
+    """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
+    path = resolve_class(storage_class, release)
+    if path.startswith("storages.backends.") and path not in release.storage_classes:
+        return [
+            Finding(
+                "storage-class-unknown",
+                "warning",
+                f"block_structure_storage_class '{path}' is not known to import on {release.label}.",
+                f"use plain, which means {release.storage_class} there.",
+                "block_structure_storage_class",
+                path,
+            )
+        ]
+    return []
+
+
+def build(options: StorageOptions, release: Release) -> BuiltSettings:
+    """Return the whole BLOCK_STRUCTURES_SETTINGS for these choices on this release.
+
+    Raises BlockStructureError for a prefix, a kwarg or an access-control list that would break or expose the site.
+    """
+    check_prefix(options.prefix)
+    findings = check_class(options.storage_class, release) + check_kwargs(options.extra_kwargs, release)
+    kwargs = {**_base_kwargs(options, release), **_resilient_kwargs(options, release), **options.extra_kwargs}
+    secrets = {name: value for name, value in kwargs.items() if is_secret_name(name) and value is not None}
+    public: dict[str, Any] = {
+        "COURSE_PUBLISH_TASK_DELAY": options.course_publish_task_delay_seconds,
+        "TASK_DEFAULT_RETRY_DELAY": options.task_default_retry_delay_seconds,
+        "TASK_MAX_RETRIES": options.task_max_retries,
+        "STORAGE_CLASS": resolve_class(options.storage_class, release),
+        "DIRECTORY_PREFIX": options.prefix,
+        "STORAGE_KWARGS": {name: kwargs[name] for name in sorted(kwargs) if name not in secrets},
+    }
+    if release.pruning_active_honoured:
+        public["PRUNING_ACTIVE"] = options.pruning_active
+    return BuiltSettings(public, {"STORAGE_KWARGS": secrets} if secrets else {}, findings)
+
+
+def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with their secrets in place, nested dictionaries merged."""
+    merged = dict(public)
+    for name, value in secrets.items():
+        merged[name] = merge(merged.get(name) or {}, value) if isinstance(value, dict) else value
+    return merged
+
+
+def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
+    """Return what of the wanted settings (without secrets) the ones in force do not say; what they say beyond is left alone."""
+    found = []
+    for name, value in wanted.items():
+        shown = {key: (live.get(name) or {}).get(key) for key in value} if isinstance(value, dict) else live.get(name)
+        if shown != value:
+            found.append(Change(name, shown, value))
+    return found

@@ -1,0 +1,111 @@
+"""What Tutor changes about a release, and whether the Tutor of a host is the one that the release needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..common.errors import BlockStructureError
+from .releases import Release
+from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
+
+# Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
+_REDIS: dict[str, Any] = {
+    "cache_backend": "django_redis.cache.RedisCache",
+    "cache_client": "django-redis",
+    # Redis takes values up to 512 MB (its reference of SET); no structure comes near.
+    "client_item_limit_bytes": None,
+}
+
+
+def installed(release: Release) -> Release:
+    """Return a release as Tutor installs it: the cache is Redis where Tutor ships that."""
+    return replace(release, **_REDIS) if release.tutor_cache == "redis" else release
+
+
+def major(version: str) -> int | None:
+    """Return the major number of a version such as 20.0.5 or 20.0.5-nightly, None when there is none."""
+    first = version.strip().split(".")[0]
+    return int(first) if first.isdigit() else None
+
+
+def check_version(installed: str, rendered: str, release: Release | None, majors: dict[str, int | None]) -> None:
+    """Raise BlockStructureError unless this Tutor is the release's, and its environment was rendered by it.
+
+    release: None while it is not known; then only the environment is looked at.
+    installed: what `tutor --version` says. rendered: env/version, empty when nothing was rendered yet.
+    majors: {release name: Tutor major} of the release table, to name the release that is installed.
+    """
+    found = major(installed)
+    if release and release.tutor_major is not None and found != release.tutor_major:
+        named = ", ".join(name for name, number in majors.items() if number == found) or "no release that this role knows"
+        raise BlockStructureError(
+            "tutor-differs",
+            f"block_structure_release is '{release.name}', which Tutor {release.tutor_major} installs, and this host has "
+            f"Tutor {installed}, which installs {named}.",
+            "name the installed release, or correct block_structure_tutor_command.",
+            "block_structure_release",
+        )
+    if not rendered:
+        raise BlockStructureError(
+            "tutor-not-saved",
+            "Tutor has no rendered environment on this host.",
+            "launch the site with Tutor first, or correct block_structure_tutor_root and block_structure_tutor_user.",
+            "block_structure_tutor_root",
+        )
+    if major(rendered) != found:
+        raise BlockStructureError(
+            "tutor-upgrade-pending",
+            f"Tutor {installed} is installed, and the environment on this host was rendered by Tutor {rendered.strip()}.",
+            "finish Tutor's own upgrade (`tutor local launch` or `tutor k8s launch`), then run again.",
+        )
+
+
+def check_runtime(release: Release, manage_settings: bool) -> None:
+    """Raise BlockStructureError `runtime-platform` unless a site of this Tutor can have its collector tuned.
+
+    Our settings do it, and uWSGI's workers say that it was done: it serves from Tutor 11 on, whose Python is 3.8.
+    """
+    if tuple(int(part) for part in release.python.split(".")) < (3, 7):
+        site = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
+        raise BlockStructureError(
+            "runtime-platform",
+            f"The collector is to be tuned, and Python {release.python} of {site} has no gc.freeze and no worker that reports.",
+            f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
+            THRESHOLDS_VARIABLE,
+        )
+    if not manage_settings:
+        raise BlockStructureError(
+            "runtime-platform",
+            "The collector is to be tuned, which on Tutor is a part of the settings, and block_structure_manage_settings "
+            "is off.",
+            f"turn it on, or remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
+            THRESHOLDS_VARIABLE,
+        )
+
+
+def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> list[BlockStructureError]:
+    """Return an error for each thing in the inventory that sizes a memcached which a site of this Tutor does not ask.
+
+    hosts: of the group block_structure_memcached. changed: variables of memcached that are not at their defaults.
+    """
+    shipped = "Redis" if release.tutor_cache == "redis" else "a memcached in a container of its own"
+    site = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
+    remedy = (
+        "remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md)."
+        if release.tutor_cache == "redis"
+        else "remove it; that container keeps memcached's defaults (docs/tutor.md)."
+    )
+    what = (
+        [(f"The group block_structure_memcached has {', '.join(hosts)}", "block_structure_manage_memcached")] if hosts else []
+    )
+    what += [(f"{name} is set", name) for name in changed]
+    return [
+        BlockStructureError(
+            "memcached-not-used",
+            f"{subject}, and the cache of {site} is {shipped}, which it does not reach.",
+            remedy,
+            variable,
+        )
+        for subject, variable in what
+    ]

@@ -1,0 +1,109 @@
+"""Processes of this host, from /proc alone (proc(5)): which are workers of gunicorn and of Celery, and what they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process by pid and start time (clock ticks since the boot), which together name it for good."""
+
+    pid: int
+    started: int
+    parent: int
+    argv: tuple[str, ...]
+
+    def alive(self) -> bool:
+        """Return whether it still runs, and not another one under its pid."""
+        found = _read(PROC / str(self.pid))
+        return found is not None and found.started == self.started
+
+    def memory(self) -> dict[str, int]:
+        """Return {"resident_kb", "peak_kb"}, 0 for a process that is gone."""
+        names = {"VmRSS:": "resident_kb", "VmHWM:": "peak_kb"}
+        reported = dict.fromkeys(names.values(), 0)
+        try:
+            for line in (PROC / str(self.pid) / "status").read_text().splitlines():
+                name, _, rest = line.partition("\t")
+                if name in names:
+                    reported[names[name]] = int(rest.split()[0])
+        except OSError:
+            pass
+        return reported
+
+
+def _read(folder: Path) -> Process | None:
+    try:
+        text = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+        fields = (folder / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return Process(int(folder.name), int(fields[19]), int(fields[1]), tuple(word for word in text if word))
+
+
+def running() -> list[Process]:
+    """Return every process that can be seen."""
+    found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit()]
+    return [process for process in found if process is not None]
+
+
+def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tuple[str, Process]]:
+    """Return (service name, process) of each worker: a child of a service's own process that carries its command line.
+
+    services: {"name", "kind", "match"}. A process belongs to it when a word of its command line ends with `match` and one holds
+    `kind`, or when it carries the title that setproctitle gives it, such as `gunicorn: worker [lms.wsgi]`.
+    """
+    found = []
+    for service in services:
+        if service["kind"] == "uwsgi":
+            continue
+        own = {process.pid: process for process in processes if _belongs(process, service)}
+        found += [(service["name"], process) for process in own.values() if process.parent in own]
+    return sorted(found, key=lambda pair: (pair[0], pair[1].pid))
+
+
+def report_of(folder: Path, process: Process) -> dict[str, Any] | None:
+    """Return what this very process wrote, None for nothing or what another of the same pid left behind."""
+    try:
+        descriptor = os.open(folder / f"{process.pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, encoding="utf-8") as stream:
+            report: dict[str, Any] = json.load(stream)
+        return report if report["started"] == process.started else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def described(folder: Path, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each worker of the services with its pid, service, memory and report.
+
+    A worker of uWSGI is known by its report alone, since the processes that hand on its requests look the same; those that said
+    nothing are without a pid.
+    """
+    seen = running()
+    reported = [_described(folder, service, process) for service, process in workers(seen, services) if process.alive()]
+    for service in services:
+        if service["kind"] == "uwsgi":
+            own = [_described(folder, service["name"], process) for process in seen if report_of(folder, process)]
+            own = [worker for worker in own if worker["report"]["kind"] == "uwsgi"]
+            missing = max([worker["report"]["workers"] for worker in own], default=0) - len(own)
+            silent = {"pid": None, "service": service["name"], "resident_kb": 0, "peak_kb": 0, "report": None}
+            reported += own + [silent] * missing
+    return reported
+
+
+def _described(folder: Path, service: str, process: Process) -> dict[str, Any]:
+    return {"pid": process.pid, "service": service, **process.memory(), "report": report_of(folder, process)}
+
+
+def _belongs(process: Process, service: dict[str, Any]) -> bool:
+    kind, match, titled = service["kind"], service["match"], service.get("title")
+    if titled and any(titled in word for word in process.argv[:1]):
+        return True
+    return any(word.endswith(match) for word in process.argv) and any(kind in word for word in process.argv)

@@ -1,0 +1,141 @@
+"""Run directories on the host: one folder a run, one JSON line an event, so that a run can be watched, read and resumed.
+
+A run that a power cut ended has every course that was reported: each such line is on the disk before the next is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Dict, Iterable
+
+from ..common.errors import BlockStructureError
+
+Event = Dict[str, Any]
+EVENTS = "events.jsonl"
+KEEP = 20
+_ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$")
+# Reports that need no second try.
+SETTLED = ("ok", "gone")
+
+
+def new_id(now: float | None = None) -> str:
+    """Return the name of a new run: its UTC time, which sorts, and four digits against clashes."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-" + os.urandom(2).hex()
+
+
+@dataclass
+class Run:
+    """What a run directory tells. ended: done, stopped, outage, failed, or None for a run that broke off or still runs."""
+
+    name: str
+    planned: list[str] = field(default_factory=list)
+    select: dict[str, Any] = field(default_factory=dict)
+    reports: dict[str, Event] = field(default_factory=dict)
+    ended: str | None = None
+    pid: int | None = None
+
+    @property
+    def remaining(self) -> list[str]:
+        """Return the planned courses that are neither generated nor gone, failed ones included."""
+        return [key for key in self.planned if self.reports.get(key, {}).get("status") not in SETTLED]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a list of runs shows."""
+        failed = [key for key, report in self.reports.items() if report["status"] == "failed"]
+        return {
+            "run": self.name,
+            "planned": len(self.planned),
+            "done": len(self.reports),
+            "failed": len(failed),
+            "remaining": len(self.remaining),
+            "ended": self.ended,
+        }
+
+
+def parse(name: str, lines: Iterable[str]) -> Run:
+    """Return a run from its lines; one that a power cut left half written is the last, and counts for nothing."""
+    run = Run(name)
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        kind = event.get("event")
+        if kind == "begin":
+            run.pid = event.get("pid")
+        elif kind == "plan" and "select" in event:
+            # A deploy looks a second time; what it found first stays planned.
+            run.planned += [course["key"] for course in event["run"] if course["key"] not in run.planned]
+            run.select = run.select or event["select"]
+        elif kind == "course":
+            run.reports[event["key"]] = event
+        elif kind == "end":
+            run.ended = event["ended"]
+    return run
+
+
+def read(folder: Path) -> Run:
+    """Return the run of a directory."""
+    path = folder / EVENTS
+    if not path.exists():
+        return Run(folder.name)
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return parse(folder.name, lines)
+
+
+def find(root: Path) -> list[Path]:
+    """Return the run directories, the newest first."""
+    if not root.is_dir():
+        return []
+    return sorted((path for path in root.iterdir() if _ID.match(path.name)), reverse=True)
+
+
+def to_resume(root: Path, name: str) -> Run:
+    """Return the run to go on with: the named one, or with `latest` the newest that had courses to do.
+
+    Raises BlockStructureError `run-unknown` or `nothing-to-resume`.
+    """
+    folders = [path for path in find(root) if name in ("latest", path.name)]
+    run = next((run for run in map(read, folders) if run.planned or name != "latest"), None)
+    if run is None:
+        raise BlockStructureError(
+            "run-unknown",
+            f"There is no run to resume in {root}." if name == "latest" else f"There is no run {name} in {root}.",
+            "start one without --resume.",
+        )
+    if not run.remaining:
+        raise BlockStructureError(
+            "nothing-to-resume", f"The run {run.name} left nothing to do.", "start a new one without --resume."
+        )
+    return run
+
+
+class Log:
+    """Writes the events of one run; oldest runs beyond KEEP are removed first."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in find(root)[KEEP - 1 :]:
+            shutil.rmtree(old, ignore_errors=True)
+        self.folder = root / name
+        self.folder.mkdir(mode=0o700)
+        self._file: IO[str] = (self.folder / EVENTS).open("w", encoding="utf-8", buffering=1)
+        self.write({"event": "begin", "run": name, "pid": os.getpid()})
+
+    def write(self, event: Event) -> None:
+        """Write one event with its time; what a resumed run needs is on the disk before this returns."""
+        line = json.dumps({**event, "time": round(time.time(), 3)}, sort_keys=True, default=str)
+        self._file.write(line + "\n")
+        if event.get("event") in ("plan", "course", "end"):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,1 @@
+"""What the operations share: access to the platform, stored objects, the lock, the worker pool."""

@@ -1,0 +1,152 @@
+"""Facts of the running site that several operations report: settings, caches, switches, configuration row, freshness."""
+
+from __future__ import absolute_import
+
+import platform as python_platform
+import re
+
+from ..protocol import REDACTED, SECRET_NAME, describe
+from . import edxapp, fetching
+
+CACHE_ALIAS = "default"  # block_structure/api.py get_cache(), the same in every release
+OTHER_ALIAS = "course_structure_cache"  # the modulestore's documents; often taken for the cache of block structures
+# What resolve_storage_backend (common/djangoapps/util/storage.py) looks for in STORAGES before it reads our settings.
+STORAGES_ENTRY = "block_structures_settings"
+_SECRET_NAME = re.compile(SECRET_NAME, re.I)
+
+
+def redact(value):
+    """Return nested settings with the values of secret-looking names replaced."""
+    if isinstance(value, dict):
+        return dict(
+            (str(name), REDACTED if _SECRET_NAME.search(str(name)) and item not in (None, "") else redact(item))
+            for name, item in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    return value if isinstance(value, (bool, int, float, type(None))) else str(value)
+
+
+def platform_facts():
+    import django
+
+    facts = {"django": django.get_version(), "python": python_platform.python_version()}
+    try:
+        import storages
+
+        facts["django_storages"] = str(storages.__version__)
+    except ImportError:
+        facts["django_storages"] = None
+    from django.conf import settings
+
+    facts["settings_module"] = str(settings.SETTINGS_MODULE)
+    facts["release_line"] = edxapp.release_line()
+    facts["command_options"] = sorted(edxapp.command_options())
+    return facts
+
+
+def _without_credentials(address):
+    """Return an address without the user and the password that stand before its host."""
+    return re.sub("//[^/]*@", "//", address)
+
+
+def cache_locations(alias):
+    """Return the addresses of an alias of CACHES, in the settings of whatever process, as a list without credentials."""
+    locations = alias.get("LOCATION") or []
+    many = locations if isinstance(locations, (list, tuple)) else [locations]
+    return [_without_credentials(str(item)) for item in many]
+
+
+def _cache_facts(name):
+    from django.conf import settings
+
+    alias = settings.CACHES[name]
+    options = alias.get("OPTIONS") or {}
+    return {
+        "backend": str(alias.get("BACKEND")),
+        "locations": cache_locations(alias),
+        "key_prefix": str(alias.get("KEY_PREFIX", "")),
+        "version": alias.get("VERSION", 1),
+        "options": redact(options),
+        "client_limit_bytes": options.get("server_max_value_length"),
+    }
+
+
+def _caches():
+    """Return the alias of block structures, and the one that is commonly taken for it, by name."""
+    from django.conf import settings
+
+    return dict((name, _cache_facts(name)) for name in (CACHE_ALIAS, OTHER_ALIAS) if name in settings.CACHES)
+
+
+def key_hash():
+    """Return why a long cache key cannot be made, or None. With storage on, keys hold all version fields."""
+    from django.core.cache import cache
+
+    try:
+        cache.make_key("k" * 300)
+    except Exception as error:
+        return describe(error)
+    return None
+
+
+def settings_facts():
+    """Return the settings in force in this process, secrets redacted."""
+    from django.conf import settings
+
+    backend = edxapp.storage()
+    names = ("bucket_name", "location", "default_acl", "endpoint_url", "region_name")
+    return {
+        "storage_class": type(backend).__module__ + "." + type(backend).__name__,
+        "block_structures": redact(dict(settings.BLOCK_STRUCTURES_SETTINGS)),
+        "media_root": str(settings.MEDIA_ROOT),
+        "storage_state": edxapp.storage_state(),
+        "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
+        "storage_root": fetching.root_of(backend),
+        "storages_entry": STORAGES_ENTRY in (getattr(settings, "STORAGES", None) or {}),
+        "cache": _cache_facts(CACHE_ALIAS),
+        "caches": _caches(),
+    }
+
+
+def switches(release):
+    """Return {name: True, False or None} for every switch of any release; None means that there is no such row."""
+    from waffle.models import Switch
+
+    names = list(release["switches"]) + list(release["inert_switches"])
+    found = dict(Switch.objects.filter(name__in=names).values_list("name", "active"))
+    return dict((name, found.get(name)) for name in names)
+
+
+def configuration_row():
+    """Return what is in force: the newest row, enabled or not, else the model's defaults (facts: config_models)."""
+    from openedx.core.djangoapps.content.block_structure.config.models import BlockStructureConfiguration
+
+    current = BlockStructureConfiguration.current()
+    return {
+        "exists": bool(current.pk),
+        "num_versions_to_keep": current.num_versions_to_keep,
+        "cache_timeout_in_seconds": current.cache_timeout_in_seconds,
+    }
+
+
+def _versions_of(row):
+    return dict(
+        (name, str(getattr(row, name)))
+        for name in ("data_version", "transformers_schema_version", "block_structure_schema_version")
+    )
+
+
+def is_fresh(row, key_text, index, schema):
+    """Return whether a row describes what is published, types normalised; None when the course has no version.
+
+    The platform compares a string with an ObjectId here and is never satisfied.
+    """
+    if index is not None:
+        published = index.get(key_text)
+    else:
+        root = edxapp.modulestore().get_item(edxapp.root_usage_key(edxapp.course_key(key_text)))
+        published = getattr(root, "course_version", None)
+    if published is None:
+        return None
+    return _versions_of(row) == dict(schema, data_version=str(published))

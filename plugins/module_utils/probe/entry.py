@@ -1,0 +1,83 @@
+"""The program's entry: runs the operations of a request in order, in the one boot that this process is."""
+
+from __future__ import absolute_import
+
+import os
+import time
+
+from .operations import (
+    benchmark,
+    candidate,
+    database,
+    examine,
+    generate,
+    identify,
+    move,
+    profile,
+    prune,
+    runtime,
+    spool,
+    survey,
+)
+from .protocol import PROTOCOL, describe, emit
+
+OPERATIONS = {
+    "identify": identify.run,
+    "survey": survey.run,
+    "examine": examine.run,
+    "candidate": candidate.run,
+    "configure": database.configure,
+    "switches": database.switches,
+    "generate": generate.run,
+    "prune": prune.run,
+    "move": move.run,
+    "repoint": move.repoint,
+    "benchmark": benchmark.run,
+    "forget": benchmark.forget,
+    "profile": profile.run,
+    "runtime": runtime.run,
+    "spool": spool.run,
+}
+
+
+def _settled(operation, results):
+    """Fill in what an operation takes from earlier ones: switches that wait for a clean generation, courses to measure."""
+    failures = [report for result in results if isinstance(result, dict) for report in result.get("failures", [])]
+    if operation.get("op") == "switches" and operation.get("set_if_clean"):
+        wanted = dict(operation["set"])
+        if not failures:
+            wanted.update(operation["set_if_clean"])
+        operation = dict(operation, set=wanted)
+    if operation.get("op") == "generate" and operation.get("except_failed"):
+        select = dict(operation["select"], **{"except": [report["key"] for report in failures]})
+        operation = dict(operation, select=select)
+    if operation.get("op") == "runtime" and operation.get("courses") is None:
+        surveyed = [course for result in results if "row" in result for course in result.get("courses", [])]
+        operation = dict(operation, courses=runtime.pick(surveyed))
+    return operation
+
+
+def run(request):
+    """Answer a request; the last event is `result` or `error`."""
+    start = time.time()
+    where = "request"
+    try:
+        if request.get("protocol") != PROTOCOL:
+            raise ValueError("unknown protocol %r" % request.get("protocol"))
+        emit("boot", pid=os.getpid())
+        results = []
+        release = request["release"]
+        for operation in request["operations"]:
+            where = operation["op"]
+            results.append(OPERATIONS[where](_settled(operation, results), release))
+            if where == "identify":
+                release = identify.row_of(operation, results[-1]["release"])
+                if release is None:
+                    break  # what follows needs to know what it is run on
+            if results[-1].get("ended") in ("stopped", "outage"):
+                break  # what follows counts on a generation that came to its end
+    except Exception as error:
+        reported = dict((name, getattr(error, name, None)) for name in ("identifier", "remedy", "holder"))
+        emit("error", where=where, **dict(describe(error), **reported))
+    else:
+        emit("result", results=results, seconds=round(time.time() - start, 3))

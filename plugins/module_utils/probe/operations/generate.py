@@ -1,0 +1,351 @@
+"""Generate what needs it, with the platform's own code per course, and check the truth of each afterwards.
+
+A run: take the site's lock, look at all courses at once, choose, refuse what would lose data, generate here or on the
+platform's Celery workers, and ask the storage once more what it holds.
+"""
+
+from __future__ import absolute_import
+
+import multiprocessing
+import time
+
+from ..engine import (
+    edxapp,
+    enqueue,
+    facts,
+    lock,
+    memory,
+    objects,
+    selection,
+    site,
+    tally,
+    workers,
+)
+from ..protocol import describe, emit
+
+DEFAULT_TIMEOUT_SECONDS = 1800
+DEFAULT_PATIENCE_SECONDS = 300
+LISTED_FROM = 20  # fewer objects are asked for one by one
+_UNREACHABLE_CODES = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504")
+_SERVICES = {"botocore": "storage", "urllib3": "storage", "pymongo": "modulestore"}
+
+
+class RefusedError(Exception):
+    """The run would lose something; nothing was begun. `identifier` and `remedy` as in selection.SelectionError."""
+
+    def __init__(self, identifier, cause, remedy):
+        Exception.__init__(self, cause)
+        self.identifier = identifier
+        self.remedy = remedy
+
+
+def outage_of(error):
+    """Return which service is away, judging by an exception: "storage", "database", "modulestore", or None for all else.
+
+    Sources: botocore/exceptions.py (every failure to reach an endpoint; ClientError carries the answer), S3 API reference
+    (error codes), django/db/utils.py (OperationalError: "errors outside of the control of the programmer"), pymongo/errors.py.
+    """
+    while error is not None:
+        name = type(error).__name__
+        package = type(error).__module__.split(".")[0]
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict):
+            status = (answer.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0
+            return "storage" if status >= 500 or describe(error)["code"] in _UNREACHABLE_CODES else None
+        if package == "django" and name in ("OperationalError", "InterfaceError"):
+            return "database"
+        if package in _SERVICES and any(word in name for word in ("Connect", "Timeout", "HTTPClient", "Selection")):
+            return _SERVICES[package]
+        error = getattr(error, "__cause__", None)
+    return None
+
+
+class _CountingStore(object):
+    """The platform's store of one manager, which remembers how many blocks it was given."""
+
+    def __init__(self, store):
+        self._store = store
+        self.blocks = None
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def add(self, block_structure):
+        """Store as the platform does."""
+        self.blocks = sum(1 for _ in block_structure.get_block_keys())
+        return self._store.add(block_structure)
+
+
+class CourseJob(object):
+    """What a worker does for one course: generate as `generate_course_blocks --force_update --with_storage` does, then look."""
+
+    def __init__(self, release, reasons, deep):
+        self.release, self.reasons, self.deep = release, reasons, deep
+
+    def __call__(self, key_text):
+        edxapp.forget_request()
+        edxapp.assume_storage(self.release)
+        report = {"status": "failed", "why": self.reasons.get(key_text), "type": None, "message": None, "code": None}
+        try:
+            self._generate(key_text, report)
+        except Exception as error:
+            report.update(describe(error), outage=outage_of(error))
+            edxapp.reconnect()
+            if not report["outage"] and self._is_gone(key_text):
+                report.update(status="gone", message="the course was deleted during the run")
+        return report
+
+    def _generate(self, key_text, report):
+        manager = edxapp.api().get_block_structure_manager(edxapp.course_key(key_text))
+        if self.reasons.get(key_text) == "not-cached":
+            manager.get_collected()  # row and object are whole: reading them as a request does fills the cache
+        else:
+            manager.store = _CountingStore(manager.store)
+            manager.update_collected_if_needed()
+            report["blocks"] = manager.store.blocks
+        report.update(look_at(manager.root_block_usage_key, self.release, self.deep))
+        published = edxapp.published_version(key_text)
+        if published is None:
+            # It was deleted while we wrote: what was written after the platform had cleaned up goes as well.
+            manager.clear()
+            report.update(status="gone", message="the course was deleted during the run")
+        elif not report["row"]:
+            report.update(type="NoRow", message="the platform reported success and wrote no row")
+        elif report["unreadable"]:
+            report.update(report["unreadable"])
+        else:
+            report["fresh"] = not published or report["version"] == published
+            report["status"] = "ok"
+
+    def _is_gone(self, key_text):
+        try:
+            return edxapp.published_version(key_text) is None
+        except Exception:  # then the first exception is the one to tell
+            return False
+
+
+def _seen(row):
+    seen = dict.fromkeys(("object", "version", "bytes", "unreadable"))
+    return dict(seen, row=row is not None, tier="modulestore")
+
+
+def look_at(usage_key, release, deep=False):
+    """Return what now serves one course: row, object, version, bytes, tier; deep: read the object and unpickle it."""
+    from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
+
+    row = edxapp.models().BlockStructureModel.objects.filter(data_usage_key=usage_key).first()
+    seen = _seen(row)
+    if row is None:
+        return seen
+    seen.update(object=str(row.data.name), version=str(row.data_version), tier="storage")
+    store = edxapp.store()
+    try:
+        cached = store._get_from_cache(row)
+        seen.update(bytes=len(cached), tier="cache")
+    except BlockStructureNotFound:
+        pass
+    except Exception as error:  # a cache that answers with errors: the course is served, and this is said
+        seen["cache_error"] = describe(error)
+    try:
+        if deep:
+            with row.data.storage.open(row.data.name) as stream:
+                data = stream.read()
+            seen["blocks"] = sum(1 for _ in store._deserialize(data, usage_key).get_block_keys())
+            seen["bytes"] = len(data)
+        elif seen["bytes"] is None:
+            seen["bytes"] = row.data.size
+    except Exception as error:
+        seen.update(tier="cache" if seen["tier"] == "cache" else "modulestore", unreadable=describe(error))
+    return seen
+
+
+class ReadJob(object):
+    """What a worker does for one course of a run that reads: can the object be used, and is it in the cache if it fits."""
+
+    def __init__(self, release):
+        self.release = release
+        self.item_size = edxapp.memcached_item_size()
+
+    def __call__(self, key_text):
+        edxapp.forget_request()
+        edxapp.assume_storage(self.release)
+        report = {"status": "ok", "unreadable": None, "not_cached": False}
+        try:
+            usage_key = edxapp.root_usage_key(edxapp.course_key(key_text))
+            seen = look_at(usage_key, self.release, deep=True)
+        except Exception as error:
+            edxapp.reconnect()
+            return dict(report, status="failed", outage=outage_of(error), **describe(error))
+        if seen["unreadable"]:
+            report["unreadable"] = "%(type)s: %(message)s" % seen["unreadable"]
+        report["not_cached"] = seen["row"] and seen["tier"] != "cache" and self._fits(seen["bytes"])
+        return report
+
+    def _fits(self, size):
+        limits = (self.release["cache_cap_bytes"], self.release["client_item_limit_bytes"], self.item_size)
+        timeout = facts.configuration_row()["cache_timeout_in_seconds"]
+        if size is None or (timeout is not None and timeout <= 0):
+            return False
+        return all(limit is None or size + edxapp.ITEM_OVERHEAD_BYTES < limit for limit in limits)
+
+
+def _number(operation, name, default):
+    """Return an option as a number: Ansible's `-e name=value` gives text."""
+    given = operation.get(name)
+    return default if given is None else int(given)
+
+
+class Options(object):
+    """The knobs of a run, from its operation.
+
+    workers: processes, default one per core less one. memory_mb: what all workers together may use.
+    course_timeout_seconds: per course and attempt. patience_seconds: how long an outage is waited out.
+    """
+
+    def __init__(self, operation):
+        self.engine = operation.get("engine") or "local"
+        self.workers = _number(operation, "workers", max(1, multiprocessing.cpu_count() - 1))
+        self.timeout = _number(operation, "course_timeout_seconds", DEFAULT_TIMEOUT_SECONDS)
+        self.memory_mb = _number(operation, "memory_mb", None)
+        self.patience = _number(operation, "patience_seconds", DEFAULT_PATIENCE_SECONDS)
+        self.routing_key = operation.get("routing_key")
+        self.batch = _number(operation, "batch", enqueue.DEFAULT_BATCH)
+
+
+def _refuse_what_loses_data(release):
+    """The platform prunes after each write; with nothing to keep it deletes the object just written (models._prune_files)."""
+    from django.conf import settings
+
+    keep = facts.configuration_row()["num_versions_to_keep"]
+    prunes = not release["pruning_active_honoured"] or settings.BLOCK_STRUCTURES_SETTINGS.get("PRUNING_ACTIVE", False)
+    if prunes and keep is not None and keep < 1:
+        raise RefusedError(
+            "would-delete-all",
+            "num_versions_to_keep is %d: the platform would delete each object right after writing it." % keep,
+            "run playbooks/deploy.yml, which sets it, or set it to 1 or more in the Django administration.",
+        )
+
+
+def _read_all(courses, spec, release, options):
+    """Add to the facts of courses in scope what only reading tells."""
+    scope = selection.in_scope(courses, spec)
+    named = dict((facts["key"], facts) for facts in scope if facts["row"] and facts["exists"] is not False)
+
+    def take(report):
+        facts = named[report["key"]]
+        facts["not_cached"] = report.get("not_cached")
+        facts["unreadable"] = report.get("unreadable")
+        if report["status"] == "failed":
+            facts["unreadable"] = "%s: %s" % (report["type"], report["message"])
+
+    counts = tally.Tally("read", dict((key, facts["bytes"]) for key, facts in named.items()), take)
+    pool = _forked(ReadJob(release), sorted(named), counts, options)
+    pool.work()
+    return pool.stopped
+
+
+def _objects_that_are_missing(reports):
+    """Return the reports whose object the storage does not list: what it acknowledged and does not have."""
+    written = [report for report in reports if report["status"] == "ok" and report.get("object")]
+    if len(written) <= LISTED_FROM:
+        return [report for report in written if not _is_there(report["object"])]
+    try:
+        listed = objects.listing()
+    except Exception as error:
+        emit("warning", message="the storage could not be listed after the run: %(type)s: %(message)s" % describe(error))
+        return []
+    return [report for report in written if report["object"] not in listed and not _is_there(report["object"])]
+
+
+def _is_there(name):
+    """A publish may have replaced row and object since; only an object that its row still names must be there."""
+    backend = edxapp.storage()
+    try:
+        named = edxapp.models().BlockStructureModel.objects.filter(data=name).exists()
+        return not named or backend.exists(name)
+    except Exception:
+        return True
+
+
+def _plan(operation, release, options):
+    spec = operation.get("select") or {}
+    wants_reading = "broken" in (spec.get("only") or []) or operation.get("read")
+    courses, unpublished = site.inspect()
+    selection.check(courses, spec, unpublished)
+    stopped = wants_reading and not spec.get("force") and _read_all(courses, spec, release, options)
+    enrolled = site.enrolments() if spec.get("order") == "enrolled" else None
+    planned = selection.choose(courses, spec, enrolled, unpublished)
+    if stopped:
+        planned["run"] = []
+    planned["select"] = spec
+    return planned
+
+
+def _pool(operation, release, options, planned, take):
+    """Return those who will do the work: forked workers, or the platform's own."""
+    keys = [course["key"] for course in planned]
+    reasons = dict((course["key"], course["why"]) for course in planned)
+    counts = tally.Tally("generate", dict((course["key"], course["bytes"]) for course in planned), take)
+    if options.engine == "celery":
+        return enqueue.Queue(keys, reasons, release, options, counts, look_at)
+    return _forked(CourseJob(release, reasons, operation.get("read")), keys, counts, options)
+
+
+def _forked(job, keys, counts, options):
+    return workers.WorkerPool(job, keys, counts, options.workers, options.timeout, options.memory_mb, options.patience)
+
+
+def _run(operation, release, options):
+    _refuse_what_loses_data(release)
+    planned = _plan(operation, release, options)
+    emit("plan", **planned)
+    for key in planned["gone"]:
+        emit("course", key=key, status="gone", message="the course was deleted before its turn", attempt=0)
+    reports = []
+
+    def take(report):
+        reports.append(dict((name, report.get(name)) for name in ("key", "status", "type", "message", "object", "fresh")))
+        emit("course", **report)
+
+    result = {"planned": len(planned["run"]), "left": [], "ended": "done", "outage": None}
+    result.update((name, planned[name]) for name in ("skipped", "unpublished"))
+    if planned["run"]:
+        pool = _pool(operation, release, options, planned["run"], take)
+        pool.work()
+        result.update(left=sorted(pool.left), ended="stopped" if pool.stopped else "done")
+        if pool.outage and pool.left:
+            result.update(ended="outage", outage=pool.outage)
+        result.update(pool.figures())
+        for report in _objects_that_are_missing(reports):
+            report.update(
+                status="failed", type="ObjectMissing", message="the storage acknowledged the object and does not list it"
+            )
+            emit("course", key=report["key"], status="failed", type=report["type"], message=report["message"], attempt=1)
+    result["failures"] = [report for report in reports if report["status"] == "failed"]
+    result["published_meanwhile"] = [
+        report["key"] for report in reports if report["status"] == "ok" and report["fresh"] is False
+    ]
+    return result
+
+
+def run(operation, release):
+    """Generate what `select` chooses (selection.choose), or only say it with `dry_run`.
+
+    Returns planned, skipped {reason: courses}, unpublished [keys, None when unknown], failures [report], left [keys that were
+    not done], ended (done, stopped, outage), outage (the service that stayed away), published_meanwhile [keys]; a dry run
+    returns the plan.
+    Raises lock.HeldError, lock.UnsupportedError, RefusedError, selection.SelectionError.
+    """
+    edxapp.forget_request()
+    edxapp.assume_storage(release)
+    options = Options(operation)
+    start = time.time()
+    if operation.get("dry_run"):
+        planned = _plan(operation, release, options)
+        return dict(
+            planned, failures=[], ended="dry-run", seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb()
+        )
+    with lock.site_lock(operation.get("run")):
+        result = _run(operation, release, options)
+    edxapp.forget_request()
+    return dict(result, seconds=round(time.time() - start, 3), memory_mb=memory.resident_mb())

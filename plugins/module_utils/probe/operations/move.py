@@ -1,0 +1,204 @@
+"""Copy the objects that rows name to where other settings will keep them, and have rows name the copies.
+
+This process runs on the settings in force, so the storage that objects come from is the very one that rows point into. Names
+hold the time of writing, so an object never changes: a move that broke off goes on where it was, and what is there already is
+only compared. Nothing is deleted where objects come from.
+"""
+
+from __future__ import absolute_import
+
+import posixpath
+import time
+
+from ..engine import (
+    edxapp,
+    fetching,
+    hollow,
+    objects,
+)
+from ..protocol import describe, emit, lies_under
+from . import candidate, generate
+
+# Failures one after the other, for each thread, after which a service that is away is waited for no longer.
+PATIENCE = 2
+
+
+class CopyError(Exception):
+    """The copy is not what was to be copied."""
+
+
+def new_name(name, prefix, usage_key):
+    """Return the name of a row's object under a DIRECTORY_PREFIX; what lies there already keeps its name.
+
+    Source: edx-platform block_structure/models.py, _directory_name and _path_name.
+    """
+    if lies_under(name, prefix):
+        return name
+    return prefix + str(usage_key).replace("/", "_") + "/" + posixpath.basename(name)
+
+
+def _is_missing(store, name, problem):
+    """Return whether a failure to read means that there is no such object; 403 and a store that is away mean no such thing."""
+    if problem["code"] in ("404", "NoSuchKey") or problem["type"] == "FileNotFoundError":
+        return True
+    return store.kind != "s3" and not store.backend.exists(name)
+
+
+def _content(store, name):
+    """Return an object's bytes, None where there is none."""
+    try:
+        return store.fetch(name)
+    except Exception as error:
+        if _is_missing(store, name, describe(error)):
+            return None
+        raise
+
+
+def _size(store, name):
+    """Return an object's size, None where there is none."""
+    try:
+        return store.backend.size(name)
+    except Exception as error:
+        if _is_missing(store, name, describe(error)):
+            return None
+        raise
+
+
+def copy(source, target, name, wanted):
+    """Copy one object and read it back; returns {"done", "bytes"}, raises what a storage raises, and CopyError.
+
+    done: copied; present, it was there and is the same; replaced, other bytes were there; missing or damaged at the source,
+    where no learner can be served from it either.
+    """
+    from django.core.files.base import ContentFile
+
+    data = _content(source, name)
+    if data is None:
+        return {"done": "missing", "bytes": None}
+    try:
+        hollow.count_blocks(data)
+    except Exception:
+        return {"done": "damaged", "bytes": len(data)}
+    there = _content(target, wanted)
+    if there == data:
+        return {"done": "present", "bytes": len(data)}
+    if there is not None and not getattr(target.backend, "file_overwrite", False):
+        target.backend.delete(wanted)
+    saved = target.backend.save(wanted, ContentFile(data))
+    if saved != wanted:
+        raise CopyError("it was stored as %s" % saved)
+    if _content(target, wanted) != data:
+        raise CopyError("what was read back is not what was written")
+    return {"done": "copied" if there is None else "replaced", "bytes": len(data)}
+
+
+def predict(source, target, name, wanted):
+    """Return {"done", "bytes"} of what copy() would do, by size alone: copy, present, missing."""
+    size = _size(source, name)
+    if size is None:
+        return {"done": "missing", "bytes": None}
+    return {"done": "present" if _size(target, wanted) == size else "copy", "bytes": size}
+
+
+def adopt(source, target, name, wanted):
+    """Return {"done", "bytes"} of what copy() does where there is no copy yet; one that is there was compared before."""
+    size = _size(target, wanted)
+    return copy(source, target, name, wanted) if size is None else {"done": "present", "bytes": size}
+
+
+class Mover(object):
+    """Goes through the rows with several threads; `do` is copy(), foretell() or settle().
+
+    tells: each object is an event. Where rows name copies it is none: an object that is nowhere is not a failure there.
+    """
+
+    def __init__(self, source, target, prefix, do, workers, tells=True):
+        self.source, self.target, self.prefix, self.do, self.tells = source, target, prefix, do, tells
+        # Only boto3's storages, and files, may be used by several threads at once.
+        several = all(store.kind == "files" or hasattr(store.backend, "_connections") for store in (source, target))
+        self.threads = (workers or fetching.THREADS) if several else 1
+        self.outage = None
+        self._in_a_row = 0
+
+    def __call__(self, rows):
+        """Return one report a row: key, from, name, done, bytes and, of a failed one, problem. `left` ones were not begun."""
+        reports, reported = [], time.time()
+        for _, report in fetching.concurrently(self._one, rows, self.threads):
+            reports.append(report)
+            if self.tells:
+                emit("object", **report)
+            if time.time() - reported >= 1 or len(reports) == len(rows):
+                reported = time.time()
+                failed = sum(1 for one in reports if one["done"] == "failed")
+                emit("progress", operation="move", done=len(reports), total=len(rows), failed=failed)
+        return sorted(reports, key=lambda report: report["key"])
+
+    def _one(self, row):
+        name = str(row.data.name)
+        report = {"key": str(row.data_usage_key.course_key), "from": name, "done": "left", "bytes": None}
+        report["name"] = new_name(name, self.prefix, row.data_usage_key)
+        if self.outage:
+            return report
+        try:
+            report.update(self.do(self.source, self.target, name, report["name"]))
+            self._in_a_row = 0
+        except Exception as error:
+            report.update(done="failed", problem=describe(error))
+            self._in_a_row += 1
+            if generate.outage_of(error) and self._in_a_row >= PATIENCE * self.threads:
+                self.outage = generate.outage_of(error)
+        return report
+
+
+def _rows():
+    return list(edxapp.models().BlockStructureModel.objects.exclude(data="").order_by("data_usage_key"))
+
+
+def run(operation, _release):
+    """Return {"problem", "canary", "objects": [report], "ended": done or outage, "outage", "seconds"}.
+
+    operation: target, the whole other BLOCK_STRUCTURES_SETTINGS with its secrets; workers, threads (8); dry_run, only look.
+    problem: why the target's storage cannot be made, then nothing was done; canary: as of candidate.py, unless dry_run.
+    """
+    start = time.time()
+    wanted = operation["target"]
+    prefix = str(wanted.get("DIRECTORY_PREFIX") or "")
+    result = {"problem": None, "canary": None, "objects": [], "ended": "done", "outage": None}
+    try:
+        target = fetching.Store(edxapp.storage_of(wanted))
+    except Exception as error:
+        return dict(result, problem=describe(error))
+    if not operation.get("dry_run"):
+        canary = candidate.prove(target.backend, prefix)
+        result["canary"] = canary
+        if canary.get("problem") or canary["public"]:
+            return result
+    do = predict if operation.get("dry_run") else copy
+    mover = Mover(fetching.Store(), target, prefix, do, int(operation.get("workers") or 0))
+    result["objects"] = mover(_rows())
+    result.update(ended="outage" if mover.outage else "done", outage=mover.outage)
+    return dict(result, seconds=round(time.time() - start, 3))
+
+
+def repoint(operation, _release):
+    """Have rows name their objects under the prefix in force; a row that is published anew meanwhile stays as it is.
+
+    The copies are there by run(), or are made now, inside of the storage in force: an earlier deploy may have broken off.
+    Returns {"renamed": [keys], "left": [keys]}; those left are rows whose object is nowhere, which generation heals.
+    """
+    edxapp.forget_request()
+    prefix, store = objects.prefix(), fetching.Store()
+    rows = [row for row in _rows() if not lies_under(str(row.data.name), prefix)]
+    mover = Mover(store, store, prefix, adopt, int(operation.get("workers") or 0), tells=False)
+    known = dict((str(row.data_usage_key.course_key), row) for row in rows)
+    renamed, left = [], []
+    for report in mover(rows):
+        row = known[report["key"]]
+        if report["done"] in ("copied", "present"):
+            # Not by save(): nothing but the name changes, least of all the time of modification.
+            same = edxapp.models().BlockStructureModel.objects.filter(pk=row.pk, data=report["from"])
+            same.update(data=report["name"])
+            renamed.append(report["key"])
+        else:
+            left.append(report["key"])
+    return {"renamed": renamed, "left": left}

@@ -1,0 +1,188 @@
+"""Open one page inside this process, as a user would, and write down where its time goes. The site is not changed.
+
+The request goes through the platform's own middleware and view. It carries no cookie: the user is put in place after the
+session's middleware, so that no session is made. What the page itself does for a user it does here too.
+"""
+
+from __future__ import absolute_import
+
+import collections
+import cProfile
+import sys
+import threading
+import time
+
+from ..engine import edxapp
+from . import benchmark
+
+SAMPLE_SECONDS = 0.002
+ENOUGH_SECONDS = 2.0  # of sampled requests; a short one is repeated for it
+MOST_REPEATS = 30
+LEAST_SHARE = 0.001  # of the whole time; functions below it are left out
+
+
+class Sampler(threading.Thread):
+    """Looks at the calling thread's stack every few milliseconds: exact shares, without the cost that cProfile adds."""
+
+    def __init__(self):
+        threading.Thread.__init__(self)
+        self.daemon = True
+        self.target = threading.current_thread().ident or 0
+        self.counts = collections.Counter()
+        self.stopped = False
+
+    def run(self):
+        """Count stacks until stopped."""
+        while not self.stopped:
+            frame, stack = sys._current_frames().get(self.target), []
+            while frame is not None and frame.f_code.co_name != "ask":
+                stack.append((frame.f_code.co_filename, frame.f_code.co_name))
+                frame = frame.f_back
+            if frame is not None:  # the request is under way
+                self.counts[tuple(reversed(stack))] += 1
+            time.sleep(SAMPLE_SECONDS)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_error):
+        self.stopped = True
+        self.join()
+
+
+def _user(name):
+    """Return the named user, else the first active superuser or staff member. Raises LookupError."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    if name:
+        found = users.filter(username=name).first()
+    else:
+        active = users.filter(is_active=True).order_by("id")
+        found = active.filter(is_superuser=True).first() or active.filter(is_staff=True).first()
+    if found is None:
+        raise LookupError("there is no user %s" % name if name else "there is no active superuser or staff member")
+    return found
+
+
+def _opener(user):
+    """Return ask(path) -> response: the platform's whole way of a request, with this user."""
+    from django.conf import settings
+    from django.core.handlers.base import BaseHandler
+    from django.test.client import RequestFactory
+
+    class Handler(BaseHandler):
+        def _get_response(self, request):
+            request.user = request._cached_user = user
+            return BaseHandler._get_response(self, request)
+
+    handler = Handler()
+    handler.load_middleware()
+    host = str(getattr(settings, "LMS_BASE", None) or getattr(settings, "SITE_NAME", None) or "localhost").split(":")[0]
+    if host not in settings.ALLOWED_HOSTS:
+        settings.ALLOWED_HOSTS = [host]  # of this process alone
+    factory = RequestFactory(SERVER_NAME=host)
+
+    def ask(path):
+        edxapp.forget_request()
+        return handler.get_response(factory.get(path, secure=True))
+
+    return ask
+
+
+def _short(filename, roots):
+    """Return a file's path below the place that it was imported from."""
+    for root in roots:
+        if filename.startswith(root):
+            return filename[len(root) :]
+    return filename
+
+
+def _functions(profile, roots):
+    """Return (functions, edges): [file, line, name, calls, own s, cumulative s] and [caller, callee, calls, s]."""
+    profile.create_stats()
+    stats = profile.stats
+    least = max([entry[3] for entry in stats.values()] or [0]) * LEAST_SHARE
+    kept = sorted(key for key, entry in stats.items() if entry[3] >= least)
+    place = dict((key, number) for number, key in enumerate(kept))
+    functions, edges = [], []
+    for key in kept:
+        calls, own, cumulative, callers = stats[key][1:5]
+        functions.append([_short(key[0], roots), key[1], key[2], calls, round(own, 6), round(cumulative, 6)])
+        for caller, numbers in callers.items():
+            if caller in place:
+                edges.append([place[caller], place[key], numbers[1], round(numbers[3], 6)])
+    return functions, edges
+
+
+def _stacks(counts, roots):
+    """Return (frames, stacks): [file, function] each, and [[indices of frames from the outermost on], samples]."""
+    frames, places, stacks = [], {}, []
+    for stack, count in counts.items():
+        indices = []
+        for filename, name in stack:
+            frame = (_short(filename, roots), name)
+            if frame not in places:
+                places[frame] = len(frames)
+                frames.append(list(frame))
+            indices.append(places[frame])
+        stacks.append([indices, count])
+    return frames, stacks
+
+
+def _measured(ask, path, prepare):
+    """Return {"status", "ms", "queries", "sql_ms", "body"} of one request that nothing watches but Django's query log."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    prepare()
+    with CaptureQueriesContext(connection) as captured:
+        start = time.time()
+        response = ask(path)
+        milliseconds = (time.time() - start) * 1000
+    queries = captured.captured_queries
+    return {
+        "status": int(response.status_code),
+        "ms": round(milliseconds, 1),
+        "queries": len(queries),
+        "sql_ms": round(sum(float(query["time"]) for query in queries) * 1000, 1),
+        "body": None if response.status_code == 200 else response.content[:300].decode("utf-8", "replace"),
+    }
+
+
+def run(operation, _release):
+    """Profile one page.
+
+    course: key; path: of the page; username: who looks, None for a superuser or staff member; cold: remove the cached structure
+    before each request. Returns {"course", "cold", "username", "request", "functions", "edges", "frames", "stacks",
+    "sampled_requests", "sampled_ms"}; everything after `request` is missing when the page did not answer 200.
+    """
+    user = _user(operation.get("username"))
+    ask, path, cold = _opener(user), operation["path"], bool(operation.get("cold"))
+
+    def prepare():
+        if cold:
+            benchmark.Course(operation["course"]).forget()
+
+    ask(path)  # what a process does once is no part of a learner's request
+    report = {"course": operation["course"], "cold": cold, "username": user.username, "request": _measured(ask, path, prepare)}
+    if report["request"]["status"] != 200:
+        return report
+    roots = sorted((entry.rstrip("/") + "/" for entry in sys.path if entry), key=len, reverse=True)
+    spent, repeats = 0.0, 0
+    with Sampler() as sampler:
+        while spent < ENOUGH_SECONDS and repeats < MOST_REPEATS:
+            prepare()
+            start = time.time()
+            ask(path)
+            spent, repeats = spent + time.time() - start, repeats + 1
+    prepare()
+    profile = cProfile.Profile()
+    profile.enable()
+    ask(path)
+    profile.disable()
+    report["functions"], report["edges"] = _functions(profile, roots)
+    report["frames"], report["stacks"] = _stacks(sampler.counts, roots)
+    report.update(sampled_requests=repeats, sampled_ms=round(spent * 1000, 1))
+    return report

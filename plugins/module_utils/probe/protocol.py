@@ -1,0 +1,39 @@
+"""What both sides of the probe share: marked JSON lines on standard output, and the names that both must agree on.
+
+Everything else on standard output is the platform's own.
+"""
+
+from __future__ import absolute_import
+
+import json
+import sys
+
+PROTOCOL = 1
+MARK = "BLOCK_STRUCTURE_PROBE "
+# Columns of the release table that an installed platform shows (operations/identify.py).
+EVIDENCE = ("command_options", "switches", "switch_api", "storage_resolver", "course_index")
+# Names whose values are secrets in the settings of Open edX, Django, boto3 and memcached.
+SECRET_NAME = "(access_key|secret|password|passwd|token|credential|private_key)"
+REDACTED = "(secret)"
+
+
+def emit(event, **data):
+    """Write one event. The platform may have left a line unfinished, so the reader looks for the mark, not for a start."""
+    data["event"] = event
+    sys.stdout.write(MARK + json.dumps(data, default=str, sort_keys=True) + "\n")
+    sys.stdout.flush()
+
+
+def describe(error):
+    """Return an exception as data: its class, its words, and the code of the S3 answer where there is one."""
+    response = getattr(error, "response", None)
+    code = getattr(error, "error_code", None)  # of boto, before boto3
+    if isinstance(response, dict):
+        code = (response.get("Error") or {}).get("Code")
+    return {"type": type(error).__name__, "message": " ".join(str(error).split())[:2000], "code": code}
+
+
+def lies_under(name, prefix):
+    # type: (str, str) -> bool
+    """Return whether an object lies where the platform writes with this DIRECTORY_PREFIX: <prefix><usage key>/<time>."""
+    return name.startswith(prefix) and name[len(prefix) :].count("/") == 1

@@ -1,0 +1,210 @@
+"""Read what a bucket is, aspect by aspect; tells a missing bucket from a forbidden one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    HAS_BOTO3 = True
+except ImportError:
+    HAS_BOTO3 = False
+
+DOCUMENTATION = r"""
+module: bucket_info
+short_description: Read the state of one S3 bucket
+description:
+  - Returns versioning, encryption, public access block, ownership, policy, tags and lifecycle of a bucket, or null when there
+    is none. A bucket that these credentials may not look at (403) is an error of its own, never "missing".
+options:
+  name:
+    description: Name of the bucket.
+    type: str
+    required: true
+  region:
+    description: Region of the bucket.
+    type: str
+  endpoint_url:
+    description: Endpoint of an S3-compatible store.
+    type: str
+  access_key:
+    description: Access key; the AWS credential chain when unset.
+    type: str
+  secret_key:
+    description: Secret key.
+    type: str
+  session_token:
+    description: Session token.
+    type: str
+  aws_ca_bundle:
+    description: File of certificate authorities.
+    type: path
+  validate_certs:
+    description: Whether to verify the endpoint's certificate.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Read the bucket
+  openedx_operators.block_structure.bucket_info:
+    name: example-block-structures
+    region: eu-central-1
+"""
+
+RETURN = r"""
+bucket:
+  description: Its aspects, with the names of those that the store does not have in C(lacking); null when there is no bucket.
+  type: dict
+  returned: success
+"""
+
+# Codes that mean "nothing is set" (S3 API reference, error responses of each Get operation).
+UNSET = {
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "NoSuchPublicAccessBlockConfiguration",
+    "OwnershipControlsNotFoundError",
+    "NoSuchBucketPolicy",
+    "NoSuchTagSet",
+    "NoSuchLifecycleConfiguration",
+}
+# Codes that mean "this store has no such thing" (S3 API reference, list of error codes; 501 is an answer without a body).
+LACKING = {"NotImplemented", "MethodNotAllowed", "501"}
+
+
+class Aspects:
+    """Reads aspect by aspect; one that is not set is None, one that the store does not have is None and stands in `lacking`."""
+
+    def __init__(self) -> None:
+        self.lacking: list[str] = []
+
+    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in LACKING:
+                self.lacking.append(name)
+            elif code not in UNSET:
+                raise
+            return None
+
+
+def _encryption(client: Any, name: str) -> str | None:
+    rules = client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    return str(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) if rules else None
+
+
+def _public_access_block(client: Any, name: str) -> dict[str, bool]:
+    found = client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    return {
+        "block_public_acls": bool(found.get("BlockPublicAcls")),
+        "ignore_public_acls": bool(found.get("IgnorePublicAcls")),
+        "block_public_policy": bool(found.get("BlockPublicPolicy")),
+        "restrict_public_buckets": bool(found.get("RestrictPublicBuckets")),
+    }
+
+
+def read(client: Any, name: str) -> dict[str, Any]:
+    """Return every aspect of an existing bucket."""
+    aspect = Aspects()
+    ownership = aspect(
+        "object_ownership", lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
+    )
+    policy = aspect("policy", lambda: client.get_bucket_policy(Bucket=name)["Policy"])
+    tags = aspect("tags", lambda: client.get_bucket_tagging(Bucket=name)["TagSet"])
+    return {
+        "versioning": aspect("versioning", lambda: client.get_bucket_versioning(Bucket=name).get("Status")) == "Enabled",
+        "encryption": aspect("encryption", lambda: _encryption(client, name)),
+        "public_access_block": aspect("public_access_block", lambda: _public_access_block(client, name)),
+        "object_ownership": ownership[0]["ObjectOwnership"] if ownership else None,
+        "policy": json.loads(policy) if policy else None,
+        "tags": {tag["Key"]: tag["Value"] for tag in tags or []},
+        "lifecycle": aspect("lifecycle", lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]) or [],
+        "lacking": aspect.lacking,
+    }
+
+
+def _error(name: str, code: str, text: str) -> str:
+    """Return the two lines for an answer that is neither the bucket nor "there is none"."""
+    if code in ("403", "AccessDenied", "AllAccessDisabled"):
+        return (
+            f"The bucket {name} exists and belongs to somebody else, or these credentials may not look at it.\n"
+            "Remedy: choose another block_structure_storage_bucket, or give these credentials s3:ListBucket on it."
+        )
+    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"):
+        return (
+            f"S3 does not accept the credentials for the bucket ({code}).\n"
+            "Remedy: correct block_structure_bucket_access_key and block_structure_bucket_secret_key."
+        )
+    return (
+        f"The bucket {name} cannot be read: {text}\n"
+        "Remedy: correct block_structure_storage_region and the endpoint, or set block_structure_manage_bucket to false."
+    )
+
+
+def find(client: Any, name: str) -> dict[str, Any] | None:
+    """Return the bucket's aspects, or None when there is no such bucket."""
+    try:
+        client.head_bucket(Bucket=name)
+    except ClientError as error:
+        # A HEAD answer has no body, so its code is the HTTP status.
+        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+            return None
+        raise
+    return read(client, name)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "region": {"type": "str"},
+            "endpoint_url": {"type": "str"},
+            "access_key": {"type": "str", "no_log": True},
+            "secret_key": {"type": "str", "no_log": True},
+            "session_token": {"type": "str", "no_log": True},
+            "aws_ca_bundle": {"type": "path"},
+            "validate_certs": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    if not HAS_BOTO3:
+        module.fail_json(
+            msg=f"{missing_required_lib('boto3')}\n"
+            "Remedy: install boto3 for that Python, or name another host in block_structure_bucket_delegate_to."
+        )
+    given = module.params
+    try:
+        client = boto3.client(
+            "s3",
+            region_name=given["region"],
+            endpoint_url=given["endpoint_url"],
+            aws_access_key_id=given["access_key"],
+            aws_secret_access_key=given["secret_key"],
+            aws_session_token=given["session_token"],
+            verify=(given["aws_ca_bundle"] or True) if given["validate_certs"] else False,
+            config=Config(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30),
+        )
+        live = find(client, given["name"])
+    except ClientError as error:
+        module.fail_json(msg=_error(given["name"], error.response["Error"]["Code"], str(error)))
+    except (BotoCoreError, ValueError) as error:
+        module.fail_json(msg=_error(given["name"], type(error).__name__, str(error)))
+    module.exit_json(changed=False, bucket=live)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Boot the LMS on settings that are not in place yet, and prove its storage from there."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.decisions import candidate
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client
+
+DOCUMENTATION = r"""
+module: candidate
+short_description: Prove candidate settings by booting the LMS on them
+description:
+  - Boots the LMS once on a candidate settings file, writes, reads, lists and deletes one canary object through the storage
+    of block structures, and makes a long cache key. Fails with the platform's own words when anything of this fails.
+  - In check mode nothing is booted, because there the candidate file does not exist.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py on the candidate file.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name.
+    type: dict
+    required: true
+  package_version:
+    description: Version of block_structure_storage that the role carries; a candidate that uses it must import this one.
+    type: str
+  secrets:
+    description: Strings that must not appear in a message.
+    type: list
+    elements: str
+    default: []
+  settings_source:
+    description:
+      - Python source of the settings to boot on, for a platform whose settings are a module. It goes by standard input.
+      - O(manage_argv) then ends with the Python interpreter.
+    type: str
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Boot the LMS on the candidate
+  openedx_operators.block_structure.candidate:
+    manage_argv: "{{ __block_structure_candidate_argv }}"
+    release: "{{ __block_structure_desired['release'] }}"
+"""
+
+RETURN = r"""
+settings:
+  description: The settings that the candidate boot resolved, secrets redacted.
+  type: dict
+  returned: success
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **lms.ARGUMENTS,
+            "package_version": {"type": "str"},
+            "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "settings_source": {"type": "str", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, settings={}, boots=0)
+    with lms.refusals(module):
+        release = from_named_row(module.params["release"])
+        operations = [{"op": "candidate", "canary": True}]
+        answer = probe_client.run(
+            module.params["manage_argv"],
+            release,
+            operations,
+            secrets=module.params["secrets"],
+            settings_source=module.params["settings_source"],
+        )
+        candidate.judge(answer.results[0], release, module.params["package_version"])
+    module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)
+
+
+if __name__ == "__main__":
+    main()

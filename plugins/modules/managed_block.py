@@ -1,0 +1,146 @@
+"""Keep a block of lines between markers in a file of the platform, proven before it is in place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.edit import managed_block
+
+DOCUMENTATION = r"""
+module: managed_block
+short_description: A block of lines in somebody else's file
+description:
+  - Sets, replaces or removes the one block that the role keeps in a file. Every other byte, owner, group and mode stay.
+  - The new text is given to a command that proves it, also in check mode, and only then put in place at once. The diff shows
+    the block alone, because the rest of such a file may hold secrets.
+options:
+  path:
+    description: The file.
+    type: path
+    required: true
+  variable:
+    description: Public variable that names the file, for the message about a missing one.
+    type: str
+    required: true
+  block:
+    description: Lines of the block; unset (null) removes it. Removing it from a file that is not there is no change.
+    type: str
+  validate:
+    description: Command that reads the whole new text on standard input and fails when the platform could not use it.
+    type: list
+    elements: str
+    default: []
+  backup:
+    description: Keep a copy of the former file beside it.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Hook into gunicorn
+  openedx_operators.block_structure.managed_block:
+    path: /edx/app/edxapp/lms_gunicorn.py
+    variable: block_structure_native_lms_gunicorn_config
+    block: |
+      max_requests = 1000
+"""
+
+RETURN = r"""
+former:
+  description: Lines of the block before, null when there was none. What puts it back.
+  type: str
+  returned: success
+differs:
+  description: The same as changed, for tasks that count as no change.
+  type: bool
+  returned: success
+changes:
+  description: What differs, as field, before and after.
+  type: list
+  returned: success
+"""
+
+
+def prove(module: AnsibleModule, text: str) -> None:
+    """Run the proving command on the text. Raises BlockStructureError `block-refused` with its last words."""
+    argv = module.params["validate"]
+    if not argv:
+        return
+    status, out, err = module.run_command(argv, data=text, binary_data=True)
+    if status:
+        message = [line.strip() for line in (err.strip() or out.strip()).splitlines() if line.strip()]
+        reason = message[-1] if message else f"exit {status}"
+        raise BlockStructureError(
+            "block-refused",
+            f"{module.params['path']} with the role's block in it would not work: {reason}",
+            "mend what the message names; the file in place was not changed.",
+            module.params["variable"],
+        )
+
+
+def write(module: AnsibleModule, path: Path, text: str) -> None:
+    """Put the text in place at once, with the owner, group and mode of the file it replaces."""
+    if module.params["backup"]:
+        module.backup_local(str(path))
+    descriptor, name = tempfile.mkstemp(dir=module.tmpdir)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    module.atomic_move(name, str(path))
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "variable": {"type": "str", "required": True},
+            "block": {"type": "str"},
+            "validate": {"type": "list", "elements": "str", "default": []},
+            "backup": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    path, block = Path(module.params["path"]), module.params["block"]
+    if block is None and not path.exists():
+        module.exit_json(changed=False, differs=False, previous=None, changes=[])
+    try:
+        # Not read_text: line endings stay as they are.
+        before = path.read_bytes().decode("utf-8")
+        previous, after = managed_block.get(before), managed_block.put(before, block)
+        if after != before:
+            prove(module, after)
+    except (OSError, ValueError) as error:
+        refused = BlockStructureError(
+            "block-file-unusable",
+            f"{path} cannot be edited: {error.strerror if isinstance(error, OSError) else error}.",
+            f"correct {module.params['variable']}, or the file; nothing was changed.",
+            module.params["variable"],
+        )
+        module.fail_json(msg=str(refused), error=refused.as_dict())
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    changed = after != before
+    if changed and not module.check_mode:
+        write(module, path, after)
+    shown = {"before": previous or "", "after": block or ""}
+    module.exit_json(
+        changed=changed,
+        differs=changed,
+        previous=previous,
+        changes=[{"field": str(path), **shown}] if changed else [],
+        diff={**shown, "before_header": f"{path}: block", "after_header": f"{path}: block"},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Bring the -m and -I flags of one memcached server to what the measured structures need; ask the live process."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import memcached_sizing
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.edit import memcached_config
+from ..module_utils.host import memcached_client
+
+DOCUMENTATION = r"""
+module: memcached
+short_description: Size a memcached server for block structures
+description:
+  - Computes the memory (-m) and item size (-I) that the measured structures need, compares with the live process
+    (C(stats settings)) and with the configuration file, and edits only these two lines of the file.
+  - New flags are first given to a throw-away memcached on a private unix socket; a server that would refuse them is never
+    touched. The module does not restart anything; C(restart_required) says when the live process differs.
+options:
+  release:
+    description: Row of the release table, with its name; needed to size, not to ask nor to restore.
+    type: dict
+  sizes:
+    description: Compressed bytes of every measured structure.
+    type: list
+    elements: int
+    default: []
+  unmeasured:
+    description: How many structures are not measured yet.
+    type: int
+    default: 0
+  server:
+    description: Server as C(host:port) or C(unix:/path), as Django's CACHES name it; takes the place of host and port.
+    type: str
+  state:
+    description: C(present) configures the server, C(checked) only reports.
+    type: str
+    choices: [present, checked]
+    default: present
+  host:
+    description: Address, or path of a unix socket, where the server answers.
+    type: str
+    default: 127.0.0.1
+  port:
+    description: TCP port of the server.
+    type: int
+    default: 11211
+  config_path:
+    description: Configuration file with one flag per line, as Debian's package has it.
+    type: path
+    default: /etc/memcached.conf
+  binary:
+    description: The memcached program, to validate flags with.
+    type: path
+    default: /usr/bin/memcached
+  memory_mb:
+    description: -m in MiB; computed when unset.
+    type: int
+  item_size:
+    description: -I in memcached's notation, such as 3m; computed when unset.
+    type: str
+  memory_max_mb:
+    description: Most MiB that a computed -m may take; half of the server's memory when unset.
+    type: int
+  other_tenants_mb:
+    description: MiB for everything else in this server, such as sessions.
+    type: int
+    default: 64
+  growth_percent:
+    description: Room for growth of the structures.
+    type: int
+    default: 30
+  servers:
+    description: How many equal servers share the structures.
+    type: int
+    default: 1
+  record:
+    description: File on the host that keeps the configuration as it was before the first change; never overwritten.
+    type: path
+  restore:
+    description: Exact text of the configuration file to put back, instead of computed flags.
+    type: str
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Size memcached
+  openedx_operators.block_structure.memcached:
+    release: "{{ __block_structure_desired['release'] }}"
+    sizes: [857000, 1490000]
+"""
+
+RETURN = r"""
+plan:
+  description: Computed flags with their arithmetic and findings.
+  type: dict
+  returned: success
+live:
+  description: memory_mb and item_size_bytes of the running process.
+  type: dict
+  returned: success
+stats:
+  description: C(stats) of the running process, as text values.
+  type: dict
+  returned: success
+items:
+  description: C(stats items) of the running process, as text values; empty when it holds nothing.
+  type: dict
+  returned: success
+target:
+  description: memory_mb and item_size_bytes that the configuration file asks for.
+  type: dict
+  returned: success
+restart_required:
+  description: Whether the live process differs from the configuration file.
+  type: bool
+  returned: success
+"""
+
+
+def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
+    """Start a throw-away memcached with the flags and ask it; raises BlockStructureError in memcached's own words."""
+    with tempfile.TemporaryDirectory(prefix="block_structure_") as folder:
+        path = str(Path(folder) / "s")
+        try:
+            process = subprocess.Popen(
+                [binary, "-u", pwd.getpwuid(os.geteuid()).pw_name, "-s", path, "-m", str(memory_mb), "-I", item_size_flag],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        except OSError as error:
+            raise BlockStructureError(
+                "memcached-binary-missing",
+                f"{binary} cannot be run: {error}.",
+                "install memcached, or correct block_structure_memcached_binary.",
+                "block_structure_memcached_binary",
+            ) from error
+        try:
+            deadline = time.monotonic() + 5
+            while not Path(path).exists() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if process.poll() is not None:
+                message = (process.communicate()[0].strip().splitlines() or ["no output"])[0]
+                raise BlockStructureError(
+                    "memcached-refuses-flags",
+                    f"memcached refuses -m {memory_mb} -I {item_size_flag}: {message}",
+                    "correct block_structure_memcached_memory_mb and block_structure_memcached_item_size.",
+                    "block_structure_memcached_item_size",
+                )
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+
+
+def host_memory_mb() -> int:
+    """Return the server's memory in MiB (Linux: /proc/meminfo)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) // 1024
+    raise BlockStructureError(
+        "memory-unknown",
+        "The memory of this server cannot be read from /proc/meminfo.",
+        "set block_structure_memcached_memory_max_mb.",
+        "block_structure_memcached_memory_max_mb",
+    )
+
+
+def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing.MemcachedPlan:
+    """Return the plan for this server."""
+    given = module.params
+    return memcached_sizing.plan(
+        given["sizes"],
+        from_named_row(given["release"]),
+        unmeasured=given["unmeasured"],
+        item_size=given["item_size"],
+        memory_mb=given["memory_mb"],
+        other_tenants_mb=given["other_tenants_mb"],
+        growth_percent=given["growth_percent"],
+        servers=given["servers"],
+        # A server that is only checked may run on another machine than this module.
+        memory_max_mb=given["memory_max_mb"] or (host_memory_mb() // 2 if given["state"] == "present" else None),
+        live_memory_mb=live["memory_mb"],
+        live_item_size_bytes=live["item_size_bytes"],
+    )
+
+
+def keep_record(path: Path, text: str) -> None:
+    """Keep the configuration as the first deploy found it, for the rollback."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(text.encode("utf-8"))
+
+
+def configure(module: AnsibleModule, wanted: memcached_sizing.MemcachedPlan | None, live: dict[str, int]) -> dict[str, object]:
+    """Compare file and process with what is wanted and write the file unless in check mode; returns the result."""
+    given = module.params
+    path = Path(given["config_path"])
+    try:
+        before = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise BlockStructureError(
+            "memcached-config-missing",
+            f"{path} cannot be read: {error.strerror}.",
+            "correct block_structure_memcached_config_path, or set block_structure_manage_memcached to false.",
+            "block_structure_memcached_config_path",
+        ) from error
+    if wanted is None:
+        after = given["restore"]
+    else:
+        after = memcached_config.set_flags(before, {"-m": str(wanted.memory_mb), "-I": wanted.item_size_flag})
+    flags = memcached_config.flags(after)
+    target = {
+        "memory_mb": int(flags.get("-m", memcached_sizing.STOCK_MEMORY_MB)),
+        "item_size_bytes": memcached_sizing.parse_item_size(flags.get("-I", "1m")),
+    }
+    changes = [Change(f"memcached.{name}", live[name], value) for name, value in target.items() if live[name] != value]
+    if before != after and not changes:
+        changes = [Change("memcached.config", memcached_config.flags(before), flags)]
+    if before != after and not module.check_mode:
+        prove_flags(given["binary"], target["memory_mb"], memcached_sizing.item_size_flag(target["item_size_bytes"]))
+        if given["record"]:
+            keep_record(Path(given["record"]), before)
+        module.backup_local(str(path))
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+            stream.write(after.encode("utf-8"))
+        module.atomic_move(stream.name, str(path))
+    return {
+        "changed": bool(changes),
+        "changes": [change.as_dict() for change in changes],
+        "diff": as_diff(changes, f"memcached at {given['host']}:{given['port']}"),
+        "target": target,
+        "restart_required": any(live[name] != value for name, value in target.items()),
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "release": {"type": "dict"},
+            "sizes": {"type": "list", "elements": "int", "default": []},
+            "unmeasured": {"type": "int", "default": 0},
+            "server": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "checked"], "default": "present"},
+            "host": {"type": "str", "default": "127.0.0.1"},
+            "port": {"type": "int", "default": 11211},
+            "config_path": {"type": "path", "default": "/etc/memcached.conf"},
+            "binary": {"type": "path", "default": "/usr/bin/memcached"},
+            "memory_mb": {"type": "int"},
+            "item_size": {"type": "str"},
+            "memory_max_mb": {"type": "int"},
+            "other_tenants_mb": {"type": "int", "default": 64},
+            "growth_percent": {"type": "int", "default": 30},
+            "servers": {"type": "int", "default": 1},
+            "record": {"type": "path"},
+            "restore": {"type": "str"},
+        },
+        required_if=[("state", "present", ("release", "restore"), True)],
+        supports_check_mode=True,
+    )
+    given = module.params
+    if given["server"]:
+        given["host"], given["port"] = memcached_client.address(given["server"])
+    try:
+        answer = memcached_client.stats(given["host"], given["port"])
+        live = {
+            "memory_mb": int(answer["settings"]["maxbytes"]) // memcached_sizing.MIB,
+            "item_size_bytes": int(answer["settings"]["item_size_max"]),
+        }
+        wanted = wanted_plan(module, live) if given["release"] and given["restore"] is None else None
+        result: dict[str, object] = {"changed": False, "changes": [], "restart_required": False, "target": live}
+        if given["state"] == "present":
+            result = configure(module, wanted, live)
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    except OSError as error:
+        module.fail_json(
+            msg=f"{given['config_path']} cannot be written: {error.strerror}.\n"
+            "Remedy: mend what the message names; the file in place is untouched."
+        )
+    module.exit_json(
+        live=live, stats=answer["stats"], items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
+    )
+
+
+if __name__ == "__main__":
+    main()

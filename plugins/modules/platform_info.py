@@ -1,0 +1,129 @@
+"""Find out how Open edX is installed on a host, and hold that against the inventory. Changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import platforms
+
+DOCUMENTATION = r"""
+module: platform_info
+short_description: How Open edX is installed on a host
+description:
+  - Looks for a native installation, and for an LMS that runs by C(tutor local) or on Kubernetes. Fails when this is not the
+    platform that was named, and says both.
+  - Where a platform is named and seen, no other is looked for.
+options:
+  named:
+    description: Platform of the inventory, or C(auto).
+    type: str
+    required: true
+  native_files:
+    description: Files that a native installation has, all of them.
+    type: list
+    elements: path
+    required: true
+  tutor_argv:
+    description: Command that runs C(tutor), with its user and its root.
+    type: list
+    elements: str
+    required: true
+  kubectl_argv:
+    description: Command that runs C(kubectl), with its user.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Find out how Open edX is installed
+  openedx_operators.block_structure.platform_info:
+    named: auto
+    native_files: [/edx/app/edxapp/edx-platform/manage.py]
+    tutor_argv: [tutor]
+    kubectl_argv: [kubectl]
+"""
+
+RETURN = r"""
+platform:
+  description: The name of the platform.
+  type: str
+  returned: success
+"""
+
+# A cluster that cannot be reached must not hold a run for long.
+_SECONDS = 60
+
+
+def answers(argv: list[str]) -> str | None:
+    """Return the last line that a command says, None when it fails or there is no such command."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return (done.stdout.strip().splitlines() or [""])[-1].strip() if done.returncode == 0 else None
+
+
+def native(files: list[str]) -> str | None:
+    """Return what is seen of a native installation."""
+    return f"{files[0]} is there" if all(Path(path).exists() for path in files) else None
+
+
+def tutor_local(tutor_argv: list[str]) -> str | None:
+    """Return what is seen of a site that `tutor local` runs."""
+    # -T: nobody is there to type.
+    return None if answers([*tutor_argv, "local", "exec", "-T", "lms", "true"]) is None else "`tutor local exec lms` works"
+
+
+def tutor_k8s(tutor_argv: list[str], kubectl_argv: list[str]) -> str | None:
+    """Return what is seen of a site that `tutor k8s` runs."""
+    namespace = answers([*tutor_argv, "config", "printvalue", "K8S_NAMESPACE"])
+    if not namespace or answers([*kubectl_argv, "get", f"--namespace={namespace}", "deployment/lms"]) is None:
+        return None
+    return f"kubectl finds deployment/lms in the namespace {namespace}"
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "named": {"type": "str", "required": True},
+            "native_files": {"type": "list", "elements": "path", "required": True},
+            "tutor_argv": {"type": "list", "elements": "str", "required": True},
+            "kubectl_argv": {"type": "list", "elements": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    looks: dict[str, Callable[[], str | None]] = {
+        "native": lambda: native(given["native_files"]),
+        "tutor_local": lambda: tutor_local(given["tutor_argv"]),
+        "tutor_k8s": lambda: tutor_k8s(given["tutor_argv"], given["kubectl_argv"]),
+    }
+    named = given["named"]
+    evidence = {named: looks[named]()} if named in looks else {}
+    if not evidence.get(named):
+        # Side by side, since each start of Tutor takes seconds.
+        others = [name for name in looks if name != named]
+        with ThreadPoolExecutor(len(others)) as pool:
+            evidence.update(zip(others, pool.map(lambda name: looks[name](), others)))
+    try:
+        platform = platforms.decide(named, evidence)
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    module.exit_json(changed=False, platform=platform)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Run operations in the LMS, in one boot, and keep every event in a run directory on the host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common import redact
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import storage_settings
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client, runs
+
+DOCUMENTATION = r"""
+module: run
+short_description: Run operations in the LMS with a run directory
+description:
+  - Boots the LMS once, runs the operations of the probe in their order, and writes each event as a JSON line to
+    C(run_dir)/C(run)/events.jsonl. The action plugins block_structure_state and block_structure_regenerate start it in the
+    background and follow that file.
+  - SIGTERM and SIGINT are handed to the LMS process, which finishes or abandons the courses in hand and reports.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name.
+    type: dict
+  identify:
+    description: How to find the installed release in the same boot, as probe/identify.py takes it.
+    type: dict
+  operations:
+    description: Operations of the probe.
+    type: list
+    elements: dict
+    required: true
+  run_dir:
+    description: Directory of all run directories.
+    type: path
+    required: true
+  run:
+    description: Name of this run.
+    type: str
+    required: true
+  resume:
+    description: Name of a run to go on with, or C(latest). Its remaining courses replace what the generate operations choose.
+    type: str
+  target_secrets:
+    description: Secrets of the storage that a move operation copies to, nested as in BLOCK_STRUCTURES_SETTINGS.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: partial
+    details: Runs what only looks (a dry run of generate, prune without remove), and refuses everything else.
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Generate what is missing
+  openedx_operators.block_structure.run:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    release: "{{ __block_structure_desired['release'] }}"
+    operations: [{op: generate, select: {only: [missing]}}]
+    run_dir: /edx/etc/block_structure/runs
+    run: 20260101T000000Z-0000
+"""
+
+RETURN = r"""
+results:
+  description: One result an operation.
+  type: list
+  returned: success
+courses:
+  description: The last report of each course of the run.
+  type: list
+  returned: success
+resumed:
+  description: Name of the run that was gone on with, or null.
+  type: str
+  returned: success
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def resumed(operations: list[dict[str, Any]], previous: runs.Run) -> list[dict[str, Any]]:
+    """Return the operations with the remaining courses of a former run, chosen as that run chose."""
+    select = {**previous.select, "courses": previous.remaining, "patterns": None, "limit": None, "absent_is_gone": True}
+    return [{**operation, "select": select} if operation["op"] == "generate" else operation for operation in operations]
+
+
+def with_secrets(operation: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Return the operation with the secrets of its target in place; another operation as it is."""
+    return {**operation, "target": storage_settings.merge(operation["target"], secrets)} if "target" in operation else operation
+
+
+def only_looks(operation: dict[str, Any]) -> bool:
+    """Return whether an operation changes nothing."""
+    return operation["op"] == "survey" or bool(operation.get("dry_run")) or operation.get("remove") is False
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **lms.EITHER,
+            "operations": {"type": "list", "elements": "dict", "required": True},
+            "run_dir": {"type": "path", "required": True},
+            "run": {"type": "str", "required": True},
+            "resume": {"type": "str"},
+            "target_secrets": {"type": "dict", "default": {}, "no_log": True},
+        },
+        **lms.ONE_OF,
+        supports_check_mode=True,
+    )
+    if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
+        module.fail_json(msg="In check mode only operations that look are run.\nRemedy: ask for a dry run.", boots=0)
+    given = module.params
+    operations = [
+        with_secrets({**operation, "run": given["run"]}, given["target_secrets"]) for operation in given["operations"]
+    ]
+    secrets = [str(value) for value in given["target_secrets"].get("STORAGE_KWARGS", {}).values()]
+    previous = None
+    root = Path(given["run_dir"])
+    with lms.refusals(module, boots=0):
+        if given["resume"]:
+            previous = runs.to_resume(root, given["resume"])
+            operations = resumed(operations, previous)
+        log = runs.Log(root, given["run"])
+    if previous:
+        log.write({"event": "resume", "of": previous.name})
+        # The file of a run tells all of it, so that a resumed run can be resumed.
+        log.write(
+            {"event": "plan", "run": [{"key": key} for key in previous.planned], "select": previous.select, "skipped": {}}
+        )
+        for report in previous.reports.values():
+            if report["status"] in runs.SETTLED:
+                log.write(report)
+    stop = Stop()
+    ended = "failed"
+
+    def take(event: dict[str, Any]) -> None:
+        stop.note(event)
+        log.write(redact.scrub_all(event, secrets))
+
+    try:
+        answer = probe_client.run(
+            given["manage_argv"],
+            from_named_row(given["release"]) if given["release"] else None,
+            operations,
+            identify=given["identify"],
+            on_event=take,
+            on_start=stop.watch,
+            secrets=secrets,
+        )
+        ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
+    except BlockStructureError as error:
+        # A signal that comes before the workers are there ends the LMS where it stands; nothing is half done then either.
+        answer, ended = probe_client.Answer([], [], 0.0), "stopped"
+        if not stop.asked:
+            ended = "failed"
+            log.write({"event": "failure", "error": error.as_dict()})
+            module.fail_json(msg=str(error), error=error.as_dict(), boots=1)
+    finally:
+        log.write({"event": "end", "ended": ended})
+        log.close()
+    reported = runs.read(log.folder)
+    module.exit_json(
+        changed=any(event["event"] == "course" and event["status"] == "ok" for event in answer.events),
+        results=answer.results,
+        courses=list(reported.reports.values()),
+        resumed=previous and previous.name,
+        ended=ended,
+        boots=1,
+    )
+
+
+class Stop:
+    """Hands SIGTERM and SIGINT to the LMS process, however early they come."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.pid: int | None = None
+        self.asked = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hand_on)
+
+    def _hand_on(self, _number: int, _frame: Any) -> None:
+        self.asked += 1
+        if self.process and self.process.poll() is None:
+            os.kill(self._target(self.process.pid), signal.SIGTERM)
+
+    def _target(self, started: int) -> int:
+        """Return the LMS process itself: runuser (util-linux su-common.c) kills it two seconds after handing a signal on.
+
+        A process that is no descendant of what was started lives in a container, under a number of its own there.
+        """
+        ancestor = self.pid or started
+        while ancestor > 1:
+            if ancestor == started:
+                return self.pid or started
+            try:
+                ancestor = int(Path(f"/proc/{ancestor}/stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (OSError, IndexError, ValueError):
+                break
+        return started
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Learn the number of the LMS process from its first event."""
+        if event.get("event") == "boot":
+            self.pid = event.get("pid")
+
+    def watch(self, process: subprocess.Popen[str]) -> None:
+        """Take the process to hand signals to."""
+        self.process = process
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Look at a site from inside its LMS: one boot, nothing changed."""
+
+from __future__ import annotations
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.decisions import runtime
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client
+
+DOCUMENTATION = r"""
+module: site_info
+short_description: Survey the block structures of an Open edX site
+description:
+  - Boots the LMS once and returns settings in force, switches, configuration row and, per course, the tier that answers.
+  - For use by the block_structure role. Secrets are redacted before they leave the LMS.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name.
+    type: dict
+  identify:
+    description:
+      - How to find the installed release, as probe/identify.py takes it; what it finds takes the place of O(release), in the
+        same boot. The module fails when the platform is no release for sure, or not the one that was named.
+    type: dict
+  courses:
+    description: Course keys to look at; all when unset.
+    type: list
+    elements: str
+  read:
+    description: Fetch and check every course's object, and time a sample; otherwise only ask whether the object exists.
+    type: bool
+    default: true
+  runtime:
+    description:
+      - What the collector of the LMS's workers is to be set to, as the role's desired state holds it. It is tried in a fork of
+        the booted LMS, and refused when its Python cannot do it.
+    type: dict
+    default: {}
+  measure_runtime:
+    description:
+      - Measure instead what the collector costs reads of this site's structures, in forks of the booted LMS, with those
+        thresholds or with proposed ones.
+    type: bool
+    default: false
+  examine:
+    description: Also ask what anonymous requests may do, what the credentials may do, and what other processes run with.
+    type: bool
+    default: false
+  rebuild:
+    description: Also time the rebuild of up to three courses, which costs what a learner pays; nothing is stored.
+    type: bool
+    default: false
+  worker_timeout_seconds:
+    description: Seconds to wait for the answers of Celery workers when examining; 0 asks nobody.
+    type: float
+    default: 2
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Survey the site
+  openedx_operators.block_structure.site_info:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    release: "{{ __block_structure_desired['release'] }}"
+  register: __block_structure_survey
+
+- name: Find the release and survey the site in one boot
+  openedx_operators.block_structure.site_info:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
+  register: __block_structure_survey
+"""
+
+RETURN = r"""
+survey:
+  description: Platform, settings, switches, row and courses as the probe's survey returns them.
+  type: dict
+  returned: success
+runtime:
+  description: Answer of the probe's operation C(runtime); null when it was not asked for.
+  type: dict
+  returned: success
+examination:
+  description: What the probe's examine operation returns; null when it was not asked for.
+  type: dict
+  returned: success
+seconds:
+  description: How long the boot and the look took.
+  type: float
+  returned: success
+identified:
+  description: What the installed platform shows, the releases that it may be, and the one that was surveyed.
+  type: dict
+  returned: with O(identify)
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **lms.EITHER,
+            "courses": {"type": "list", "elements": "str"},
+            "read": {"type": "bool", "default": True},
+            "runtime": {"type": "dict", "default": {}},
+            "measure_runtime": {"type": "bool", "default": False},
+            "examine": {"type": "bool", "default": False},
+            "rebuild": {"type": "bool", "default": False},
+            "worker_timeout_seconds": {"type": "float", "default": 2},
+        },
+        **lms.ONE_OF,
+        supports_check_mode=True,
+    )
+    given = module.params
+    operations = [{"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}}]
+    if given["examine"]:
+        operations.append({"op": "examine", "workers": given["worker_timeout_seconds"]})
+    asked = given["runtime"]
+    want = runtime.Wanted(asked.get("thresholds"), bool(asked.get("freeze")))
+    measure = given["measure_runtime"]
+    if measure or want:
+        operations.append(runtime.inspect(want) if measure else runtime.trial(want))
+    start = time.monotonic()
+    with lms.refusals(module):
+        release = from_named_row(given["release"]) if given["release"] else None
+        answer = probe_client.run(given["manage_argv"], release, operations, identify=given["identify"])
+        results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
+        measured = results.get("runtime")
+        if measured and not measure:
+            runtime.check_possible(want, measured)
+    module.exit_json(
+        changed=False,
+        identified=answer.identified,
+        survey=results["survey"],
+        examination=results.get("examine"),
+        seconds=round(time.monotonic() - start, 3),
+        runtime=measured,
+        boots=1,
+    )
+
+
+if __name__ == "__main__":
+    main()

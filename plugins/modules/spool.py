@@ -1,0 +1,120 @@
+"""List or upload the objects that wait on a host for S3."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import spool
+from ..module_utils.host import lms, probe_client
+
+DOCUMENTATION = r"""
+module: spool
+short_description: Objects that wait for S3
+description:
+  - Boots the LMS once and lists what the resilient storage class could not write to S3 yet; with drain, uploads it first.
+  - Fails where the LMS uses another storage class, unless the settings in force were given.
+options:
+  manage_argv:
+    description: Command that runs the LMS's manage.py.
+    type: list
+    elements: str
+    required: true
+  identify:
+    description: How to find the installed release in the same boot, as probe/identify.py takes it.
+    type: dict
+    required: true
+  drain:
+    description: Upload the objects. In check mode they are only listed.
+    type: bool
+    default: false
+  in_force:
+    description: The settings of a survey. With them the LMS is booted only if other settings would leave objects behind.
+    type: dict
+  settings:
+    description: With in_force, BLOCK_STRUCTURES_SETTINGS as they will be; left out when they will be none of this role.
+    type: dict
+  must_be_empty:
+    description: Fail while objects are left, those of another bucket included. Check mode takes for granted that they go out.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Upload what waits
+  openedx_operators.block_structure.spool:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
+    drain: true
+
+- name: Leave nothing behind that only the storage class in force could upload
+  openedx_operators.block_structure.spool:
+    manage_argv: "{{ __block_structure_manage_argv }}"
+    identify: "{{ __block_structure_desired['identify'] }}"
+    in_force: "{{ __block_structure_survey['settings'] }}"
+    settings: "{{ __block_structure_desired['settings'] }}"
+    drain: true
+    must_be_empty: true
+"""
+
+RETURN = r"""
+state:
+  description: Version, local directory, copies, spool, breaker and counters of this host; null for another storage class.
+  type: dict
+  returned: success
+objects:
+  description: What waits now, as name, bytes and since (seconds since 1970).
+  type: list
+  returned: success
+drained:
+  description: How many objects were uploaded and are left, and why; null when nothing was to be uploaded.
+  type: dict
+  returned: success
+boots:
+  description: How many times the LMS was booted.
+  type: int
+  returned: always
+"""
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **lms.IDENTIFYING,
+            "drain": {"type": "bool", "default": False},
+            "in_force": {"type": "dict"},
+            "settings": {"type": "dict"},
+            "must_be_empty": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    active = module.params["in_force"]
+    if active is not None and not spool.leaves_objects(active, module.params["settings"]):
+        module.exit_json(changed=False, boots=0, state=active.get("storage_state"), objects=[], drained=None)
+    drain = module.params["drain"] and not module.check_mode
+    with lms.refusals(module):
+        operations = [{"op": "spool", "drain": drain}]
+        answer = probe_client.run(module.params["manage_argv"], None, operations, identify=module.params["identify"])
+        report = answer.results[0]
+        if report is None:
+            raise BlockStructureError(
+                "no-spool",
+                "The storage class of this LMS has no spool.",
+                "set block_structure_storage_class to resilient and deploy; with plain, S3 has everything that was written.",
+                "block_structure_storage_class",
+            )
+        if module.params["must_be_empty"] and not module.check_mode:
+            spool.require_empty(report)
+    foretold = len(report["objects"]) if module.params["drain"] and module.check_mode else 0
+    uploaded = (report["drained"] or {}).get("uploaded", foretold)
+    module.exit_json(changed=bool(uploaded), boots=1, **report)
+
+
+if __name__ == "__main__":
+    main()

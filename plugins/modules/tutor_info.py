@@ -1,0 +1,118 @@
+"""Ask the Tutor of a host what it is and where it keeps its things."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import tutor
+from ..module_utils.decisions.releases import from_named_row
+
+DOCUMENTATION = r"""
+module: tutor_info
+short_description: Version, folders and plugins of Tutor on a host
+description:
+  - Runs the C(tutor) command, changes nothing, and fails when its version is not the one of the release.
+  - For use by the block_structure role. Nothing of Tutor's configuration but its list of plugins and its namespace is read.
+options:
+  argv:
+    description: Command that runs C(tutor), with its user and its root.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Row of the release table, with its name; left out while the release is not known.
+    type: dict
+  majors:
+    description: Tutor major of each release, to name the release that is installed.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Ask Tutor
+  openedx_operators.block_structure.tutor_info:
+    argv: [tutor]
+    release: "{{ __block_structure_desired['release'] }}"
+    majors: {teak: 20}
+"""
+
+RETURN = r"""
+tutor:
+  description: version, root, plugins_root, plugins (names of those that are enabled) and namespace (of Kubernetes).
+  type: dict
+  returned: success
+"""
+
+_QUESTIONS = {
+    "version": ["--version"],
+    "root": ["config", "printroot"],
+    "plugins_root": ["plugins", "printroot"],
+    "plugins": ["config", "printvalue", "PLUGINS"],
+    "namespace": ["config", "printvalue", "K8S_NAMESPACE"],
+}
+
+
+def ask(argv: list[str], question: list[str]) -> str:
+    """Return the last line of an answer. Raises BlockStructureError `tutor-command` when Tutor does not run."""
+    remedy = "correct block_structure_tutor_command, block_structure_tutor_user or block_structure_tutor_root."
+    try:
+        done = subprocess.run([*argv, *question], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BlockStructureError("tutor-command", f"Tutor cannot be run: {error}.", remedy) from error
+    if done.returncode != 0:
+        # The last line: what comes before are Tutor's warnings of plugins.
+        message = ((done.stderr or done.stdout).strip().splitlines() or ["it said nothing"])[-1][:300]
+        raise BlockStructureError("tutor-command", f"`tutor {' '.join(question)}` fails: {message}", remedy)
+    lines = done.stdout.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def facts(argv: list[str]) -> dict[str, object]:
+    """Return what Tutor says of itself; the questions go side by side, since each start of Tutor takes a second or more."""
+    with ThreadPoolExecutor(len(_QUESTIONS)) as pool:
+        answers = dict(zip(_QUESTIONS, pool.map(lambda question: ask(argv, question), _QUESTIONS.values())))
+    return {
+        **answers,
+        "version": answers["version"].rpartition(" ")[2],
+        "plugins": [str(name) for name in ast.literal_eval(answers["plugins"] or "[]")],
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "argv": {"type": "list", "elements": "str", "required": True},
+            "release": {"type": "dict"},
+            "majors": {"type": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    row = module.params["release"]
+    try:
+        found = facts(module.params["argv"])
+        rendered = Path(str(found["root"]), "env", "version")
+        tutor.check_version(
+            str(found["version"]),
+            rendered.read_text() if rendered.exists() else "",
+            from_named_row(row) if row else None,
+            module.params["majors"],
+        )
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict())
+    module.exit_json(changed=False, tutor=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Ask the live worker processes of a host how their garbage collector is set. Changes nothing."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.decisions import runtime
+from ..module_utils.host import processes
+
+DOCUMENTATION = r"""
+module: worker_info
+short_description: The collector of running LMS workers
+description:
+  - Finds the workers of each service among the processes of the host, and returns what each says of itself.
+  - A gunicorn worker that has the role's hook is asked anew, by SIGUSR1, at which gunicorn reopens its log files; a process
+    of Celery's pool says it when it starts and after each task. A report counts only for the process that wrote it, known by
+    pid and start time. No configuration file is read.
+options:
+  services:
+    description:
+      - What to look for, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
+      - One with C(container) runs in containers; its C(argv) is what runs a command there, with C(pods), a command that lists
+        pods, once for each of them.
+    type: list
+    elements: dict
+    required: true
+  reports:
+    description: Directory of the reports.
+    type: path
+    required: true
+  thresholds:
+    description: Thresholds that workers should have; unset when none are asked for.
+    type: list
+    elements: int
+  freeze:
+    description: Whether workers should have frozen what they hold.
+    type: bool
+    default: false
+  answer_seconds:
+    description: How long a gunicorn worker may take to answer; one that works on a request answers between two steps of it.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Ask the workers
+  openedx_operators.block_structure.worker_info:
+    services:
+      - {name: lms, kind: gunicorn, match: /edx/app/edxapp/lms_gunicorn.py}
+    reports: /edx/app/edxapp/block_structure/reports
+    thresholds: [50000, 20, 100]
+"""
+
+RETURN = r"""
+workers:
+  description: Each worker with pid, service, resident_kb (VmRSS), peak_kb (VmHWM) and report, null when it says nothing.
+  type: list
+  returned: success
+msg:
+  description: The problems on one line.
+  type: str
+  returned: always
+problems:
+  description: One line for each worker that does not run as asked.
+  type: list
+  returned: success
+differs:
+  description: Whether there is a problem, which a restart may cure.
+  type: bool
+  returned: success
+"""
+
+
+# Written after the source of processes.py, which needs nothing but the Python of the container.
+_INSIDE = """
+print(json.dumps(described(Path({folder!r}), {services!r})))
+"""
+
+
+def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
+    """Let every gunicorn worker that has the hook report anew, and wait for it."""
+    asked = {}
+    for worker in workers:
+        previous = processes.report_of(folder, worker)
+        # Only a process that reported has the handler; nothing else is ever signalled.
+        if previous and previous["kind"] == "gunicorn":
+            try:
+                os.kill(worker.pid, signal.SIGUSR1)
+            except ProcessLookupError:
+                continue
+            asked[worker] = previous["time"]
+    end = time.monotonic() + seconds
+    while asked and time.monotonic() < end:
+        time.sleep(0.05)
+        asked = {
+            worker: since
+            for worker, since in asked.items()
+            if worker.alive() and (processes.report_of(folder, worker) or {"time": since})["time"] <= since
+        }
+
+
+def here(folder: Path, services: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+    """Return the workers among the processes of this host; those that can are asked anew."""
+    ask(folder, [process for _, process in processes.workers(processes.running(), services)], seconds)
+    return processes.described(folder, services)
+
+
+def commands(container: dict[str, Any]) -> list[list[str]]:
+    """Return how to run something in each container of a service: one, or each pod that `pods` lists."""
+    argv = [str(word) for word in container["argv"]]
+    if not container.get("pods"):
+        return [argv]
+    listed = subprocess.run(container["pods"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return [[*argv, pod, "--"] for pod in listed.stdout.split()]
+
+
+def within(container: dict[str, Any], folder: Path, service: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the workers of a service that run in containers, each as the processes in there tell it."""
+    program = f"{inspect.getsource(processes)}\n{_INSIDE.format(folder=str(folder), services=[service])}"
+    found: list[dict[str, Any]] = []
+    for argv in commands(container):
+        report = subprocess.run([*argv, "python", "-"], input=program, capture_output=True, text=True, check=False)
+        # A container that is just being started answers nothing, and its workers are missed.
+        answer = report.stdout.strip().splitlines()[-1:] if report.returncode == 0 else []
+        found += json.loads(answer[0]) if answer else []
+    return found
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "services": {"type": "list", "elements": "dict", "required": True},
+            "reports": {"type": "path", "required": True},
+            "thresholds": {"type": "list", "elements": "int"},
+            "freeze": {"type": "bool", "default": False},
+            "answer_seconds": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    folder = Path(module.params["reports"])
+    services = module.params["services"]
+    own = [service for service in services if not service.get("container")]
+    workers = here(folder, own, module.params["answer_seconds"])
+    for service in services:
+        if service.get("container"):
+            workers += within(service["container"], folder, {name: service[name] for name in ("name", "kind", "match")})
+    want = runtime.Wanted(module.params["thresholds"], module.params["freeze"])
+    problems = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
+    report = f"{'; '.join(problems)}." if problems else "every worker runs as asked"
+    module.exit_json(changed=False, msg=report, workers=workers, problems=problems, differs=bool(problems))
+
+
+if __name__ == "__main__":
+    main()

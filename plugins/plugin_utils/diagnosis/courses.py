@@ -1,0 +1,136 @@
+"""Courses: is there a row, a whole object, the published version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.common.findings import Finding
+from ...module_utils.decisions.candidate import meaning
+from .snapshot import Snapshot, courses_in_words, names
+
+_DEPLOY = "run playbooks/deploy.yml; it generates what is missing and says why a course fails."
+_FORBIDDEN = ("403", "AccessDenied")
+
+
+def problem_of(entry: dict[str, Any], snapshot: Snapshot) -> str | None:
+    """Return the id of what keeps a course from being served by storage, None when storage serves it."""
+    if entry["tier_when_cold"] != "modulestore":
+        return None
+    if not entry["row"]:
+        return "course-not-stored"
+    problem = entry.get("object_error")
+    if not problem:
+        # The object is whole, so it is the switch that keeps learners from it: a finding of the storage.
+        return None if not snapshot.storage_in_use else "course-not-stored"
+    code, kind = str(problem.get("code")), problem["type"]
+    if code in ("corrupt", "unreadable"):
+        return "object-corrupt"
+    if code in ("404", "NoSuchKey") or kind == "FileNotFoundError":
+        return "object-missing"
+    return "object-unreadable"
+
+
+def in_words(entry: dict[str, Any]) -> str:
+    """Return why storage does not serve a course."""
+    problem = entry.get("object_error")
+    if not entry["row"]:
+        return "no row in block_structure"
+    if problem:
+        return f"the object cannot be read ({problem['type']}: {problem['message']})"
+    return "storage is not in use (the switch is off)"
+
+
+_WORDS = {
+    "course-not-stored": ("Nothing is stored behind the cache of {who}: {why}.", _DEPLOY),
+    "object-missing": ("The stored object of {who} is gone: {why}.", _DEPLOY),
+    "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
+    "object-unreadable": ("The LMS may not or cannot read the stored object of {who}: {why}.", _DEPLOY),
+}
+
+
+def _unserved(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
+    by_problem: dict[str, list[dict[str, Any]]] = {}
+    for entry in snapshot.courses:
+        identifier = problem_of(entry, snapshot)
+        if identifier and entry["key"] not in failed:
+            by_problem.setdefault(identifier, []).append(entry)
+    found = []
+    for identifier, entries in by_problem.items():
+        text, remedy = _WORDS[identifier]
+        problem = entries[0].get("object_error")
+        cost, cost_words = snapshot.costs.rebuild(entries)
+        if identifier == "object-unreadable" and problem:
+            # Only "not found" makes the platform rebuild; any other answer of S3 becomes an error page (facts: models.py).
+            meant, better = meaning(problem)
+            remedy = better or remedy
+            if not snapshot.storage_failure_is_a_rebuild:
+                cost, cost_words = None, f"HTTP 500 at each cold request{f': {meant}' if meant else ''}"
+        found.append(
+            Finding(
+                identifier,
+                "error",
+                text.format(who=courses_in_words(entries), why=in_words(entries[0])),
+                remedy,
+                evidence=[entry["key"] for entry in entries],
+                cost_ms=cost,
+                cost=cost_words,
+            )
+        )
+    return found
+
+
+def _stale(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
+    stale = [
+        entry
+        for entry in snapshot.courses
+        if entry["fresh"] is False and entry["key"] not in failed and problem_of(entry, snapshot) is None
+    ]
+    if not stale:
+        return []
+    return [
+        Finding(
+            "course-stale",
+            "warning",
+            f"Stored in an older version than the one published: {courses_in_words(stale)}.",
+            "wait for the publish task, or run playbooks/deploy.yml, which regenerates stale courses.",
+            evidence=[entry["key"] for entry in stale],
+            cost="no time: learners see the older version of the course",
+        )
+    ]
+
+
+def _unpublished(snapshot: Snapshot) -> list[Finding]:
+    keys = snapshot.survey.get("unpublished")
+    if not keys:
+        return []
+    return [
+        Finding(
+            "course-unpublished",
+            "info",
+            f"Never published, so the LMS has no such course and no structure of it: {names(keys)}.",
+            "publish it in Studio if learners are to see it.",
+            evidence=list(keys),
+            cost="nothing: no learner can ask for it",
+        )
+    ]
+
+
+def find(snapshot: Snapshot) -> list[Finding]:
+    """Return the findings of this subject."""
+    failed = {report["key"] for report in snapshot.failures}
+    return [
+        *(
+            Finding(
+                "generation-failed",
+                "error",
+                f"{report['key']} could not be generated: {report['type']}: {report['message']}",
+                "mend the course or what the message names, then run playbooks/deploy.yml again.",
+                evidence=report["key"],
+                cost="a rebuild that fails at each request: learners get an error page",
+            )
+            for report in snapshot.failures
+        ),
+        *_unserved(snapshot, failed),
+        *_stale(snapshot, failed),
+        *_unpublished(snapshot),
+    ]

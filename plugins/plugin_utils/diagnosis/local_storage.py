@@ -1,0 +1,108 @@
+"""The local side of the resilient storage class: what it says of each LMS host."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ...module_utils.common.findings import Finding
+from .snapshot import Snapshot
+
+_DAMAGED = ("local_damaged", "read_failed_damaged")
+# Counters go on for ever; what they count is told for so long after it happened last.
+_TOLD_SECONDS = 7 * 86400.0
+
+
+def _recent(counters: dict[str, Any], name: str) -> int:
+    """Return the count of an event, 0 when it happened last too long ago."""
+    happened = counters.get("last", {}).get(name)
+    return 0 if happened and time.time() - happened > _TOLD_SECONDS else int(counters["counts"].get(name, 0))
+
+
+def of(state: dict[str, Any] | None) -> list[Finding]:
+    """Return the findings of one host's storage state; none for a class that keeps no state.
+
+    state: what ResilientS3Storage.state() returns (files/block_structure_storage).
+    """
+    if state is None:
+        return []
+    found = []
+    if state["problem"]:
+        found.append(
+            Finding(
+                "storage-local-unusable",
+                "error",
+                f"The storage class keeps no local copies and spools nothing: {state['problem']}.",
+                "run playbooks/deploy.yml, which makes block_structure_storage_local_dir as it must be.",
+                "block_structure_storage_local_dir",
+                cost="an S3 failure reaches learners as a rebuild",
+            )
+        )
+    spool = state["spool"]
+    if spool["waiting"]:
+        minutes = (time.time() - spool["oldest"]) / 60
+        found.append(
+            Finding(
+                "storage-spooled",
+                "warning",
+                f"{spool['waiting']} objects wait on this host for S3, the oldest for {minutes:.0f} minutes.",
+                "they go out by themselves when S3 is well; scripts/block-structure spool drain says why they do not.",
+                evidence=spool["waiting"],
+                cost="other hosts do not see these objects until they are in S3",
+            )
+        )
+    refused = _recent(state["counters"], "spool_refused")
+    if refused:
+        found.append(
+            Finding(
+                "storage-spool-full",
+                "warning",
+                f"{refused} objects found no room in the spool and are stored nowhere; reads rebuild them.",
+                "raise block_structure_storage_spool_size_mb, or free the file system of block_structure_storage_local_dir.",
+                "block_structure_storage_spool_size_mb",
+                refused,
+                cost="a rebuild at each cold read of these courses",
+            )
+        )
+    if state["breaker"]["open"]:
+        found.append(
+            Finding(
+                "storage-outage",
+                "warning",
+                f"S3 does not serve this host ({state['breaker']['cause']}); learners get local copies and rebuilds.",
+                "mend S3 or the way to it; the log of the LMS has one line for each failure.",
+                cost="a rebuild for each course without a local copy",
+            )
+        )
+    damaged = sum(_recent(state["counters"], name) for name in _DAMAGED)
+    if damaged:
+        found.append(
+            Finding(
+                "storage-damaged",
+                "warning",
+                f"{damaged} objects or copies did not match their digest and were not used.",
+                "look for 'damaged' in the log of the LMS; check the disk, and who may write to the bucket.",
+                evidence=damaged,
+                cost="a rebuild at each read that met one",
+            )
+        )
+    return found
+
+
+def states(snapshot: Snapshot, host: str) -> dict[str, Any]:
+    """Return what the storage class says of each LMS host by its name: copies, spool, breaker, counters.
+
+    host: the one of the survey. A host whose class keeps no state is left out.
+    """
+    surveys = {host: snapshot.survey, **snapshot.others}
+    found = {name: survey["settings"].get("storage_state") for name, survey in surveys.items()}
+    return {name: state for name, state in found.items() if state}
+
+
+def find(snapshot: Snapshot) -> list[Finding]:
+    """Return the findings of every host that was looked at."""
+    return [
+        finding
+        for survey in (snapshot.survey, *snapshot.others.values())
+        for finding in of(survey["settings"].get("storage_state"))
+    ]

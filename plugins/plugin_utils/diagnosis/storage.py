@@ -1,0 +1,351 @@
+"""The storage behind the cache: whether it is used, where it is, who may read it, and what the LMS may do there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ...module_utils.common.errors import BlockStructureError
+from ...module_utils.common.findings import Finding
+from ...module_utils.decisions import storage_settings
+from ...module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
+from ...module_utils.decisions.candidate import meaning
+from .snapshot import Snapshot, names
+
+_FORBIDDEN = ("403", "AccessDenied")
+_DANGER = "no time: a structure is a pickle, and who can write one runs code in the LMS; who can read one reads the course"
+_POLICY = "attach the policy in block_structure_result.lms_iam_policy to the LMS's credentials."
+
+
+def _switched_off(snapshot: Snapshot) -> list[Finding]:
+    if snapshot.storage_in_use:
+        return []
+    cost, text = snapshot.costs.rebuild(snapshot.courses)
+    return [
+        Finding(
+            "storage-off",
+            "error",
+            f"The switch {snapshot.release.storage_switch} is off: nothing stands behind the cache.",
+            "run playbooks/deploy.yml, which generates every course and then turns it on.",
+            "block_structure_storage_bucket",
+            cost_ms=cost,
+            cost=text,
+        )
+    ]
+
+
+def _in_files(snapshot: Snapshot) -> list[Finding]:
+    settings = snapshot.survey["settings"]
+    root = settings.get("storage_root")
+    if not root or not (snapshot.storage_in_use or any(entry["row"] for entry in snapshot.courses)):
+        return []
+    files = (snapshot.examination or {}).get("files") or {}
+    media = str(settings["media_root"]).rstrip("/")
+    remedy = "name a bucket in block_structure_storage_bucket and run playbooks/deploy.yml; then delete the files there."
+    found = []
+    if files.get("in_media") or (root.rstrip("/") + "/").startswith(media + "/"):
+        readable = files.get("world_readable") or []
+        report = f"; {len(readable)} files are readable by everybody on the host" if readable else ""
+        found.append(
+            Finding(
+                "storage-in-media",
+                "error",
+                f"Structures are stored under MEDIA_ROOT ({media}), which the web server publishes{report}.",
+                remedy,
+                "block_structure_storage_bucket",
+                evidence={"root": root, "media_url": files.get("media_url"), "world_readable": readable[:3]},
+                cost=_DANGER,
+            )
+        )
+    elif files.get("world_readable"):
+        found.append(
+            Finding(
+                "storage-world-readable",
+                "warning",
+                f"{len(files['world_readable'])} stored structures under {root} are readable by everybody on the host.",
+                remedy,
+                "block_structure_storage_bucket",
+                evidence=files["world_readable"][:3],
+                cost=_DANGER,
+            )
+        )
+    if files.get("world_writable"):
+        found.append(
+            Finding(
+                "storage-world-writable",
+                "error",
+                f"{len(files['world_writable'])} stored structures under {root} can be written by everybody on the host.",
+                "take the right to write from others with chmod o-w, and run playbooks/deploy.yml to move to a bucket.",
+                "block_structure_storage_bucket",
+                evidence=files["world_writable"][:3],
+                cost=_DANGER,
+            )
+        )
+    if snapshot.others:
+        found.append(
+            Finding(
+                "storage-local",
+                "error",
+                f"Structures are stored in the directory {root} of one host, "
+                f"and there are {len(snapshot.others) + 1} LMS hosts.",
+                remedy,
+                "block_structure_storage_bucket",
+                evidence=root,
+                cost="a rebuild in the request wherever the directory is not shared",
+            )
+        )
+    return found
+
+
+def _on_a_pod(snapshot: Snapshot) -> list[Finding]:
+    """Tutor's Kubernetes templates mount no volume for media in LMS, Studio and workers (read in 3.12 to 22.0)."""
+    settings = snapshot.survey["settings"]
+    if not snapshot.pod_disk or not snapshot.storage_in_use or (settings.get("storage") or {}).get("bucket_name"):
+        return []
+    cost, text = snapshot.costs.rebuild(snapshot.courses)
+    return [
+        Finding(
+            "pod-disk",
+            "warning",
+            f"The storage of block structures is {settings['storage_class']}: each pod keeps its structures on its own disk, "
+            "where no other pod finds them, and loses them when it ends.",
+            "run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3.",
+            "block_structure_manage_settings",
+            evidence=settings["storage_class"],
+            cost_ms=cost,
+            cost=text,
+        )
+    ]
+
+
+def _settings(snapshot: Snapshot) -> list[Finding]:
+    """What the role would refuse in an inventory is as wrong in the settings in force."""
+    live = snapshot.survey["settings"]["block_structures"]
+    found = []
+    prefix = str(live.get("DIRECTORY_PREFIX") or "")
+    try:
+        storage_settings.check_prefix(prefix)
+    except BlockStructureError as error:
+        clean = storage_settings.clean_prefix(prefix)
+        blocking = error.identifier == "prefix-leading-slash"
+        cost, text = (
+            snapshot.costs.rebuild(snapshot.courses) if blocking else (None, "nothing in time; objects are hard to find")
+        )
+        found.append(
+            Finding(
+                error.identifier,
+                "error" if blocking else "warning",
+                error.cause.replace("block_structure_storage_prefix", "DIRECTORY_PREFIX in force,"),
+                f"set block_structure_storage_prefix to '{clean}' and run playbooks/deploy.yml.",
+                "block_structure_storage_prefix",
+                evidence=prefix,
+                value=clean,
+                cost_ms=cost,
+                cost=text,
+            )
+        )
+    try:
+        ignored = storage_settings.check_kwargs(storage_settings.inherited_kwargs(live), snapshot.release)
+        found += [replace(finding, cost="whatever it was meant to bring") for finding in ignored]
+    except BlockStructureError as error:
+        if error.identifier != "acl-public":  # asked below of what the storage resolved
+            found.append(
+                Finding(
+                    error.identifier,
+                    "error",
+                    error.cause,
+                    error.remedy,
+                    error.variable,
+                    cost="LMS and Studio do not start again",
+                )
+            )
+    resolved = snapshot.survey["settings"].get("storage") or {}
+    if str(resolved.get("default_acl") or "").startswith("public"):
+        found.append(
+            Finding(
+                "acl-public",
+                "error",
+                f"Every new object is written with the access-control list '{resolved['default_acl']}': strangers can read it "
+                "unless the bucket ignores such lists.",
+                "leave block_structure_storage_default_acl unset (null) and run playbooks/deploy.yml.",
+                "block_structure_storage_default_acl",
+                evidence=resolved["default_acl"],
+                cost=_DANGER,
+            )
+        )
+    endpoint = str(resolved.get("endpoint_url") or "")
+    if endpoint.startswith("http://"):
+        found.append(
+            Finding(
+                "storage-without-tls",
+                "warning",
+                f"The LMS reads structures from {endpoint} without TLS: who can change them on the way runs code in the LMS.",
+                "name an https address in block_structure_storage_endpoint_url and run playbooks/deploy.yml.",
+                "block_structure_storage_endpoint_url",
+                evidence=endpoint,
+                value=endpoint.replace("http://", "https://", 1),
+                cost=_DANGER,
+            )
+        )
+    if snapshot.release.pruning_active_honoured and snapshot.storage_in_use and not live.get("PRUNING_ACTIVE"):
+        found.append(
+            Finding(
+                "pruning-off",
+                "info",
+                "PRUNING_ACTIVE is off: no old version of a structure is ever removed from storage.",
+                "leave block_structure_pruning_active on and run playbooks/deploy.yml.",
+                "block_structure_pruning_active",
+                value=True,
+                cost="space in the bucket",
+            )
+        )
+    return found
+
+
+def _rights(snapshot: Snapshot) -> list[Finding]:
+    """What the LMS's own credentials may do, from how the store answered for an object that does not exist."""
+    answer = (snapshot.examination or {}).get("missing_object") or {}
+    listing = (snapshot.examination or {}).get("listing_problem") or {}
+    if listing.get("code") == "NoSuchBucket":
+        answer = listing
+    code = str(answer.get("code"))
+    if not answer or code in ("404", "NoSuchKey"):
+        if str(listing.get("code")) not in _FORBIDDEN:
+            return []
+        code = "403"
+    outcome = "a rebuild" if snapshot.storage_failure_is_a_rebuild else "HTTP 500"
+    if code in _FORBIDDEN:
+        return [
+            Finding(
+                "iam-list-bucket-missing",
+                "error",
+                "The LMS's credentials lack s3:ListBucket: S3 answers 403 for a missing object instead of 404, which "
+                "the platform does not take for 'not found'.",
+                _POLICY,
+                evidence={"missing_object": answer.get("code"), "listing": listing.get("code")},
+                cost=f"{outcome} for ever on a course whose object is gone; old versions are never removed",
+            )
+        ]
+    if answer.get("type") == "SuspiciousFileOperation":
+        return []  # the prefix, told above
+    meant, remedy = meaning(answer)
+    return [
+        Finding(
+            "storage-unusable",
+            "error",
+            f"The LMS cannot use its storage: {f'{meant} ' if meant else ''}({answer['type']}: {answer['message']})",
+            remedy or "mend what the message names.",
+            evidence=answer.get("code"),
+            cost=f"{outcome} at each cold request; the platform itself rebuilds only for 'not found'",
+        )
+    ]
+
+
+def _anonymous(snapshot: Snapshot) -> list[Finding]:
+    asked = (snapshot.examination or {}).get("anonymous") or {}
+    found = []
+    if asked.get("readable"):
+        found.append(
+            Finding(
+                "object-public",
+                "error",
+                f"{len(asked['readable'])} of {asked['asked']} objects asked for without credentials were given: "
+                f"{names(asked['readable'], 1)}.",
+                "leave block_structure_bucket_public_access_block and block_structure_bucket_object_ownership on, and "
+                "block_structure_storage_default_acl unset, and run playbooks/deploy.yml.",
+                "block_structure_storage_default_acl",
+                evidence=asked["readable"],
+                cost=_DANGER,
+            )
+        )
+    if asked.get("may_list"):
+        found.append(
+            Finding(
+                "bucket-listable",
+                "error",
+                "The bucket's objects can be listed without credentials.",
+                "leave block_structure_bucket_public_access_block on and run playbooks/deploy.yml; remove the statement of the "
+                "bucket's policy that allows it.",
+                "block_structure_bucket_public_access_block",
+                value=True,
+                cost=_DANGER,
+            )
+        )
+    return found
+
+
+def _public_statements(policy: dict[str, Any] | None) -> list[str]:
+    """Return the actions that a bucket policy allows everybody."""
+    statements = (policy or {}).get("Statement") or []
+    actions: list[str] = []
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal")
+        everybody = principal == "*" or (isinstance(principal, dict) and "*" in _many(principal.get("AWS")))
+        # A condition narrows "everybody"; whether enough, only S3 itself can say, and the anonymous request above asked it.
+        if statement.get("Effect") == "Allow" and everybody and not statement.get("Condition"):
+            actions += _many(statement.get("Action"))
+    return sorted(set(actions))
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _bucket(snapshot: Snapshot) -> list[Finding]:
+    if snapshot.bucket is None:
+        if not snapshot.bucket_problem:
+            return []
+        return [
+            Finding(
+                "bucket-not-examined",
+                "info",
+                f"The bucket's policy and access block were not read: {snapshot.bucket_problem.splitlines()[0]}",
+                "give block_structure_bucket_access_key, or credentials to the host of block_structure_bucket_delegate_to.",
+                "block_structure_bucket_delegate_to",
+                cost="nothing; what anonymous requests may read was asked without it",
+            )
+        ]
+    found = []
+    actions = _public_statements(snapshot.bucket.get("policy"))
+    if actions:
+        found.append(
+            Finding(
+                "bucket-policy-public",
+                "error",
+                f"The bucket's policy allows everybody {', '.join(actions)}.",
+                "remove that statement from the bucket's policy; then run playbooks/deploy.yml, which blocks public policies.",
+                "block_structure_bucket_public_access_block",
+                evidence=actions,
+                value=True,
+                cost=_DANGER,
+            )
+        )
+    block = snapshot.bucket.get("public_access_block") or {}
+    open_ways = [name for name in PUBLIC_ACCESS_KEYS if not block.get(name)]
+    if open_ways:
+        found.append(
+            Finding(
+                "bucket-not-private",
+                "warning",
+                f"Public access to the bucket is not blocked; off: {', '.join(open_ways)}.",
+                "leave block_structure_bucket_public_access_block on and run playbooks/deploy.yml.",
+                "block_structure_bucket_public_access_block",
+                evidence=block,
+                value=True,
+                cost=_DANGER,
+            )
+        )
+    return found
+
+
+def find(snapshot: Snapshot) -> list[Finding]:
+    """Return the findings of this subject."""
+    return [
+        *_switched_off(snapshot),
+        *_in_files(snapshot),
+        *_on_a_pod(snapshot),
+        *_settings(snapshot),
+        *_rights(snapshot),
+        *_anonymous(snapshot),
+        *_bucket(snapshot),
+    ]

@@ -1,0 +1,104 @@
+"""Run operations in the background of a host and follow them from the controller, with lines as it goes.
+
+Controller only: it needs Ansible itself. The run is a job of Ansible's own `async`, so it survives a lost connection; its
+events are read off the end of its run directory's file, one small command a poll.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.host import runs
+from .reports.progress import Progress
+
+Event = dict[str, Any]
+# Ansible's async wants a limit; a run ends by its own course timeouts.
+MARK = "block-structure-run: "
+LIMIT_SECONDS = 30 * 86400
+POLL_SECONDS = (0.5, 0.5, 1.0, 1.0, 2.0)
+
+
+class FollowedAction(ActionBase):
+    """What the actions share that start a run: start, follow, stop, result."""
+
+    def follow(
+        self,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        *,
+        events_path: str | None = None,
+    ) -> dict[str, Any]:
+        """Start block_structure_run with these arguments, follow it to its end, and return its result.
+
+        events_path: file on the controller to which each event is appended; a file beside it that ends in .stop stops the run.
+        """
+        name = runs.new_id()
+        arguments = {**arguments, "run": name}
+        self._task.async_val = LIMIT_SECONDS
+        try:
+            job = self._execute_module("openedx_operators.block_structure.run", arguments, task_vars=task_vars, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+        if job.get("failed") or "ansible_job_id" not in job:
+            return dict(job)
+        events = f"{arguments['run_dir']}/{name}/{runs.EVENTS}"
+        self._poll(events, str(job["results_file"]), Path(events_path) if events_path else None)
+        status = {"jid": job["ansible_job_id"], "_async_dir": str(Path(job["results_file"]).parent)}
+        result = self._execute_module("ansible.legacy.async_status", {**status, "mode": "status"}, task_vars=task_vars)
+        self._execute_module("ansible.legacy.async_status", {**status, "mode": "cleanup"}, task_vars=task_vars)
+        for key in (
+            "ansible_job_id",
+            "results_file",
+            "started",
+            "finished",
+            "stdout",
+            "stderr",
+            "stdout_lines",
+            "stderr_lines",
+        ):
+            result.pop(key, None)
+        return {**result, "run": name}
+
+    def _poll(self, events: str, results: str, copy: Path | None) -> None:
+        """Read events as they come until the job has its result; a connection that fails is tried again by Ansible itself."""
+        progress = Progress()
+        position, _pending, polls = 1, "", 0
+        pid, asked = None, False
+        while True:
+            time.sleep(POLL_SECONDS[min(polls, len(POLL_SECONDS) - 1)])
+            polls += 1
+            command = (
+                f"tail -c +{position} {shlex.quote(events)} 2>/dev/null; echo; "
+                f"grep -q started {shlex.quote(results)} && echo {MARK}goes on || echo {MARK}ended"
+            )
+            answer = str(self._low_level_execute_command(command).get("stdout", ""))
+            text, _, state = answer.replace("\r\n", "\n").rstrip("\n").rpartition(f"\n{MARK}")
+            fresh = text[: text.rfind("\n") + 1]
+            position += len(fresh.encode("utf-8"))
+            for line in fresh.splitlines():
+                event = self._event(line, copy)
+                pid = event.get("pid", pid) if event.get("event") == "begin" else pid
+                for message in progress.lines(event):
+                    self._display.display(f"  {message}")
+            if copy and not asked and pid and copy.with_suffix(".stop").exists():
+                self._low_level_execute_command(f"kill -{signal.SIGTERM.value} {int(pid)}")
+                asked = True
+            if state.strip() == "ended":
+                return
+
+    def _event(self, line: str, copy: Path | None) -> Event:
+        try:
+            event: Event = json.loads(line)
+        except ValueError:
+            return {}
+        if copy:
+            with copy.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        return event
