@@ -19,9 +19,9 @@ READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
 
 class ActionModule(ActionBase):
-    """`block_structure_bucket`: reads the public variables itself; no arguments.
+    """`bucket`: reads the public variables itself; no arguments.
 
-    Reads the bucket (module block_structure_bucket_info), compares, and in check mode stops there. Otherwise runs
+    Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs
     amazon.aws.s3_bucket and community.aws.s3_lifecycle for what differs, and reads again. What the store says that it
     lacks is an error before any change (for a new bucket: after it was made), what it did not take is one afterwards; both
     name the feature and its variable. Returns changed, changes, diff.
@@ -100,7 +100,8 @@ class ActionModule(ActionBase):
         )
 
     def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:
-        live: dict[str, Any] | None = self._execute("block_structure_bucket_info", name=options.name)["bucket"]
+        module = "openedx_operators.block_structure.bucket_info"
+        live: dict[str, Any] | None = self._execute(module, name=options.name)["bucket"]
         return live
 
     def _apply(self, options: bucket.BucketOptions, live: dict[str, Any] | None, changes: list[Change]) -> None:

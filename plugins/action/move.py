@@ -13,11 +13,11 @@ from ..plugin_utils.reports import move
 
 
 class ActionModule(FollowedAction):
-    """`block_structure_move`: a run in the LMS on the settings in force; in check mode it only asks both storages.
+    """`move`: a run in the LMS on the settings in force; in check mode it only asks both storages.
 
     Arguments: manage_argv, release, run_dir, events_path; survey, of the site; settings, the desired
     BLOCK_STRUCTURES_SETTINGS, and secrets, nested as there; workers; dry_run.
-    Returns `report` (move.report), `changed` and `boots`, 0 where nothing moves.
+    Returns `moves` (there is something to move), `report` (move.report), `changed` and `boots`, 0 where nothing moves.
     """
 
     TRANSFERS_FILES = False
@@ -31,7 +31,7 @@ class ActionModule(FollowedAction):
         result = super().run(tmp, task_vars)
         given = self._task.args
         if not plan.has_to_move(given["survey"], given["settings"]):
-            return {**result, "report": move.report(move.NOTHING), "changed": False, "boots": 0}
+            return {**result, "moves": False, "report": move.report(move.NOTHING), "changed": False, "boots": 0}
         # Text where a variable came as `-e name=value`.
         dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
         target = storage_settings.without_help(given["settings"], from_named_row(given["release"]))
@@ -41,4 +41,4 @@ class ActionModule(FollowedAction):
         done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))
         reported = move.report(done)
         changed = any(reported["counts"].get(outcome) for outcome in ("copy", "copied", "replaced"))
-        return {**result, "report": reported, "changed": changed, "boots": done.get("boots", 1)}
+        return {**result, "moves": True, "report": reported, "changed": changed, "boots": done.get("boots", 1)}

@@ -11,7 +11,7 @@ from ..plugin_utils.reports import generation
 
 
 class ActionModule(FollowedAction):
-    """`block_structure_prune`: manage_argv, identify, run_dir, min_age_seconds, remove, events_path; returns `report`."""
+    """`prune`: manage_argv, identify, run_dir, min_age_seconds, remove, events_path; returns `report`."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True

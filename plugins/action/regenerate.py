@@ -11,7 +11,7 @@ from ..plugin_utils.reports import generation
 
 
 class ActionModule(FollowedAction):
-    """`block_structure_regenerate`.
+    """`regenerate`.
 
     Arguments: manage_argv, identify, run_dir; select and generation (probe/selection.py, probe/generate.py), read, resume,
     events_path. Returns `report` (generation.report), `changed` and `boots`. A course that fails never fails the task.

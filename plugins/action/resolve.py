@@ -11,11 +11,12 @@ from ..plugin_utils import role_variables
 
 
 class ActionModule(ActionBase):
-    """`block_structure_desired`: returns `desired`.
+    """`resolve`: returns `desired`.
 
-    releases: the release table. identified: what a look at the site found installed; before that look it is left out.
-    look: nothing is going to be changed, so only the release and the platform have to be right; what else the role would refuse
-    is told among `findings`, and `settings`, `row` and `switches` are missing then.
+    releases: the release table. platform: what detect_platform.yml detected. identified: what the survey found installed.
+    Both are left out before the site was asked.
+    read_only: nothing will be changed, so only the release and the platform have to be right; what else the role would
+    refuse is among `findings`, and `settings`, `row` and `switches` are missing then.
     """
 
     TRANSFERS_FILES = False
@@ -26,24 +27,24 @@ class ActionModule(ActionBase):
         """Return the desired state without secrets; fail with every error, two lines each."""
         result = super().run(tmp, task_vars)
         variables = role_variables.public_variables(task_vars or {}, self._templar)
-        found = role_variables.platform_found(task_vars or {})
-        if found:
-            variables["block_structure_platform"] = found
+        detected = self._task.args.get("platform") or role_variables.detected_platform(task_vars or {})
+        if detected:
+            variables["block_structure_platform"] = detected
         mistyped = role_variables.type_errors(variables)
         if mistyped:
             return {**result, "failed": True, "msg": "\n".join(str(error) for error in mistyped)}
         wanted = desired.validate(
             variables,
             self._task.args["releases"],
-            known=role_variables.known_names(),
+            known=list(role_variables.options()),
             plain_secrets=role_variables.plain_secrets(task_vars or {}),
             platforms=role_variables.platforms(),
             defaults=role_variables.defaults(),
             identified=self._task.args.get("identified"),
             memcached_hosts=list((task_vars or {}).get("groups", {}).get("block_structure_memcached", [])),
         )
-        if self._task.args.get("look"):
-            wanted = desired.for_a_look(wanted)
+        if self._task.args.get("read_only"):
+            wanted = desired.for_reading(wanted)
         if wanted["errors"]:
             result.update(failed=True, msg="\n".join(error["message"] for error in wanted["errors"]), errors=wanted["errors"])
             return result

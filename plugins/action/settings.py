@@ -25,7 +25,7 @@ def _entries(nested: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
 
 
 class ActionModule(ActionBase):
-    """`block_structure_settings`: one key of one settings file.
+    """`settings`: one key of one settings file.
 
     path: the file. format: yaml or json. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`;
     `raw` restores the exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they

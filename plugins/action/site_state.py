@@ -13,7 +13,7 @@ from ..plugin_utils.reports import generation
 
 
 class ActionModule(FollowedAction):
-    """`block_structure_state`: compare a survey with what is desired; if anything differs, one run in the LMS mends it.
+    """`site_state`: compare a survey with what is desired; if anything differs, one run in the LMS mends it.
 
     Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force, moved and
     generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to go back to; events_path.

@@ -21,14 +21,14 @@ _RUNTIME_SOURCES = tutor_plugin.sources(
 
 
 class ActionModule(ActionBase):
-    """`block_structure_tutor_plugin`: one YAML plugin file, for its owner alone.
+    """`tutor_plugin`: one YAML plugin file, for its owner alone.
 
     path: the file. state: `present` makes it carry `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
     packages: directory in the containers for packages of ours. runtime: how the LMS's collector is to be tuned, as
-    block_structure_desired returns it; one that is not `managed` stays as the file has it.
-    enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). in_force: the
+    resolve returns it; one that is not `managed` stays as the file has it.
+    enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). active: the
     BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; another than wanted is a difference too, for an
     environment that was rendered without the plugin. owner_of: path whose owner gets the file.
     Returns changed, differs (the same), changes and diff (secrets redacted).
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
                 "raw": {"type": "str", "no_log": True},
                 "enabled": {"type": "bool", "default": True},
                 "was_enabled": {"type": "bool", "default": True},
-                "in_force": {"type": "dict"},
+                "active": {"type": "dict"},
                 "runtime": {"type": "dict", "default": {}},
                 "packages": {"type": "str"},
                 "owner_of": {"type": "str"},
@@ -67,8 +67,8 @@ class ActionModule(ActionBase):
         changes = self._text_changes(before, after)
         if args["enabled"] != args["was_enabled"]:
             changes.append(Change("enabled", args["enabled"], args["was_enabled"]))
-        if args["in_force"] is not None and not changes:
-            changes += storage_settings.differences(args["in_force"], args["settings"][_MAIN])
+        if args["active"] is not None and not changes:
+            changes += storage_settings.differences(args["active"], args["settings"][_MAIN])
         result["changed"] = result["differs"] = bool(changes)
         if changes:
             result["changes"] = [change.as_dict() for change in changes]

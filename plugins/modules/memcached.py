@@ -27,18 +27,32 @@ description:
   - New flags are first given to a throw-away memcached on a private unix socket; a server that would refuse them is never
     touched. The module does not restart anything; C(restart_required) says when the live process differs.
 options:
-  release:
-    description: Row of the release table, with its name; needed to size, not to ask nor to restore.
+  need:
+    description: What the server has to hold; needed to size, not to ask nor to restore.
     type: dict
-  sizes:
-    description: Compressed bytes of every measured structure.
-    type: list
-    elements: int
-    default: []
-  unmeasured:
-    description: How many structures are not measured yet.
-    type: int
-    default: 0
+    suboptions:
+      release:
+        description: Row of the release table, with its name.
+        type: dict
+        required: true
+      sizes:
+        description: Compressed bytes of every measured structure.
+        type: list
+        elements: int
+        default: []
+      unmeasured:
+        description: How many structures are not measured yet.
+        type: int
+        default: 0
+      servers:
+        description: How many equal servers share the structures.
+        type: int
+        default: 1
+      addresses:
+        description: Not read; the filter that makes this dictionary has it for its callers.
+        type: list
+        elements: str
+        default: []
   server:
     description: Server as C(host:port) or C(unix:/path), as Django's CACHES name it; takes the place of host and port.
     type: str
@@ -81,9 +95,8 @@ options:
     type: int
     default: 30
   servers:
-    description: How many equal servers share the structures.
+    description: Takes the place of O(need.servers).
     type: int
-    default: 1
   record:
     description: File on the host that keeps the configuration as it was before the first change; never overwritten.
     type: path
@@ -100,8 +113,9 @@ attributes:
 EXAMPLES = r"""
 - name: Size memcached
   openedx_operators.block_structure.memcached:
-    release: "{{ __block_structure_desired['release'] }}"
-    sizes: [857000, 1490000]
+    need:
+      release: "{{ __block_structure_desired['release'] }}"
+      sizes: [857000, 1490000]
 """
 
 RETURN = r"""
@@ -183,16 +197,16 @@ def host_memory_mb() -> int:
 
 def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing.MemcachedPlan:
     """Return the plan for this server."""
-    given = module.params
+    given, need = module.params, module.params["need"]
     return memcached_sizing.plan(
-        given["sizes"],
-        from_named_row(given["release"]),
-        unmeasured=given["unmeasured"],
+        need["sizes"],
+        from_named_row(need["release"]),
+        unmeasured=need["unmeasured"],
         item_size=given["item_size"],
         memory_mb=given["memory_mb"],
         other_tenants_mb=given["other_tenants_mb"],
         growth_percent=given["growth_percent"],
-        servers=given["servers"],
+        servers=given["servers"] or need["servers"],
         # A server that is only checked may run on another machine than this module.
         memory_max_mb=given["memory_max_mb"] or (host_memory_mb() // 2 if given["state"] == "present" else None),
         live_memory_mb=live["memory_mb"],
@@ -254,9 +268,16 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "release": {"type": "dict"},
-            "sizes": {"type": "list", "elements": "int", "default": []},
-            "unmeasured": {"type": "int", "default": 0},
+            "need": {
+                "type": "dict",
+                "options": {
+                    "release": {"type": "dict", "required": True},
+                    "sizes": {"type": "list", "elements": "int", "default": []},
+                    "unmeasured": {"type": "int", "default": 0},
+                    "servers": {"type": "int", "default": 1},
+                    "addresses": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "server": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "checked"], "default": "present"},
             "host": {"type": "str", "default": "127.0.0.1"},
@@ -268,11 +289,11 @@ def main() -> None:
             "memory_max_mb": {"type": "int"},
             "other_tenants_mb": {"type": "int", "default": 64},
             "growth_percent": {"type": "int", "default": 30},
-            "servers": {"type": "int", "default": 1},
+            "servers": {"type": "int"},
             "record": {"type": "path"},
             "restore": {"type": "str"},
         },
-        required_if=[("state", "present", ("release", "restore"), True)],
+        required_if=[("state", "present", ("need", "restore"), True)],
         supports_check_mode=True,
     )
     given = module.params
@@ -284,7 +305,7 @@ def main() -> None:
             "memory_mb": int(answer["settings"]["maxbytes"]) // memcached_sizing.MIB,
             "item_size_bytes": int(answer["settings"]["item_size_max"]),
         }
-        wanted = wanted_plan(module, live) if given["release"] and given["restore"] is None else None
+        wanted = wanted_plan(module, live) if given["need"] and given["restore"] is None else None
         result: dict[str, object] = {"changed": False, "changes": [], "restart_required": False, "target": live}
         if given["state"] == "present":
             result = configure(module, wanted, live)

@@ -21,7 +21,7 @@ module: run
 short_description: Run operations in the LMS with a run directory
 description:
   - Boots the LMS once, runs the operations of the probe in their order, and writes each event as a JSON line to
-    C(run_dir)/C(run)/events.jsonl. The action plugins block_structure_state and block_structure_regenerate start it in the
+    C(run_dir)/C(run)/events.jsonl. The actions site_state, regenerate, move and prune start it in the
     background and follow that file.
   - SIGTERM and SIGINT are handed to the LMS process, which finishes or abandons the courses in hand and reports.
 options:

@@ -13,7 +13,7 @@ module: spool
 short_description: Objects that wait for S3
 description:
   - Boots the LMS once and lists what the resilient storage class could not write to S3 yet; with drain, uploads it first.
-  - Fails where the LMS uses another storage class, unless the settings in force were given.
+  - Fails where the LMS uses another storage class, unless the active settings were given.
 options:
   manage_argv:
     description: Command that runs the LMS's manage.py.
@@ -28,11 +28,11 @@ options:
     description: Upload the objects. In check mode they are only listed.
     type: bool
     default: false
-  in_force:
+  active:
     description: The settings of a survey. With them the LMS is booted only if other settings would leave objects behind.
     type: dict
   settings:
-    description: With in_force, BLOCK_STRUCTURES_SETTINGS as they will be; left out when they will be none of this role.
+    description: With O(active), BLOCK_STRUCTURES_SETTINGS as they will be; left out when they will be none of this role.
     type: dict
   must_be_empty:
     description: Fail while objects are left, those of another bucket included. Check mode takes for granted that they go out.
@@ -56,13 +56,17 @@ EXAMPLES = r"""
   openedx_operators.block_structure.spool:
     manage_argv: "{{ __block_structure_manage_argv }}"
     identify: "{{ __block_structure_desired['identify'] }}"
-    in_force: "{{ __block_structure_survey['settings'] }}"
+    active: "{{ __block_structure_survey['settings'] }}"
     settings: "{{ __block_structure_desired['settings'] }}"
     drain: true
     must_be_empty: true
 """
 
 RETURN = r"""
+report:
+  description: C(state), C(objects) and C(drained) together, as playbooks/spool.yml writes them for each host.
+  type: dict
+  returned: success
 state:
   description: Version, local directory, copies, spool, breaker and counters of this host; null for another storage class.
   type: dict
@@ -82,21 +86,27 @@ boots:
 """
 
 
+def finish(module: AnsibleModule, boots: int, changed: bool, report: dict[str, object]) -> None:
+    """Exit with what the storage class reported."""
+    shown = {name: report[name] for name in ("state", "objects", "drained")}
+    module.exit_json(changed=changed, boots=boots, report=shown, **shown)
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
             **lms.IDENTIFYING,
             "drain": {"type": "bool", "default": False},
-            "in_force": {"type": "dict"},
+            "active": {"type": "dict"},
             "settings": {"type": "dict"},
             "must_be_empty": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    active = module.params["in_force"]
+    active = module.params["active"]
     if active is not None and not spool.leaves_objects(active, module.params["settings"]):
-        module.exit_json(changed=False, boots=0, state=active.get("storage_state"), objects=[], drained=None)
+        finish(module, 0, False, {"state": active.get("storage_state"), "objects": [], "drained": None})
     drain = module.params["drain"] and not module.check_mode
     with lms.refusals(module):
         operations = [{"op": "spool", "drain": drain}]
@@ -113,7 +123,7 @@ def main() -> None:
             spool.require_empty(report)
     foretold = len(report["objects"]) if module.params["drain"] and module.check_mode else 0
     uploaded = (report["drained"] or {}).get("uploaded", foretold)
-    module.exit_json(changed=bool(uploaded), boots=1, **report)
+    finish(module, 1, bool(uploaded), report)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.decisions.spool import counted
-from ..module_utils.host.package import LOCAL_NAMES, MODULE
+from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
 
 DOCUMENTATION = r"""
 module: storage_package
@@ -39,6 +39,10 @@ options:
     required: true
   local_dir:
     description: The local directory; it must be absent, empty, or ours. Left out where the class makes its own.
+    type: path
+  mounted_from:
+    description: Where the containers see O(folder); O(local_dir) is then a path in the containers, and one that is not below
+      the same mount ends with its container.
     type: path
   user:
     description: User that runs the LMS's processes; goes with O(local_dir), and is not asked for where it is removed.
@@ -254,6 +258,7 @@ def main() -> None:
             "folder": {"type": "path"},
             "package": {"type": "dict", "required": True},
             "local_dir": {"type": "path"},
+            "mounted_from": {"type": "path"},
             "user": {"type": "str"},
             "only_if_named_in": {"type": "list", "elements": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -263,7 +268,11 @@ def main() -> None:
         required_by={"user": "local_dir"},
         supports_check_mode=True,
     )
-    local_dir = Path(module.params["local_dir"]) if module.params["local_dir"] else None
+    given = module.params
+    if given["mounted_from"] and given["local_dir"]:
+        mount = str(Path(given["mounted_from"]).parent), str(Path(given["folder"]).parent)
+        given["local_dir"] = outside(given["local_dir"], *mount)
+    local_dir = Path(given["local_dir"]) if given["local_dir"] else None
     if local_dir and module.params["state"] == "present" and not module.params["user"]:
         module.fail_json(msg="local_dir is made for a user.\nRemedy: give user too.")
     named_in = module.params["only_if_named_in"]

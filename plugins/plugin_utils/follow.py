@@ -35,7 +35,7 @@ class FollowedAction(ActionBase):
         *,
         events_path: str | None = None,
     ) -> dict[str, Any]:
-        """Start block_structure_run with these arguments, follow it to its end, and return its result.
+        """Start the module run with these arguments, follow it to its end, and return its result.
 
         events_path: file on the controller to which each event is appended; a file beside it that ends in .stop stops the run.
         """

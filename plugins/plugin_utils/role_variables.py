@@ -31,16 +31,15 @@ except ImportError:
     SourceWasEncrypted = None
 
 
-def known_names() -> list[str]:
-    """Return every public variable, from the argument specification."""
+def options() -> dict[str, dict[str, Any]]:
+    """Return the specification of every public variable, by name: those of a site, then the arguments of each verb."""
     specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
-    return sorted({name for entry in specification.values() for name in entry.get("options", {})})
+    return {name: option for entry in specification.values() for name, option in entry["options"].items()}
 
 
 def defaults() -> dict[str, Any]:
-    """Return the default of every public variable, from the argument specification."""
-    specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
-    return {name: option.get("default") for name, option in specification["main"]["options"].items()}
+    """Return the default of every public variable."""
+    return {name: option.get("default") for name, option in options().items()}
 
 
 def platforms() -> dict[str, dict[str, Any]]:
@@ -56,17 +55,14 @@ def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
     }
 
 
-def platform_found(task_vars: dict[str, Any]) -> str | None:
-    """Return the platform that tasks/find_platform.yml saw on this host, for a memcached host on the first LMS host.
-
-    None before anything was looked at.
-    """
+def detected_platform(task_vars: dict[str, Any]) -> str | None:
+    """Return the platform that was detected on this host, for a memcached host on the first LMS host; None before it was."""
     first_lms = list(task_vars.get("groups", {}).get("block_structure_lms", []))[:1]
     hostvars = task_vars.get("hostvars") or {}
     for seen in (task_vars, *(hostvars.get(name) or {} for name in first_lms)):
-        inspect = seen.get("__block_structure_platform_look") or {}
-        if inspect.get("platform"):
-            return str(inspect["platform"])
+        detected = seen.get("__block_structure_detected") or {}
+        if detected.get("platform"):
+            return str(detected["platform"])
     return None
 
 
@@ -78,9 +74,8 @@ def _is_hidden(value: Any) -> bool:
 
 def type_errors(variables: dict[str, Any]) -> list[BlockStructureError]:
     """Return an error for each variable whose type or choice is not the specified one, in Ansible's words."""
-    options = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]["main"]["options"]
     names = ("type", "elements", "choices", "default", "no_log")
-    spec = {name: {key: option[key] for key in names if key in option} for name, option in options.items()}
+    spec = {name: {key: option[key] for key in names if key in option} for name, option in options().items()}
     known = {name: value for name, value in variables.items() if name in spec and value is not None}
     return [
         BlockStructureError("variable-type", f"{message}.", "give it the type that the README's table of variables names.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from block_structure.plugin_utils.reports.benchmark import outline_path
+from block_structure.module_utils.probe.protocol import outline_path
 
 from . import ROOT
 from .exits import ENVIRONMENT, Failure

@@ -644,16 +644,16 @@ def test_a_look_needs_only_the_release(variables, table):
     del variables["block_structure_storage_bucket"]
     variables["block_structure_storage_bucket"] = None
     variables["block_structure_storage_prefix"] = "/x/"
-    wanted = desired.for_a_look(desired.validate(variables, table))
+    wanted = desired.for_reading(desired.validate(variables, table))
     assert (wanted["errors"], wanted["release"]["name"], wanted.get("settings")) == ([], "teak", None)
     variables["block_structure_release"] = "taek"
-    refused = desired.for_a_look(desired.validate(variables, table))
+    refused = desired.for_reading(desired.validate(variables, table))
     assert [error["id"] for error in refused["errors"]] == ["release-unknown"]
 
 
 def test_what_the_inventory_gets_wrong_is_told_in_a_look(variables, table):
     variables["block_structure_storage_prefix"] = "/x/"
-    wanted = desired.for_a_look(desired.validate(variables, table))
+    wanted = desired.for_reading(desired.validate(variables, table))
     assert [finding["id"] for finding in wanted["findings"]] == ["prefix-leading-slash"]
 
 

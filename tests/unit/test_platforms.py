@@ -88,11 +88,11 @@ def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, t
     ("task_vars", "found"),
     [
         ({}, None),
-        ({"__block_structure_platform_look": {"platform": "tutor_k8s"}}, "tutor_k8s"),
+        ({"__block_structure_detected": {"platform": "tutor_k8s"}}, "tutor_k8s"),
         (
             {
                 "groups": {"block_structure_lms": ["lms1", "lms2"]},
-                "hostvars": {"lms1": {"__block_structure_platform_look": {"platform": "native"}}},
+                "hostvars": {"lms1": {"__block_structure_detected": {"platform": "native"}}},
             },
             "native",
         ),
@@ -100,7 +100,7 @@ def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, t
     ],
 )
 def test_a_memcached_host_is_of_the_platform_of_the_first_lms(task_vars: dict[str, Any], found: str | None):
-    assert role_variables.platform_found(task_vars) == found
+    assert role_variables.detected_platform(task_vars) == found
 
 
 def inspect(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str) -> dict[str, Any]:

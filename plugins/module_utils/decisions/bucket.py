@@ -164,7 +164,7 @@ def _rule_differs(live: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
 def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]:
     """Return what has to change for the live bucket to be as wanted; `live` is None when there is no bucket.
 
-    live, as the module block_structure_bucket_info returns it, in the terms of the S3 API: {"versioning": bool,
+    live, as the module bucket_info returns it, in the terms of the S3 API: {"versioning": bool,
     "encryption": str|None, "public_access_block": {key: bool}, "object_ownership": str|None, "policy": dict|None,
     "tags": dict, "lifecycle": [rule], "lacking": [aspect]}.
     """

@@ -40,6 +40,8 @@ SECRET_VARIABLES = (
 )
 # Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
+# System -> the variable that names its settings file on a native installation.
+_CONFIG_VARIABLES = {"lms": "block_structure_native_lms_config", "cms": "block_structure_native_cms_config"}
 # What is assumed of a platform whose row is not given, or which is not found out yet.
 _PLAIN_PLATFORM: dict[str, Any] = {"tutor": False}
 # Former name -> what to use. A renamed variable is refused by name instead of being ignored.
@@ -289,6 +291,25 @@ def bucket_options(variables: dict[str, Any]) -> bucket.BucketOptions:
     return bucket.BucketOptions(name=variables["block_structure_storage_bucket"], **values)
 
 
+def settings_files(variables: dict[str, Any], release: Release, tutor_site: bool) -> list[dict[str, Any]]:
+    """Return the settings files that the role edits, each with its name, path, format and variable; none on Tutor.
+
+    A path variable that is None means the release's own, "" that there is no such system on the host. Studio's file is left out
+    where the release does not read our settings from it.
+    """
+    if tutor_site:
+        return []
+    files = []
+    for name, variable in _CONFIG_VARIABLES.items():
+        if name == "cms" and not release.studio_reads_settings:
+            continue
+        given = variables[variable]
+        path = release.config_files[name] if given is None else given
+        if path:
+            files.append({"name": name, "path": path, "format": release.config_format, "variable": variable})
+    return files
+
+
 def _release(
     variables: dict[str, Any],
     table: dict[str, dict[str, Any]],
@@ -329,8 +350,9 @@ def validate(
     identified: what a look at the site found installed. Without it the operator's word is taken for the time being; where
     there is none only what needs no release is checked.
     Result keys: errors (list), findings (list); unless release or platform are refused, platform, identify (how to find the
-    installed release, as probe/identify.py takes it), runtime and release (row with name; None while the installed one is not
-    known); and, when there is a release and no error, settings, also, row, switches, switches_if_clean, lms_iam_policy.
+    installed release, as probe/identify.py takes it), runtime, settings_files, tutor_majors ({release: Tutor major}) and
+    release (row with name; None while the installed one is not known); and, when there is a release and no error, settings,
+    also, row, switches, switches_if_clean, lms_iam_policy.
     """
     errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
     findings = _plain_secret_findings(plain_secrets or [])
@@ -359,6 +381,8 @@ def validate(
         },
         "runtime": None if runtime_wanted is None else {**runtime_wanted.as_dict(), "managed": runtime_managed},
         "release": None,
+        "settings_files": [],
+        "tutor_majors": {name: row["tutor_major"] for name, row in table.items()},
     }
     if release is None:
         _collect(errors, lambda: storage_settings.check_prefix(variables["block_structure_storage_prefix"]))
@@ -366,6 +390,7 @@ def validate(
     release = as_installed(release)
     if settled:
         result["release"] = as_named_row(release)
+    result["settings_files"] = settings_files(variables, release, platform["tutor"])
     if platform["tutor"]:
         errors += _memcached_errors(variables, release, defaults or {}, memcached_hosts or [])
         if runtime_wanted and variables["block_structure_manage_runtime"]:
@@ -400,10 +425,10 @@ def as_notes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**finding, "severity": "info", "cost": "nothing"} for finding in found]
 
 
-def for_a_look(validated: dict[str, Any]) -> dict[str, Any]:
-    """Return what validate() returned, for a look that changes nothing: only a wrong release or platform stops it.
+def for_reading(validated: dict[str, Any]) -> dict[str, Any]:
+    """Return what validate() returned, for a run that changes nothing: only a wrong release or platform stops it.
 
-    What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: a look comes first.
+    What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: diagnose comes first.
     """
     errors = validated["errors"]
     own = (

@@ -8,6 +8,11 @@ from __future__ import absolute_import
 import json
 import sys
 
+try:
+    from urllib.parse import quote
+except ImportError:  # Python 2
+    quote = __import__("urllib").quote
+
 PROTOCOL = 1
 MARK = "BLOCK_STRUCTURE_PROBE "
 # Columns of the release table that an installed platform shows (operations/identify.py).
@@ -37,3 +42,9 @@ def lies_under(name, prefix):
     # type: (str, str) -> bool
     """Return whether an object lies where the platform writes with this DIRECTORY_PREFIX: <prefix><usage key>/<time>."""
     return name.startswith(prefix) and name[len(prefix) :].count("/") == 1
+
+
+def outline_path(course):
+    # type: (str) -> str
+    """Return the address of a course's outline on a site. Source: edx-platform lms/djangoapps/course_home_api/urls.py."""
+    return "/api/course_home/outline/" + quote(course, safe=":+")

@@ -56,7 +56,7 @@ class Snapshot:
     """What is known of a site.
 
     survey: the probe's. examination: the probe's `examine`, None when not asked. servers: every memcached of the aliases.
-    bucket: block_structure_bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
+    bucket: bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
     as validated, None while the variables are not complete. failures: reports of courses that generation could not do.
     others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not asked. room: what the cache is
     to be measured by. pod_disk: whether what is not in S3 lies on the disk of the pod that wrote it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from ...module_utils.decisions import runtime
 from ...module_utils.decisions.releases import from_named_row
@@ -36,7 +36,7 @@ def servers(checked: list[Any]) -> list[dict[str, Any]]:
 
 
 def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each live worker holds, as block_structure_workers saw it, and says of its collector (None: nothing)."""
+    """Return what each live worker holds, as worker_info saw it, and says of its collector (None: nothing)."""
     reported = []
     for worker in found:
         report = worker["report"] or {}
@@ -63,11 +63,6 @@ def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[st
     }
 
 
-def outline_path(course: str) -> str:
-    """Return the address of a course's outline on a site. Source: edx-platform lms/djangoapps/course_home_api/urls.py."""
-    return "/api/course_home/outline/" + quote(course, safe=":+")
-
-
 def base_url(addresses: list[str]) -> str | None:
     """Return scheme://host:port of the LMS's own heartbeat address, the first one; None when there is none."""
     if not addresses:
@@ -89,7 +84,7 @@ def benchmark(
 
     `runtime` is what tuning the collector would bring (runtime.recommend), None when no course is large enough to tell.
 
-    measured: what block_structure_measure returned. live: workers as block_structure_workers returned them.
+    measured: what measure returned. live: workers as worker_info returned them.
     connection, address: how Ansible reaches the LMS host.
     """
     reported, collector = measured["results"][:2]

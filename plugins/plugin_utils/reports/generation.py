@@ -59,7 +59,7 @@ def _stopped(result: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def report(done: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of a generation run from what the module block_structure_run returned.
+    """Return the report of a generation run from what the module run returned.
 
     run, resumed; planned [{"key", "why", "words"}] of a dry run, else the number of courses; skipped {reason: number}; courses:
     last report of each course, failed ones last; failures, left, published_meanwhile [key]; unpublished [key]: never published,

@@ -42,7 +42,7 @@ def _refused(result: dict[str, Any]) -> BlockStructureError | None:
 
 
 def report(done: dict[str, Any]) -> dict[str, Any]:
-    """Return the report of a move from what the module block_structure_run returned.
+    """Return the report of a move from what the module run returned.
 
     run; objects [{"key", "from", "name", "done", "bytes", "problem"}], failed ones last; counts {outcome: number}; bytes: of
     what is, or would be, copied; seconds; ended: done, outage, stopped, failed; error: as data, or None; exit_code.

@@ -13,6 +13,7 @@ import threading
 import time
 
 from ..engine import edxapp
+from ..protocol import outline_path
 from . import benchmark
 
 SAMPLE_SECONDS = 0.002
@@ -154,12 +155,12 @@ def _measured(ask, path, prepare):
 def run(operation, _release):
     """Profile one page.
 
-    course: key; path: of the page; username: who looks, None for a superuser or staff member; cold: remove the cached structure
+    course: key; username: who looks, None for a superuser or staff member; cold: remove the cached structure
     before each request. Returns {"course", "cold", "username", "request", "functions", "edges", "frames", "stacks",
     "sampled_requests", "sampled_ms"}; everything after `request` is missing when the page did not answer 200.
     """
     user = _user(operation.get("username"))
-    ask, path, cold = _opener(user), operation["path"], bool(operation.get("cold"))
+    ask, path, cold = _opener(user), outline_path(operation["course"]), bool(operation.get("cold"))
 
     def prepare():
         if cold:

@@ -1,0 +1,65 @@
+"""What each step of a run adds to the result of its host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ..module_utils.common.findings import Finding
+from ..module_utils.decisions import runtime
+
+
+@dataclass(frozen=True)
+class Step:
+    """The part of a task's registered result that the role's own result is made of.
+
+    changes: fields with before and after. findings: as data. failures, generated: reports of courses. boots: LMS boots.
+    """
+
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    generated: list[dict[str, Any]] = field(default_factory=list)
+    boots: int = 0
+
+    @classmethod
+    def of(cls, registered: dict[str, Any]) -> Step:
+        """Return the step of a registered result, looped or not."""
+        entries = registered.get("results", [registered])
+        # The plan of memcached has its findings; those of other tasks are their own.
+        plans = [entry.get("plan") or {} for entry in entries]
+        return cls(
+            changes=[change for entry in entries for change in entry.get("changes") or []],
+            findings=[finding for plan in plans for finding in plan.get("findings", [])],
+            failures=list(registered.get("failures") or []),
+            generated=list(registered.get("generated") or []),
+            boots=int(registered.get("boots") or 0),
+        )
+
+    @classmethod
+    def total(cls, steps: list[dict[str, Any]]) -> Step:
+        """Return the sum of steps as data, in their order."""
+        lists = ("changes", "findings", "failures", "generated")
+        return cls(
+            **{name: [entry for step in steps for entry in step[name]] for name in lists},
+            boots=sum(step["boots"] for step in steps),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the step as data."""
+        # Not asdict: it rebuilds containers by their own type, which Ansible's do not allow.
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+
+def worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an error for each worker whose garbage collector is not set as asked."""
+    return [
+        Finding(
+            "runtime-differs",
+            "error",
+            f"{problem[0].upper()}{problem[1:]}.",
+            "run playbooks/deploy.yml.",
+            runtime.THRESHOLDS_VARIABLE,
+        ).as_dict()
+        for problem in workers.get("problems", [])
+    ]
