@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import bucket, desired
 from ..plugin_utils import role_variables
 
@@ -87,16 +88,16 @@ class ActionModule(ActionBase):
         given = {key: value for key, value in {**self._connection_args, **arguments}.items() if value is not None}
         answer: dict[str, Any] = self._execute_module(module_name=module, module_args=given, task_vars=self._task_vars)
         if answer.get("failed"):
-            raise AnsibleActionFail(self._words(module, str(answer.get("msg", ""))))
+            raise AnsibleActionFail(self._explained(module, str(answer.get("msg", ""))))
         return answer
 
     @staticmethod
-    def _words(name: str, message: str) -> str:
+    def _explained(name: str, message: str) -> str:
         if "Remedy:" in message:
             return message
-        return (
-            f"{name} could not bring the bucket to the desired state: {message}\n"
-            "Remedy: give these credentials the right to do it, or turn the feature off (block_structure_bucket_…)."
+        return two_lines(
+            f"{name} could not bring the bucket to the desired state: {message}",
+            "give these credentials the right to do it, or turn the feature off (block_structure_bucket_…).",
         )
 
     def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:

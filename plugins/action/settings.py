@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
 from ..module_utils.common.redact import redact
 from ..module_utils.decisions.storage_settings import merge
 from ..plugin_utils.settings_files import json_edit, yaml_edit
@@ -145,12 +146,16 @@ class ActionModule(ActionBase):
             message = f"{answer.get('msg', '')} {answer.get('module_stderr', '')} {answer.get('exception', '')}"
             if "No space left" in message:
                 raise AnsibleActionFail(
-                    f"There is no space left to write {target}; the settings in place are untouched.\n"
-                    "Remedy: free space on that file system and run again."
+                    two_lines(
+                        f"There is no space left to write {target}; the active settings are untouched.",
+                        "free space on that file system and run again.",
+                    )
                 )
             raise AnsibleActionFail(
-                f"{target} cannot be written: {answer.get('msg')}\n"
-                "Remedy: mend what the message names; the settings in place are untouched."
+                two_lines(
+                    f"{target} cannot be written: {answer.get('msg')}",
+                    "fix what the message names; the active settings are untouched.",
+                )
             )
 
     def _ownership(self, args: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import storage_settings
 from ..plugin_utils import tutor_plugin
 
@@ -123,8 +124,10 @@ class ActionModule(ActionBase):
         if "not found" in str(answer.get("msg", "")):
             return None
         raise AnsibleActionFail(
-            f"Tutor's plugin {path} cannot be read: {answer.get('msg')}\n"
-            "Remedy: mend what the message names; nothing was changed."
+            two_lines(
+                f"Tutor's plugin {path} cannot be read: {answer.get('msg')}",
+                "fix what the message names; nothing was changed.",
+            )
         )
 
     def _write(self, args: dict[str, Any], text: str | None) -> None:
@@ -145,6 +148,8 @@ class ActionModule(ActionBase):
             self._remove_tmp_path(shell.tmpdir)
         if answer.get("failed"):
             raise AnsibleActionFail(
-                f"Tutor's plugin {args['path']} cannot be written: {answer.get('msg')}\n"
-                "Remedy: mend what the message names; the settings in place are untouched."
+                two_lines(
+                    f"Tutor's plugin {args['path']} cannot be written: {answer.get('msg')}",
+                    "fix what the message names; the active settings are untouched.",
+                )
             )

@@ -181,7 +181,7 @@ def findings_text(findings: list[dict[str, Any]], severities: list[str]) -> str:
 def report_text(reported: dict[str, Any], part: str) -> Any:
     """Return a part of the text of a run's report: `summary` (a list of lines) or `errors`. Only a move counts outcomes."""
     kind = move if "counts" in reported else generation
-    return kind.summary(reported) if part == "summary" else kind.words(reported)
+    return kind.summary(reported) if part == "summary" else kind.failure_text(reported)
 
 
 class FilterModule:

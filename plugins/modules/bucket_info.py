@@ -7,6 +7,8 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ..module_utils.common.findings import two_lines
+
 try:
     import boto3
     from botocore.config import Config
@@ -139,18 +141,18 @@ def read(client: Any, name: str) -> dict[str, Any]:
 def _error(name: str, code: str, text: str) -> str:
     """Return the two lines for an answer that is neither the bucket nor "there is none"."""
     if code in ("403", "AccessDenied", "AllAccessDisabled"):
-        return (
-            f"The bucket {name} exists and belongs to somebody else, or these credentials may not look at it.\n"
-            "Remedy: choose another block_structure_storage_bucket, or give these credentials s3:ListBucket on it."
+        return two_lines(
+            f"The bucket {name} exists and belongs to somebody else, or these credentials may not read it.",
+            "choose another block_structure_storage_bucket, or give these credentials s3:ListBucket on it.",
         )
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"):
-        return (
-            f"S3 does not accept the credentials for the bucket ({code}).\n"
-            "Remedy: correct block_structure_bucket_access_key and block_structure_bucket_secret_key."
+        return two_lines(
+            f"S3 does not accept the credentials for the bucket ({code}).",
+            "correct block_structure_bucket_access_key and block_structure_bucket_secret_key.",
         )
-    return (
-        f"The bucket {name} cannot be read: {text}\n"
-        "Remedy: correct block_structure_storage_region and the endpoint, or set block_structure_manage_bucket to false."
+    return two_lines(
+        f"The bucket {name} cannot be read: {text}",
+        "correct block_structure_storage_region and the endpoint, or set block_structure_manage_bucket to false.",
     )
 
 
@@ -183,8 +185,10 @@ def main() -> None:
     )
     if not HAS_BOTO3:
         module.fail_json(
-            msg=f"{missing_required_lib('boto3')}\n"
-            "Remedy: install boto3 for that Python, or name another host in block_structure_bucket_delegate_to."
+            msg=two_lines(
+                missing_required_lib("boto3"),
+                "install boto3 for that Python, or name another host in block_structure_bucket_delegate_to.",
+            )
         )
     given = module.params
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.errors import as_failures
 from ..module_utils.decisions import candidate
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import lms, probe_client
@@ -77,7 +78,7 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False, settings={}, boots=0)
-    with lms.refusals(module):
+    with as_failures(module, boots=1):
         release = from_named_row(module.params["release"])
         operations = [{"op": "candidate", "canary": True}]
         answer = probe_client.run(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.errors import as_failures
+from ..module_utils.common.findings import two_lines
 from ..module_utils.host import lms, probe_client
 
 DOCUMENTATION = r"""
@@ -80,14 +82,16 @@ def main() -> None:
     unknown = [str(entry.get("op")) for entry in operations if entry.get("op") not in (*MEASURING, FORGETTING)]
     if unknown:
         module.fail_json(
-            msg=f"This module has no operation {', '.join(unknown)}.\n"
-            f"Remedy: name one of {', '.join((*MEASURING, FORGETTING))} as op."
+            msg=two_lines(
+                f"This module has no operation {', '.join(unknown)}.",
+                f"name one of {', '.join((*MEASURING, FORGETTING))} as op.",
+            )
         )
     if module.check_mode:
         operations = [entry for entry in operations if entry["op"] != FORGETTING]
     if not operations:
         module.exit_json(changed=False, results=[], identified=None, boots=0)
-    with lms.refusals(module):
+    with as_failures(module, boots=1):
         answer = probe_client.run(module.params["manage_argv"], None, operations, identify=module.params["identify"])
     forgotten = any(entry.get("forgotten") for entry in answer.results)
     module.exit_json(changed=forgotten, results=answer.results, identified=answer.identified, boots=1)

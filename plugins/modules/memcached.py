@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import memcached_sizing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.edit import memcached_config
@@ -313,8 +314,10 @@ def main() -> None:
         module.fail_json(msg=str(error), error=error.as_dict())
     except OSError as error:
         module.fail_json(
-            msg=f"{given['config_path']} cannot be written: {error.strerror}.\n"
-            "Remedy: mend what the message names; the file in place is untouched."
+            msg=two_lines(
+                f"{given['config_path']} cannot be written: {error.strerror}.",
+                "fix what the message names; the active file is untouched.",
+            )
         )
     module.exit_json(
         live=live, stats=answer["stats"], items=answer["items"], plan=wanted.as_dict() if wanted else None, **result

@@ -11,7 +11,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common import redact
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import BlockStructureError, as_failures
+from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import storage_settings
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import lms, probe_client, runs
@@ -125,7 +126,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
-        module.fail_json(msg="In check mode only operations that look are run.\nRemedy: ask for a dry run.", boots=0)
+        module.fail_json(msg=two_lines("In check mode only operations that read are run.", "ask for a dry run."), boots=0)
     given = module.params
     operations = [
         with_secrets({**operation, "run": given["run"]}, given["target_secrets"]) for operation in given["operations"]
@@ -133,7 +134,7 @@ def main() -> None:
     secrets = [str(value) for value in given["target_secrets"].get("STORAGE_KWARGS", {}).values()]
     previous = None
     root = Path(given["run_dir"])
-    with lms.refusals(module, boots=0):
+    with as_failures(module, boots=0):
         if given["resume"]:
             previous = runs.to_resume(root, given["resume"])
             operations = resumed(operations, previous)

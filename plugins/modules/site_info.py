@@ -6,6 +6,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.common.errors import as_failures
 from ..module_utils.decisions import runtime
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import lms, probe_client
@@ -137,7 +138,7 @@ def main() -> None:
     if measure or want:
         operations.append(runtime.inspect(want) if measure else runtime.trial(want))
     start = time.monotonic()
-    with lms.refusals(module):
+    with as_failures(module, boots=1):
         release = from_named_row(given["release"]) if given["release"] else None
         answer = probe_client.run(given["manage_argv"], release, operations, identify=given["identify"])
         results = {operation["op"]: result for operation, result in zip(operations, answer.results)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.decisions import spool
 from ..module_utils.host import lms, probe_client
 
@@ -108,7 +108,7 @@ def main() -> None:
     if active is not None and not spool.leaves_objects(active, module.params["settings"]):
         finish(module, 0, False, {"state": active.get("storage_state"), "objects": [], "drained": None})
     drain = module.params["drain"] and not module.check_mode
-    with lms.refusals(module):
+    with as_failures(module, boots=1):
         operations = [{"op": "spool", "drain": drain}]
         answer = probe_client.run(module.params["manage_argv"], None, operations, identify=module.params["identify"])
         report = answer.results[0]

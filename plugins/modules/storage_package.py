@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions.spool import counted
 from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
 
@@ -274,7 +275,7 @@ def main() -> None:
         given["local_dir"] = outside(given["local_dir"], *mount)
     local_dir = Path(given["local_dir"]) if given["local_dir"] else None
     if local_dir and module.params["state"] == "present" and not module.params["user"]:
-        module.fail_json(msg="local_dir is made for a user.\nRemedy: give user too.")
+        module.fail_json(msg=two_lines("local_dir is made for a user.", "give user too."))
     named_in = module.params["only_if_named_in"]
     if named_in and not any(names_package(Path(path)) for path in named_in):
         module.exit_json(changed=False, changes=[])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO, Any
 
 import click
+from block_structure.module_utils.common.findings import two_lines
 
 OK = 0
 ATTENTION = 1  # it ran, and something needs attention: a finding, a failed course
@@ -20,7 +21,7 @@ class Failure(click.ClickException):
     """One line of cause, one line of remedy, and an exit code."""
 
     def __init__(self, cause: str, remedy: str, code: int = ENVIRONMENT) -> None:
-        super().__init__(f"{cause}\nRemedy: {remedy}" if remedy else cause)
+        super().__init__(two_lines(cause, remedy) if remedy else cause)
         self.exit_code = code
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -311,8 +311,8 @@ def done(courses=(COURSE,), **result):
 def test_each_outcome_has_its_exit_code_and_words(given_back, code, message):
     reported = generation.report(given_back)
     assert reported["exit_code"] == code
-    assert generation.message(reported).startswith(message)
-    assert bool(generation.message(reported)) == bool(code)
+    assert generation.failure_text(reported).startswith(message)
+    assert bool(generation.failure_text(reported)) == bool(code)
 
 
 def test_failed_courses_come_last():
@@ -640,6 +640,6 @@ def test_events_are_lines_that_are_found_in_other_talk(capsys):
 def test_a_prune_that_broke_off_is_not_to_be_resumed():
     reported = generation.prune_report({"failed": True, "msg": "Timeout exceeded"})
     assert reported["exit_code"] == generation.ENVIRONMENT
-    assert generation.message(reported) == (
+    assert generation.failure_text(reported) == (
         "The run broke off: Timeout exceeded\nRemedy: run it again; what is removed already is not listed any more."
     )

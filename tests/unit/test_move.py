@@ -332,14 +332,14 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
 )
 def test_each_outcome_has_its_exit_code_and_words(done, code, text):
     reported = move_report.report(done)
-    assert (reported["exit_code"], move_report.text(reported)) == (code, text)
+    assert (reported["exit_code"], move_report.failure_text(reported)) == (code, text)
 
 
 def test_many_failures_are_counted_and_told_last():
     reported = move_report.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
     assert reported["counts"] == {"copied": 1, "failed": 12}
     assert reported["objects"][0]["done"] == "copied"
-    assert "So it was with 2 more." in move_report.text(reported)
+    assert "So it was with 2 more." in move_report.failure_text(reported)
 
 
 def test_a_report_is_summed_up():

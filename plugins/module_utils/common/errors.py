@@ -1,31 +1,55 @@
-"""The one kind of error that this project raises on purpose."""
+"""The one kind of error that this project raises on purpose: a finding that stops the run."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Iterator
+
+from .findings import Finding
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
 
 class BlockStructureError(Exception):
-    """Something is wrong that the operator can mend: one line of cause, one line of remedy.
-
-    `identifier` is a stable kebab-case name for machines; `variable` the public variable to look at, if there is one.
-    """
+    """Something is wrong that the operator can fix. It carries the finding that says what, and its remedy."""
 
     def __init__(self, identifier: str, cause: str, remedy: str, variable: str | None = None) -> None:
         super().__init__(cause)
-        self.identifier = identifier
-        self.cause = cause
-        self.remedy = remedy
-        self.variable = variable
+        self.finding = Finding(identifier, "error", cause, remedy, variable)
+
+    @property
+    def identifier(self) -> str:
+        """The stable name of the finding."""
+        return self.finding.identifier
+
+    @property
+    def cause(self) -> str:
+        """What is wrong, on one line."""
+        return self.finding.cause
+
+    @property
+    def remedy(self) -> str:
+        """What to do, on one line."""
+        return self.finding.remedy
+
+    @property
+    def variable(self) -> str | None:
+        """The public variable to check, if there is one."""
+        return self.finding.variable
 
     def __str__(self) -> str:
-        return f"{self.cause}\nRemedy: {self.remedy}"
+        return str(self.finding)
 
-    def as_dict(self) -> dict[str, str | None]:
-        """Return the error as data; `message` is what an operator reads."""
-        return {
-            "id": self.identifier,
-            "severity": "error",
-            "cause": self.cause,
-            "remedy": self.remedy,
-            "variable": self.variable,
-            "message": str(self),
-        }
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as data."""
+        return self.finding.as_dict()
+
+
+@contextmanager
+def as_failures(module: AnsibleModule, **result: Any) -> Iterator[None]:
+    """Turn a BlockStructureError of the body into a failure of the module; result: what else the failure returns."""
+    try:
+        yield
+    except BlockStructureError as error:
+        module.fail_json(msg=str(error), error=error.as_dict(), **result)

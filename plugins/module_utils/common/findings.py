@@ -1,4 +1,4 @@
-"""What a look at a site or at its variables brought up, as data."""
+"""What an inspection of a site or of its variables found, as data, and the two lines in which an operator reads it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 SEVERITIES = ("error", "warning", "info")
 
 
+def two_lines(cause: str, remedy: str) -> str:
+    """Return the text of every message of this project: one line of cause, one of remedy."""
+    return f"{cause}\nRemedy: {remedy}"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One observation: what it is, what to do, and the variable that does it.
 
-    severity: `error` needs action before the site is cured, `warning` costs something, `info` is good to know.
-    evidence: the measured value behind it, never a secret. value: what to set the variable to.
-    cost_ms: milliseconds that a learner's request pays for it, as measured on this site, None when not measured.
-    cost: the same in words, with what was measured.
+    identifier: stable kebab-case name, a row of the catalogue of messages. severity: `error` needs action before the site is
+    cured, `warning` costs something, `info` is good to know. evidence: the measured value behind it, never a secret.
+    value: what to set the variable to. cost_ms: milliseconds that a learner's request pays for it, as measured on this site, None when not
+    measured. cost: the same in words, with what was measured.
     """
 
     identifier: str
@@ -28,12 +33,15 @@ class Finding:
     cost_ms: float | None = None
     cost: str | None = None
 
+    def __str__(self) -> str:
+        return two_lines(self.cause, self.remedy)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as data, with the two lines that an operator reads under `message`."""
         # Not asdict: it rebuilds containers by their own type, which Ansible's do not allow.
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         data["id"] = data.pop("identifier")
-        data["message"] = f"{self.cause}\nRemedy: {self.remedy}"
+        data["message"] = str(self)
         return data
 
 

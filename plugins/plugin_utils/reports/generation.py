@@ -140,7 +140,7 @@ def summary(reported: dict[str, Any]) -> list[str]:
     return [*(f"{course['key']}: {course['why']} ({course['words']})" for course in planned), *totals(reported)]
 
 
-def message(reported: dict[str, Any]) -> str:
+def failure_text(reported: dict[str, Any]) -> str:
     """Return why the play of a run must fail, failed courses by name; empty when all is well."""
     lines = [reported["error"]["message"]] if reported["error"] else []
     lines += [f"{course['key']} failed: {course.get('type')}: {course.get('message')}" for course in reported["failures"]]

@@ -93,7 +93,7 @@ def summary(reported: dict[str, Any]) -> list[str]:
     ]
 
 
-def text(reported: dict[str, Any]) -> str:
+def failure_text(reported: dict[str, Any]) -> str:
     """Return why the play of a move must fail, failed objects by name; empty when all is well."""
     lines = [reported["error"]["message"]] if reported["error"] else []
     failed = [one for one in reported["objects"] if one["done"] == "failed"]
