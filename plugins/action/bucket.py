@@ -36,7 +36,8 @@ class ActionModule(ActionBase):
         """Compare, apply, compare again."""
         result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
-        variables = role_variables.public_variables(self._task_vars, self._templar)
+        # Validated before: resolve refuses what cannot be made into its specified type.
+        variables, _ = role_variables.typed(role_variables.public_variables(self._task_vars, self._templar))
         self._connection_args = {
             "region": variables["block_structure_storage_region"],
             "endpoint_url": variables["block_structure_bucket_endpoint_url"]

@@ -11,7 +11,7 @@ from ..plugin_utils import role_variables
 
 
 class ActionModule(ActionBase):
-    """`resolve`: returns `desired`.
+    """`resolve`: returns `desired`, and `values`: the public variables with their specified types, by name without the prefix.
 
     releases: the release table. platform: what detect_platform.yml detected. identified: what the survey found installed.
     Both are left out before the site was asked.
@@ -30,9 +30,10 @@ class ActionModule(ActionBase):
         detected = self._task.args.get("platform") or role_variables.detected_platform(task_vars or {})
         if detected:
             variables["block_structure_platform"] = detected
-        mistyped = role_variables.type_errors(variables)
+        variables, mistyped = role_variables.typed(variables)
         if mistyped:
-            return {**result, "failed": True, "msg": "\n".join(str(error) for error in mistyped)}
+            errors = [error.as_dict() for error in mistyped]
+            return {**result, "failed": True, "msg": "\n".join(error["message"] for error in errors), "errors": errors}
         wanted = desired.validate(
             variables,
             self._task.args["releases"],
@@ -51,5 +52,5 @@ class ActionModule(ActionBase):
         result["warnings"] = [
             finding["message"].replace("\n", " ") for finding in wanted["findings"] if finding["severity"] == "warning"
         ]
-        result.update(changed=False, desired=wanted)
+        result.update(changed=False, desired=wanted, values=role_variables.without_secrets(variables))
         return result

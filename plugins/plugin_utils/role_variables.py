@@ -13,7 +13,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import EncryptedString, VaultedValue
 
 from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.decisions.desired import PREFIX, SECRET_VARIABLES
+from ..module_utils.decisions.variables import PREFIX, SECRET_VARIABLES
 
 # Set by the role itself, under the public prefix because operators read it.
 EXPORTED = (
@@ -72,15 +72,47 @@ def _is_hidden(value: Any) -> bool:
     return isinstance(value, EncryptedString) or "{{" in str(value) or any(tag.is_tagged_on(value) for tag in tags)
 
 
-def type_errors(variables: dict[str, Any]) -> list[BlockStructureError]:
-    """Return an error for each variable whose type or choice is not the specified one, in Ansible's words."""
-    names = ("type", "elements", "choices", "default", "no_log")
-    spec = {name: {key: option[key] for key in names if key in option} for name, option in options().items()}
-    known = {name: value for name, value in variables.items() if name in spec and value is not None}
-    return [
-        BlockStructureError("variable-type", f"{message}.", "give it the type that the README's table of variables names.")
-        for message in ArgumentSpecValidator(spec).validate(known).error_messages
-    ]
+def _specification_of(option: dict[str, Any]) -> dict[str, Any]:
+    """Return an option as Ansible's validator takes it, without its default: a variable always has a value."""
+    spec: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices", "no_log") if key in option}
+    if "options" in option:
+        spec["options"] = {
+            name: {**_specification_of(inner), "default": inner.get("default")} for name, inner in option["options"].items()
+        }
+    return spec
+
+
+def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructureError]]:
+    """Return the variables with the types that they are specified with, and an error for each that cannot be made so.
+
+    Text from INI inventories, `-e name=value` and surveys becomes what the specification says. A variable is null only
+    where its default is null.
+    """
+    values, errors = dict(variables), []
+    for name, option in options().items():
+        if name not in variables:
+            continue
+        if variables[name] is None:
+            if option.get("default") is not None:
+                errors.append(_mistyped(name, "is null"))
+            continue
+        # One at a time: Ansible's words for one variable do not name it where a value is nested.
+        checked = ArgumentSpecValidator({name: _specification_of(option)}).validate({name: variables[name]})
+        errors += [_mistyped(name, f"is refused: {' '.join(message.split())}") for message in checked.error_messages]
+        values[name] = checked.validated_parameters[name]
+    return values, errors
+
+
+def _mistyped(name: str, problem: str) -> BlockStructureError:
+    return BlockStructureError("variable-type", f"{name} {problem}.", "give it the type that docs/variables.md names.", name)
+
+
+def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the typed variables that may be shown, under their names without the prefix: what tasks read."""
+    specified = options()
+    return {
+        name[len(PREFIX) :]: value for name, value in values.items() if name in specified and not specified[name].get("no_log")
+    }
 
 
 def plain_secrets(task_vars: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from block_structure.module_utils.decisions import (
     plan,
     storage_settings,
 )
+from block_structure.module_utils.decisions import variables as names
 from block_structure.module_utils.edit import memcached_config
 from hypothesis import given
 from hypothesis import strategies as st
@@ -270,7 +271,7 @@ def test_an_error_instead_of_a_rebuild_waits_for_a_clean_generation(variables, t
 
 
 def test_a_renamed_variable_is_refused_by_its_new_name():
-    errors = desired.unknown_names(
+    errors = names.unknown_names(
         ["block_structure_old"], ["block_structure_new"], {"block_structure_old": "block_structure_new"}
     )
     assert str(errors[0]) == "block_structure_old has a new name.\nRemedy: write block_structure_new instead."

@@ -43,8 +43,8 @@ REJECTED = {
     "unknown platform": (
         {"block_structure_platform": "devstack"},
         (
-            "value of block_structure_platform must be one of: auto, native, tutor_k8s, tutor_local, got: devstack.\n"
-            "Remedy: give it the type that the README's table of variables names."
+            "block_structure_platform is refused: value of block_structure_platform must be one of: auto, native, tutor_k8s, tutor_local, got: devstack.\n"
+            "Remedy: give it the type that docs/variables.md names."
         ),
     ),
     "wrong type": (

@@ -19,8 +19,8 @@ class Finding:
 
     identifier: stable kebab-case name, a row of the catalogue of messages. severity: `error` needs action before the site is
     cured, `warning` costs something, `info` is good to know. evidence: the measured value behind it, never a secret.
-    value: what to set the variable to. cost_ms: milliseconds that a learner's request pays for it, as measured on this site, None when not
-    measured. cost: the same in words, with what was measured.
+    value: what to set the variable to. cost_ms: milliseconds that a request of a learner pays for it, as measured on this
+    site, None when not measured. cost: the same in words, with what was measured.
     """
 
     identifier: str

@@ -5,7 +5,6 @@ The one place where public variables are read together. Nothing here looks at a 
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import fields
 from typing import Any, Callable
 
@@ -18,6 +17,7 @@ from . import (
     storage_settings,
     tutor,
 )
+from . import variables as names
 from .platforms import AUTO
 from .releases import (
     Release,
@@ -27,25 +27,15 @@ from .releases import (
     resolve_release,
 )
 
-PREFIX = "block_structure_"
-STORAGE_SWITCH = "block_structure.storage_backing_for_cache"
+PREFIX = names.PREFIX
 INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
 RAISE_SWITCH = "block_structure.raise_error_when_not_found"
-SECRET_VARIABLES = (
-    "block_structure_storage_access_key",
-    "block_structure_storage_secret_key",
-    "block_structure_bucket_access_key",
-    "block_structure_bucket_secret_key",
-    "block_structure_bucket_session_token",
-)
 # Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # System -> the variable that names its settings file on a native installation.
 _CONFIG_VARIABLES = {"lms": "block_structure_native_lms_config", "cms": "block_structure_native_cms_config"}
 # What is assumed of a platform whose row is not given, or which is not found out yet.
 _PLAIN_PLATFORM: dict[str, Any] = {"tutor": False}
-# Former name -> what to use. A renamed variable is refused by name instead of being ignored.
-RENAMED: dict[str, str] = {}
 
 
 def _collect(errors: list[BlockStructureError], function: Callable[[], Any]) -> Any:
@@ -55,29 +45,6 @@ def _collect(errors: list[BlockStructureError], function: Callable[[], Any]) -> 
     except BlockStructureError as error:
         errors.append(error)
         return None
-
-
-def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | None = None) -> list[BlockStructureError]:
-    """Return an error for each variable of ours that does not exist: renamed, or misspelt."""
-    table = RENAMED if renamed is None else renamed
-    errors = []
-    for name in sorted(given):
-        if name in table:
-            errors.append(
-                BlockStructureError("variable-renamed", f"{name} has a new name.", f"write {table[name]} instead.", name)
-            )
-        elif name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "the README lists every variable."
-            errors.append(BlockStructureError("variable-unknown", f"There is no variable {name}.", hint, name))
-    return errors
-
-
-def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
-    name = "block_structure_storage_bucket"
-    if variables.get(name):
-        return []
-    return [BlockStructureError("variable-missing", f"{name} is not set.", "name the S3 bucket for block structures.", name)]
 
 
 def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
@@ -101,79 +68,6 @@ def _memcached_errors(
     names = [name for name in variables if name.startswith(f"{PREFIX}memcached_") and name not in ANY_CACHE]
     changed = [name for name in sorted(names) if name in defaults and variables[name] != defaults[name]]
     return tutor.check_memcached(release, hosts if variables["block_structure_manage_memcached"] else [], changed)
-
-
-def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
-    errors = []
-    versions = variables["block_structure_num_versions_to_keep"]
-    if not isinstance(versions, int) or versions < 1:
-        errors.append(
-            BlockStructureError(
-                "versions-below-one",
-                f"block_structure_num_versions_to_keep is {versions}: pruning would delete the object that was just written.",
-                "set it to 1 or more; 2 to 5 are sensible.",
-                "block_structure_num_versions_to_keep",
-            )
-        )
-    timeout = variables["block_structure_cache_timeout_seconds"]
-    if timeout is not None and timeout <= 0:
-        errors.append(
-            BlockStructureError(
-                "timeout-not-positive",
-                f"block_structure_cache_timeout_seconds is {timeout}: nothing would ever be cached.",
-                "leave it unset (null), which never expires, or give seconds.",
-                "block_structure_cache_timeout_seconds",
-            )
-        )
-    acl = variables["block_structure_storage_default_acl"]
-    if acl is not None and str(acl).startswith("public"):
-        errors.append(
-            BlockStructureError(
-                "acl-public",
-                f"block_structure_storage_default_acl is '{acl}': a stranger could read every course's structure.",
-                "leave it unset (null), or set it to private for a store that has no object ownership.",
-                "block_structure_storage_default_acl",
-            )
-        )
-    return errors
-
-
-# Counts and durations of generation -> the least that makes sense.
-_LEAST = {
-    "block_structure_generation_workers": 1,
-    "block_structure_generation_memory_mb": 1,
-    "block_structure_generation_course_timeout_seconds": 1,
-    "block_structure_generation_outage_patience_seconds": 0,
-    "block_structure_generation_batch": 1,
-    "block_structure_move_workers": 1,
-    "block_structure_regenerate_limit": 1,
-    "block_structure_prune_min_age_seconds": 0,
-}
-
-
-def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
-    return [
-        BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
-        for name, least in _LEAST.items()
-        if variables.get(name) is not None and int(variables[name]) < least
-    ]
-
-
-def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
-    pairs = (
-        ("block_structure_storage_access_key", "block_structure_storage_secret_key"),
-        ("block_structure_bucket_access_key", "block_structure_bucket_secret_key"),
-    )
-    return [
-        BlockStructureError(
-            "key-pair-broken",
-            f"Only one of {access} and {secret} is set.",
-            "set both, or neither to use the instance role.",
-            access,
-        )
-        for access, secret in pairs
-        if bool(variables.get(access)) != bool(variables.get(secret))
-    ]
 
 
 def _check_sizes(variables: dict[str, Any], release: Release, findings: list[Finding]) -> None:
@@ -260,19 +154,6 @@ def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) 
     return {}
 
 
-def _plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
-    return [
-        Finding(
-            "secret-in-plain-inventory",
-            "warning",
-            f"{name} stands unencrypted in the inventory.",
-            f"run `ansible-vault encrypt_string --name {name}` and put its output there.",
-            name,
-        )
-        for name in plain_secrets
-    ]
-
-
 def storage_options(variables: dict[str, Any], local_dir: str | None = None) -> storage_settings.StorageOptions:
     """Return the options of storage_settings.build from the public variables; local_dir is the platform's own."""
     general = ("course_publish_task_delay_seconds", "task_default_retry_delay_seconds", "task_max_retries", "pruning_active")
@@ -354,10 +235,9 @@ def validate(
     release (row with name; None while the installed one is not known); and, when there is a release and no error, settings,
     also, row, switches, switches_if_clean, lms_iam_policy.
     """
-    errors = unknown_names([name for name in variables if known and name.startswith(PREFIX)], known) if known else []
-    findings = _plain_secret_findings(plain_secrets or [])
-    errors += _check_required(variables)
-    errors += _check_numbers(variables) + _check_least(variables) + _check_keys(variables)
+    errors = names.unknown_names([name for name in variables if name.startswith(PREFIX)], known) if known else []
+    findings = names.plain_secret_findings(plain_secrets or [])
+    errors += names.check(variables)
     runtime_wanted = _collect(errors, lambda: runtime.wanted(variables))
     runtime_managed = variables["block_structure_manage_runtime"] and variables["block_structure_platform"] in runtime.PLATFORMS
     name = variables.get("block_structure_storage_bucket")

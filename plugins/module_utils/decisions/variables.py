@@ -1,0 +1,134 @@
+"""What can be wrong with the operator's variables by themselves, before a release or a host is known."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from ..common.errors import BlockStructureError
+from ..common.findings import Finding
+
+PREFIX = "block_structure_"
+SECRET_VARIABLES = (
+    "block_structure_storage_access_key",
+    "block_structure_storage_secret_key",
+    "block_structure_bucket_access_key",
+    "block_structure_bucket_secret_key",
+    "block_structure_bucket_session_token",
+)
+# Old name -> new name. A renamed variable is refused by name instead of being ignored.
+RENAMED: dict[str, str] = {}
+
+
+def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | None = None) -> list[BlockStructureError]:
+    """Return an error for each variable of ours that does not exist: renamed, or misspelt."""
+    table = RENAMED if renamed is None else renamed
+    errors = []
+    for name in sorted(given):
+        if name in table:
+            errors.append(
+                BlockStructureError("variable-renamed", f"{name} has a new name.", f"write {table[name]} instead.", name)
+            )
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "the README lists every variable."
+            errors.append(BlockStructureError("variable-unknown", f"There is no variable {name}.", hint, name))
+    return errors
+
+
+def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
+    name = "block_structure_storage_bucket"
+    if variables.get(name):
+        return []
+    return [BlockStructureError("variable-missing", f"{name} is not set.", "name the S3 bucket for block structures.", name)]
+
+
+def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
+    errors = []
+    versions = variables["block_structure_num_versions_to_keep"]
+    if not isinstance(versions, int) or versions < 1:
+        errors.append(
+            BlockStructureError(
+                "versions-below-one",
+                f"block_structure_num_versions_to_keep is {versions}: pruning would delete the object that was just written.",
+                "set it to 1 or more; 2 to 5 are sensible.",
+                "block_structure_num_versions_to_keep",
+            )
+        )
+    timeout = variables["block_structure_cache_timeout_seconds"]
+    if timeout is not None and timeout <= 0:
+        errors.append(
+            BlockStructureError(
+                "timeout-not-positive",
+                f"block_structure_cache_timeout_seconds is {timeout}: nothing would ever be cached.",
+                "leave it unset (null), which never expires, or give seconds.",
+                "block_structure_cache_timeout_seconds",
+            )
+        )
+    acl = variables["block_structure_storage_default_acl"]
+    if acl is not None and str(acl).startswith("public"):
+        errors.append(
+            BlockStructureError(
+                "acl-public",
+                f"block_structure_storage_default_acl is '{acl}': a stranger could read every course's structure.",
+                "leave it unset (null), or set it to private for a store that has no object ownership.",
+                "block_structure_storage_default_acl",
+            )
+        )
+    return errors
+
+
+# Counts and durations of generation -> the least that makes sense.
+_LEAST = {
+    "block_structure_generation_workers": 1,
+    "block_structure_generation_memory_mb": 1,
+    "block_structure_generation_course_timeout_seconds": 1,
+    "block_structure_generation_outage_patience_seconds": 0,
+    "block_structure_generation_batch": 1,
+    "block_structure_move_workers": 1,
+    "block_structure_regenerate_limit": 1,
+    "block_structure_prune_min_age_seconds": 0,
+}
+
+
+def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
+    return [
+        BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
+        for name, least in _LEAST.items()
+        if variables.get(name) is not None and int(variables[name]) < least
+    ]
+
+
+def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
+    pairs = (
+        ("block_structure_storage_access_key", "block_structure_storage_secret_key"),
+        ("block_structure_bucket_access_key", "block_structure_bucket_secret_key"),
+    )
+    return [
+        BlockStructureError(
+            "key-pair-broken",
+            f"Only one of {access} and {secret} is set.",
+            "set both, or neither to use the instance role.",
+            access,
+        )
+        for access, secret in pairs
+        if bool(variables.get(access)) != bool(variables.get(secret))
+    ]
+
+
+def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
+    return [
+        Finding(
+            "secret-in-plain-inventory",
+            "warning",
+            f"{name} stands unencrypted in the inventory.",
+            f"run `ansible-vault encrypt_string --name {name}` and put its output there.",
+            name,
+        )
+        for name in plain_secrets
+    ]
+
+
+def check(variables: dict[str, Any]) -> list[BlockStructureError]:
+    """Return what is wrong with the values of typed variables."""
+    return [*_check_required(variables), *_check_numbers(variables), *_check_least(variables), *_check_keys(variables)]
