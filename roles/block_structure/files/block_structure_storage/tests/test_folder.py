@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from block_structure_storage import copies, counters, folder
+from block_structure_storage import copies, counters, folder, signing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,34 +22,43 @@ from hypothesis import strategies as st
 def where(tmp_path: Path) -> folder.Folder:
     """A folder that can be used."""
     made = folder.Folder(str(tmp_path / "host"))
-    assert made.usable
+    assert made.problem is None
     return made
 
 
+def drawers(where: folder.Folder, bound: int) -> tuple[copies.Copies, copies.Spool]:
+    """Copies and a spool of so many bytes each."""
+    signed = signing.Signing(signing.REQUIRE, [b"secret"])
+    kept = copies.Copies(where, "place", bound, signed)
+    return kept, copies.Spool(where, "place", bound, signed, kept)
+
+
 def names(where: folder.Folder, directory: str) -> list[str]:
-    return sorted(os.listdir(where.file(directory)))
+    return sorted(os.listdir(os.path.join(str(where.path), directory)))
 
 
 def test_a_write_that_breaks_off_leaves_what_was_there(where: folder.Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = where.file("objects", "x")
-    where.write(path, b"former")
+    with where.opened("objects") as directory:
+        directory.write("x", b"previous")
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        where.write(path, b"half of it", durable=True)
-    assert folder.read(path) == b"former"
+    with where.opened("objects") as directory:
+        with pytest.raises(OSError, match="No space left"):
+            directory.write("x", b"half of it", durable=True)
+        assert directory.read("x")[0] == b"previous"
     assert names(where, "objects") == ["x"]
 
 
 def test_what_a_killed_writer_left_goes_after_an_hour_and_never_counts(where: folder.Folder) -> None:
-    fresh, old = where.file("objects", ".fresh"), where.file("objects", ".old")
-    for path in (fresh, old):
-        Path(path).write_bytes(b"half")
-    os.utime(old, (1, 1))
-    assert where.listing("objects") == []
+    objects = Path(str(where.path), "objects")
+    for name in (".fresh", ".old"):
+        (objects / name).write_bytes(b"half")
+    os.utime(objects / ".old", (1, 1))
+    with where.opened("objects") as directory:
+        assert directory.files() == []
     assert names(where, "objects") == [".fresh"]
 
 
@@ -63,9 +72,9 @@ def test_a_folder_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("gone", ["", "spool"])
 def test_what_somebody_removed_is_made_anew(where: folder.Folder, gone: str) -> None:
-    spool = copies.Spool(where, "place", 10_000)
+    _, spool = drawers(where, 10_000)
     spool.write("a", b"tree")
-    shutil.rmtree(where.file(gone))
+    shutil.rmtree(os.path.join(str(where.path), gone))
     assert spool.summary()["files"] == 0
     assert not spool.is_waiting()
     spool.write("b", b"tree")
@@ -76,8 +85,7 @@ def test_what_somebody_removed_is_made_anew(where: folder.Folder, gone: str) -> 
 def test_a_folder_that_cannot_be_made_anew_is_told(where: folder.Folder, tmp_path: Path) -> None:
     (tmp_path / "host").rename(tmp_path / "elsewhere")
     (tmp_path / "host").write_text("no directory")
-    assert not where.usable
-    assert where.problem == f"{where.path} cannot be used: File exists"
+    assert where.problem == f"{where.path} cannot be used: is a link or no directory"
 
 
 @pytest.fixture
@@ -99,13 +107,14 @@ def child() -> Iterator[Callable[[], None]]:
 
 def test_a_process_forked_while_the_lock_was_held_does_not_keep_it(where: folder.Folder, child: Callable[[], None]) -> None:
     """gunicorn, uWSGI and Celery fork their processes from one that may upload at that moment."""
-    with where.locked("spool.lock") as mine:
-        assert mine
-        child()
-        with where.locked("spool.lock") as twice:
-            assert not twice
-    with where.locked("spool.lock") as again:
-        assert again
+    with where.opened("spool") as directory:
+        with directory.locked() as mine:
+            assert mine
+            child()
+            with directory.locked() as twice:
+                assert not twice
+        with directory.locked() as again:
+            assert again
 
 
 def test_counters_take_events_of_many_threads(where: folder.Folder) -> None:
@@ -123,7 +132,7 @@ def test_counters_take_events_of_many_threads(where: folder.Folder) -> None:
 
 def test_counters_wait_for_nobody_and_lose_nothing(where: folder.Folder) -> None:
     counted = counters.Counters(where)
-    with where.locked("counters.lock"):
+    with where.opened() as directory, directory.locked():
         counted.add("read_local")
         counted.add("read_failed_timeout", {"cause": "timeout"})
         assert counted.state()["counts"] == {}
@@ -144,7 +153,7 @@ def test_neither_copies_nor_spool_ever_hold_more_than_their_bound(
 ) -> None:
     """Whatever is written in whatever order; and what the spool took stays until it is uploaded."""
     where = folder.Folder(str(tmp_path_factory.mktemp("host") / "folder"))
-    kept, spool = copies.Copies(where, "place", bound), copies.Spool(where, "place", bound)
+    kept, spool = drawers(where, bound)
     taken: dict[str, bytes] = {}
     for number, (name, size) in enumerate(written):
         # Every write of the platform has a name of its own.
@@ -155,7 +164,8 @@ def test_neither_copies_nor_spool_ever_hold_more_than_their_bound(
             spool.write(key, data)
             taken[key] = data
         except copies.FullError as error:
-            assert str(error) == f"the spool holds {spool.summary()['bytes']} of {bound} bytes"
+            held = spool.summary()["bytes"]
+            assert str(error) == f"the spool holds {held} of {2 * bound} bytes, those of the copies included"
         assert kept.summary()["bytes"] <= bound
-        assert spool.summary()["bytes"] <= bound
+        assert kept.summary()["bytes"] + spool.summary()["bytes"] <= 2 * bound
     assert {key: spool.read(key) for key in taken} == taken
