@@ -119,11 +119,11 @@ class Tally:
         with self._record(directory) as record:
             return record[0], record[1]
 
-    def add(self, directory: folder.Directory, size: int) -> int:
-        """Add bytes, which may be negative; return how many there are now."""
+    def add(self, directory: folder.Directory, size: int) -> Tuple[int, int]:
+        """Add bytes, which may be negative; return as `read` does."""
         with self._record(directory) as record:
             record[0] = max(0, record[0] + size)
-            return record[0]
+            return record[0], record[1]
 
     def give_up(self, directory: folder.Directory, size: int) -> None:
         """Say how many bytes the copies give up for the spool."""
@@ -134,7 +134,8 @@ class Tally:
 class Copies(Drawer):
     """The read-through copies: bounded in bytes, least recently used out.
 
-    They may exceed the bound by what is being written at the moment.
+    They may exceed the bound by what is being written at the moment. Room is made in the background, and by the writer where
+    that was too slow.
     """
 
     def __init__(self, where: folder.Folder, place: str, max_bytes: int, signed: signing.Signing) -> None:
@@ -157,20 +158,19 @@ class Copies(Drawer):
     def write(self, key: str, data: bytes) -> bool:
         """Keep an object; return whether it is kept. Raises OSError."""
         content, file = self._packed(key, data), self.file(key)
+        if len(content) > self.max_bytes:
+            return False
         with self.where.opened(self.name) as directory:
             there = directory.found(file)
-            more = len(content) - (there.st_size if there else 0)
-            total, given_up = self._tally.read(directory)
-            bound = self.max_bytes - given_up
-            if len(content) > bound:
-                return False
-            if total + more > bound and not self._make_room(directory, more):
-                return False
             directory.write(file, content)
-            total = self._tally.add(directory, more)
+            total, given_up = self._tally.add(directory, len(content) - (there.st_size if there else 0))
+            bound = self.max_bytes - given_up
+            fits = len(content) <= bound
+            if total > bound:
+                self._make_room(directory, spare=1 if fits else 0)
         if total > bound * _BEGIN_SHARE:
             self._make_room_later()
-        return True
+        return fits
 
     def forget(self, key: str) -> bool:
         """Remove an object; return whether it was here. Raises OSError."""
@@ -195,18 +195,18 @@ class Copies(Drawer):
         """Remove copies of so many bytes, because the disk is full. Raises OSError."""
         with self.where.opened(self.name) as directory:
             total, given_up = self._tally.read(directory)
-            self._make_room(directory, self.max_bytes - given_up - total + size)
+            self._make_room(directory, max(0, self.max_bytes - given_up - total) + size)
 
-    def _make_room(self, directory: folder.Directory, more: int = 0, spare: int = 0) -> bool:
-        """Remove what was not used for longest until there is room for so many bytes more; return whether there is.
+    def _make_room(self, directory: folder.Directory, more: int = 0, spare: int = 0) -> None:
+        """Remove what was not used for longest until there is room for so many bytes more, and count copies anew on the way.
 
-        Copies are counted anew on the way. spare: how many of the last used stay, whatever room there is.
+        One process at a time does. spare: how many of the last used stay, whatever room there is.
         """
         with directory.locked(_ROOM_WAIT_SECONDS) as mine:
+            if not mine:
+                return
             known, given_up = self._tally.read(directory)
             bound = self.max_bytes - given_up
-            if not mine:
-                return known + more <= bound
             files = directory.files()
             left = sum(size for _, size, _ in files)
             for _, size, file in files[: len(files) - spare]:
@@ -216,7 +216,6 @@ class Copies(Drawer):
                     left -= size
             # A difference, because others go on writing.
             self._tally.add(directory, left - known)
-        return left + more <= bound
 
     def _make_room_later(self) -> None:
         """Make room in the background; one thread of a process does."""

@@ -52,8 +52,8 @@ class Directory:
             words = (self.path, name, found.st_uid, self.owner.st_uid)
             raise ForeignError("%s/%s belongs to user %d, and the directory to user %d" % words)
 
-    def _open(self, name: str, flags: int) -> int:
-        """Return the descriptor of an existing file of the owner. Raises FileNotFoundError and ForeignError too."""
+    def _open(self, name: str, flags: int) -> Tuple[int, os.stat_result]:
+        """Return (descriptor, status) of an existing file of the owner. Raises FileNotFoundError and ForeignError too."""
         try:
             descriptor = os.open(name, flags | _FILE, dir_fd=self.descriptor)
         except OSError as error:
@@ -61,11 +61,12 @@ class Directory:
                 raise ForeignError("%s/%s is no regular file" % (self.path, name)) from error
             raise
         try:
-            self._check(name, os.fstat(descriptor))
+            found = os.fstat(descriptor)
+            self._check(name, found)
         except OSError:
             os.close(descriptor)
             raise
-        return descriptor
+        return descriptor, found
 
     def _new(self) -> Tuple[int, str]:
         """Return (descriptor, name) of a new temporary file of the owner, mode 0600."""
@@ -78,11 +79,10 @@ class Directory:
     def read(self, name: str) -> Optional[Tuple[bytes, float]]:
         """Return (content, time of change), None if there is no such file. Raises ForeignError too."""
         try:
-            descriptor = self._open(name, os.O_RDONLY)
+            descriptor, found = self._open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
         try:
-            found = os.fstat(descriptor)
             content = os.read(descriptor, found.st_size + 1)
             if len(content) != found.st_size:
                 raise OSError(errno.EIO, "it was read in part only", name)
@@ -124,7 +124,7 @@ class Directory:
             finally:
                 os.close(made)
                 self.remove(temporary)
-        with _lock(lambda: self._open(name, os.O_RDWR), wait_seconds) as (descriptor, mine):
+        with _lock(lambda: self._open(name, os.O_RDWR)[0], wait_seconds) as (descriptor, mine):
             if not mine:
                 raise OSError(errno.EAGAIN, "another process keeps it locked", name)
             yield descriptor
@@ -224,22 +224,21 @@ class Folder:
     def _open(self, name: Optional[str], opened: List[int]) -> Directory:
         if not self.path:
             raise UnusableError("no local directory is configured")
+        path = self.path
         try:
-            path, owner = self.path, None
-            for part in (self.path, name) if name else (self.path,):
-                parent = opened[-1] if opened else None
-                path = path if part == self.path else os.path.join(path, part)
-                opened.append(_entered(part, parent))
-                owner = _checked(path, os.fstat(opened[-1]), owner)
+            opened.append(_entered(path, None))
+            owner = _checked(path, os.fstat(opened[0]), None)
+            if name:
+                path = "%s/%s" % (path, name)
+                opened.append(_entered(name, opened[0]))
+                owner = _checked(path, os.fstat(opened[1]), owner)
         except OSError as error:
             if not isinstance(error, UnusableError):
                 words = "is a link or no directory" if error.errno in (errno.ELOOP, errno.ENOTDIR) else error.strerror or error
                 error = UnusableError("%s cannot be used: %s" % (path, words))
             self._log(str(error))
             raise error from None
-        if self._logged is not None:
-            self._log(None)
-        assert owner is not None
+        self._log(None)
         return Directory(opened[-1], path, owner)
 
     def _log(self, problem: Optional[str]) -> None:

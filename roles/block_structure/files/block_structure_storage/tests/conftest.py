@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,6 @@ import impostor
 django.conf.settings.configure(SECRET_KEY="a secret of this site alone")
 
 KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
-# A row's name, and the bytes of a structure.
-NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
-DATA = zlib.compress(b"".join(b"%d" % number for number in range(4000)))
 
 Make = Callable[..., Any]
 
@@ -113,3 +109,7 @@ def healthy() -> Any:
     return {"read_timeout_seconds": 20, "budget_seconds": 30, "connect_timeout_seconds": 20}
 
 
+@pytest.fixture
+def calm(make: Any, healthy: Any) -> Any:
+    """Make storages that wait long: for tests that are not about waiting."""
+    return lambda *args, **settings: make(*args, **{**healthy, **settings})
