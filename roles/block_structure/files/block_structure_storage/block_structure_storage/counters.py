@@ -32,10 +32,14 @@ class Counters:
         self._last_failure = None  # type: Optional[Dict[str, Any]]
         self._write_at = 0.0
 
+    def _begin_after_fork(self) -> None:
+        """Forget what the process had counted before this one was forked from it: it writes that itself."""
+        if self._pid != os.getpid():
+            self._begin()
+
     def add(self, name: str, failure: Optional[Dict[str, Any]] = None, count: int = 1) -> None:
         """Count an event; `failure` is kept as the last one that happened."""
-        if self._pid != os.getpid():  # what the process had counted before it was forked, that one writes
-            self._begin()
+        self._begin_after_fork()
         with self._lock:
             self._pending[name] = self._pending.get(name, 0) + count
             self._moments[name] = time.time()
@@ -45,7 +49,8 @@ class Counters:
 
     def write(self) -> None:
         """Add to the file what this process has counted, unless another process does so at the moment."""
-        if self._pid != os.getpid():
+        self._begin_after_fork()
+        if not self._pending:
             return
         with contextlib.suppress(OSError), self.where.opened() as directory, directory.locked() as mine:
             if mine:

@@ -302,7 +302,8 @@ def _forget_locks() -> None:
     for descriptor in set(_locks):
         os.close(descriptor)
     _locks.clear()
-    _guard.release()
+    if _guard.locked():  # not where a server forks by itself and calls the hooks of the child alone, as uWSGI does
+        _guard.release()
 
 
 _register = getattr(os, "register_at_fork", None)

@@ -8,6 +8,7 @@ every failure to read is "not found", and no failure to write is raised at all.
 import atexit
 import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import django.conf
 from botocore.config import Config
@@ -23,6 +24,8 @@ except ImportError:
     from storages.backends.s3boto3 import S3Boto3Storage as ReleaseS3Storage  # 1.5 to 1.13
 
 log = logging.getLogger(__name__)
+
+SIGNATURE_THREADS = 8  # of which each waits for the network most of the time
 
 # Settings -> what instances with the same ones share.
 _SHARED = {}
@@ -326,6 +329,23 @@ class ResilientS3Storage(BoundedS3Storage):
         signature = metadata.get(remote.SIGNATURE)
         status = self._signing.status(key, metadata.get(remote.DIGEST), signature)
         return {"status": status, "key_id": signing.key_id(signature), "bytes": size}
+
+    def signatures(self, names):
+        """Return {status: [names]} of many objects, several asked for at once; see `signature_of`.
+
+        An object whose status S3 did not tell is under the cause of the failure, such as "missing" or "denied".
+        """
+        found = {}
+        with ThreadPoolExecutor(SIGNATURE_THREADS) as pool:
+            for name, status in zip(names, pool.map(self._status_of, names)):
+                found.setdefault(status, []).append(name)
+        return found
+
+    def _status_of(self, name):
+        try:
+            return self.signature_of(name)["status"]
+        except remote.FailureError as failure:
+            return failure.cause
 
     def waiting(self):
         """Return {"name", "bytes", "since", "problem"} of each object that waits for S3, oldest first.
