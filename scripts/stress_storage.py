@@ -2,9 +2,9 @@
 
 Usage: scripts/stress_storage.py [--seconds 60] [--hosts 2] [--processes 3] [--threads 4] [--seed 1]
 
-The S3 API of the sandbox runs on loopback and fails in turn in every way that it knows; local files are truncated; processes are
-killed and forked anew. Every name determines the bytes that belong to it, so each read is checked. When the time is over S3 is
-well, the spools are uploaded, and a host that never saw an object must find the newest version of every course.
+The S3 API of the sandbox runs on loopback and fails in turn in every way that it knows; local files are truncated; processes
+are killed and forked anew. Every name determines the bytes that belong to it, so each read is checked. When the time is over S3
+is well, the spools are uploaded, and a host that never saw an object must find the newest version of every course.
 
 It ends after the given seconds and at most a minute of checking. The last line is one JSON object:
 
@@ -41,16 +41,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-PATHS = ("roles/block_structure/files/block_structure_storage", "molecule/images/s3", "tests/storage")
-sys.path[:0] = [str(ROOT / path) for path in PATHS]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles/block_structure/files/block_structure_storage"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "molecule/images/s3"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/storage"))
 
 import django.conf
-
-django.conf.settings.configure(SECRET_KEY="a secret of the stress run")
-
+import impostor
 from block_structure_storage import counters, draining, storage
 from django.core.files.base import ContentFile
+from sandbox_s3.faults import Fault
 
 BUCKET = "example-stress"
 KWARGS: dict[str, Any] = {
@@ -119,6 +118,15 @@ def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
+def last_lines(path: Path, wanted: int) -> list[str]:
+    """Return about so many of the last lines of a file, without reading the others."""
+    if not path.exists():
+        return []
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 120 * wanted))
+        return stream.read().decode().splitlines()[1:]
+
+
 def storage_on(directory: Path, endpoint: str, **changes: Any) -> Any:
     """Return the storage of a process on the host that has this directory."""
     storage._SHARED.clear()
@@ -147,21 +155,27 @@ class Thread:
         """Write down what was counted, and learn what others have written."""
         append(self.notes / "counts", json.dumps(self.count))
         self.count.clear()
-        self.names = lines(self.notes / "written")[-KNOWN_NAMES:]
+        self.names = last_lines(self.notes / "written", KNOWN_NAMES) or self.names
 
     def one(self) -> None:
         """Do one operation and judge it."""
         chance = self.random.random()
-        try:
+        with contextlib.ExitStack() as judged:
+            judged.push(self.count_exception)
             if not self.names or chance < WRITES:
                 self.write()
             elif chance < WRITES + QUESTIONS:
                 self.ask(self.random.choice(self.names))
             else:
                 self.read(self.random.choice(self.names))
-        except Exception as error:
-            self.count["undocumented"] += 1
-            append(self.notes / "undocumented", f"{type(error).__name__}: {error}")
+
+    def count_exception(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
+        """Count an exception and swallow it, as the exit of a context: whatever is documented was caught before."""
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        self.count["undocumented"] += 1
+        append(self.notes / "undocumented", f"{kind.__name__}: {error}")
+        return True
 
     def write(self) -> None:
         moment = datetime.datetime.now(datetime.UTC)
@@ -242,25 +256,21 @@ def host(directory: Path, endpoint: str, processes: int, threads: int, seconds: 
 def damage(objects: Path, chance: random.Random) -> None:
     """Truncate a copy, as a file system may leave it after a power loss."""
     with contextlib.suppress(OSError):  # nothing is there yet, or it has just gone
-        names = sorted(os.listdir(objects))
-        if names:
-            os.truncate(objects / chance.choice(names), chance.randrange(500))
+        paths = sorted(objects.iterdir())
+        if paths:
+            os.truncate(chance.choice(paths), chance.randrange(500))
 
 
 class Trouble:
     """S3 as it fails and heals, in an order that the seed gives."""
 
     def __init__(self, seed: int) -> None:
-        import impostor
-
         self.served, self.impostor = impostor.serve()
         self.random = random.Random(seed)
         self.begun = 0
 
     def run(self, over: threading.Event) -> None:
         """Alternate between well and ill until it is over, and end well."""
-        from sandbox_s3.faults import Fault
-
         while not over.wait(WELL_SECONDS * self.random.random() * 2):
             self.begun += 1
             chosen = self.random.randrange(len(FAULTS) + len(LIES))
@@ -312,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--host", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    django.conf.settings.configure(SECRET_KEY="a secret of the stress run")
     if options.host:
         directory, endpoint = options.host
         host(Path(directory), endpoint, options.processes, options.threads, options.seconds, options.seed)
