@@ -210,6 +210,7 @@ class Thread:
 
 def worker(made: Any, notes: Path, threads: int, deadline: float, seed: str) -> None:
     """Be one process of an LMS."""
+    made._remote.client()  # making it takes longer than the budget when the machine is loaded
     started = [threading.Thread(target=Thread(made, notes, f"{seed} {n}").run, args=(deadline,)) for n in range(threads)]
     for thread in started:
         thread.start()
