@@ -1,8 +1,8 @@
 """Time the cold read of a structure: plain S3 at several latencies against the local copy of the resilient class.
 
 The S3 API of the sandbox runs in a process of its own on loopback; latency is added to each request. What a learner waits
-for after the read (unpickling above all) is the same for both, and not measured here. Then the local side alone: what a read costs
-beyond reading the file, and what a write costs, among few and among many copies. The last line is one JSON object.
+for after the read (unpickling above all) is the same for both, and not measured here. Then the local side alone: what a read
+costs beyond reading the file, and what a write costs, among few and among many copies. The last line is one JSON object.
 
 | key                         | what it is; medians                                                                       |
 |-----------------------------|-------------------------------------------------------------------------------------------|
@@ -131,12 +131,9 @@ def main() -> None:
             for latency, milliseconds in result["plain_ms"].items():
                 result[f"cold_read_ratio_plain_to_local_{latency}ms"] = round(milliseconds / result["local_ms"], 1)
             for copies in COPIES:
-                result.update(local_side(kwargs, f"{folder}/{copies}", copies))
-                print(
-                    f"among {copies} copies: {result[f'local_read_overhead_us_{copies}']:.0f} us more than reading the file, ",
-                    end="",
-                )
-                print(f"{result[f'local_write_ms_{copies}']:.2f} ms a write", flush=True)
+                local = local_side(kwargs, f"{folder}/{copies}", copies)
+                result.update(local)
+                print(f"among {copies} copies: {local}", flush=True)
             result["sign_ms_3mb"] = round(sign_ms(), 2)
             print(f"digest and signature of {BYTES} bytes: {result['sign_ms_3mb']:.2f} ms", flush=True)
         finally:
