@@ -3,4 +3,4 @@
 STORAGE_CLASS: block_structure_storage.storage.ResilientS3Storage
 """
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"

@@ -8,6 +8,8 @@ from typing import Any, Dict
 
 from . import folder
 
+FILE = "breaker.json"
+
 
 class Breaker:
     """Open for some seconds after an outage was met; then one caller tries again, and closes it or opens it anew.
@@ -20,17 +22,16 @@ class Breaker:
         self.where, self.seconds = where, seconds
         self._own_until = 0.0
 
-    def _path(self) -> str:
-        return self.where.file("breaker.json")
-
     def until(self) -> float:
         """Return the moment (seconds since the epoch) until which S3 is left alone; 0 when no outage is remembered."""
         until = self._own_until
-        if self.where.usable:
-            with contextlib.suppress(OSError):
-                until = max(until, os.stat(self._path()).st_mtime)
-        # A clock that was set back must not leave S3 alone for longer than the interval.
-        return min(until, time.time() + self.seconds)
+        with contextlib.suppress(OSError), self.where.opened() as directory:
+            found = directory.found(FILE)
+            if found is not None:
+                until = max(until, found.st_mtime)
+        now = time.time()
+        # Later than it can be set: the clock was set back meanwhile, and nobody knows how long ago the outage was.
+        return now if until > now + self.seconds else until
 
     def allows(self) -> bool:
         """Say whether S3 may be asked. After an outage one caller may, and all others wait for what comes of it."""
@@ -44,33 +45,32 @@ class Breaker:
     def _arm(self) -> None:
         until = time.time() + self.seconds
         try:
-            os.utime(self._path(), (until, until))
+            with self.where.opened() as directory:
+                directory.touch(FILE, until)
+            self._own_until = 0.0
         except OSError:
             self._own_until = until
 
     def open(self, cause: str) -> None:
         """Leave S3 alone for the interval."""
-        self._own_until = time.time() + self.seconds
-        if not self.where.usable:
-            return
-        content = json.dumps({"cause": cause, "since": time.time(), "pid": os.getpid()})
-        with contextlib.suppress(OSError):  # a full disk: this process still knows
-            self.where.write(self._path(), content.encode("utf-8"))
+        until = self._own_until = time.time() + self.seconds
+        content = json.dumps({"cause": cause, "since": time.time(), "pid": os.getpid()}).encode("utf-8")
+        # A full disk: this process still knows.
+        with contextlib.suppress(OSError), self.where.opened() as directory:
+            directory.write(FILE, content, changed=until)
             self._own_until = 0.0
-            self._arm()
 
     def close(self) -> None:
         """S3 answered: everybody may ask it again."""
         self._own_until = 0.0
-        if self.where.usable:
-            with contextlib.suppress(OSError):
-                folder.remove(self._path())
+        with contextlib.suppress(OSError), self.where.opened() as directory:
+            directory.remove(FILE)
 
     def state(self) -> Dict[str, Any]:
         """Return {"open", "until", "cause", "since"}; cause and since are None when no outage is remembered."""
         until = self.until()
-        told = {}  # type: Dict[str, Any]
-        if self.where.usable:
-            with contextlib.suppress(OSError, ValueError):
-                told = json.loads((folder.read(self._path()) or b"{}").decode("utf-8"))
-        return {"open": until > time.time(), "until": until or None, "cause": told.get("cause"), "since": told.get("since")}
+        kept = {}  # type: Dict[str, Any]
+        with contextlib.suppress(OSError, ValueError), self.where.opened() as directory:
+            found = directory.read(FILE)
+            kept = json.loads(found[0].decode("utf-8")) if found else {}
+        return {"open": until > time.time(), "until": until or None, "cause": kept.get("cause"), "since": kept.get("since")}

@@ -2,67 +2,101 @@
 
 import contextlib
 import json
+import os
+import threading
 import time
 from typing import Any, Dict, Optional
 
 from . import folder
 
+FILE = "counters.json"
+WRITE_INTERVAL_SECONDS = 5.0
+
 
 class Counters:
-    """Counts by name. Nobody ever waits for them: what cannot be written now is written with the next event."""
+    """Counts by name.
+
+    They are kept in memory and written with a failure, with the first event after each interval, when asked for and when the
+    process ends. Nobody waits for them: what cannot be written now is written later. A process that is killed takes with it
+    what it has not written yet.
+    """
 
     def __init__(self, where: folder.Folder) -> None:
         self.where = where
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid, self._lock = os.getpid(), threading.Lock()
         self._pending = {}  # type: Dict[str, int]
-        self._last = None  # type: Optional[Dict[str, Any]]
+        self._moments = {}  # type: Dict[str, float]
+        self._last_failure = None  # type: Optional[Dict[str, Any]]
+        self._write_at = 0.0
 
-    def _path(self) -> str:
-        return self.where.file("counters.json")
+    def _begin_after_fork(self) -> None:
+        """Forget what the process had counted before this one was forked from it: it writes that itself."""
+        if self._pid != os.getpid():
+            self._begin()
 
-    def add(self, name: str, failure: Optional[Dict[str, Any]] = None) -> None:
-        """Count one event; `failure` is kept as the last one that happened."""
-        self._pending[name] = self._pending.get(name, 0) + 1
-        if failure is not None:
-            self._last = failure
-        with contextlib.suppress(OSError):
-            self._flush()
+    def add(self, name: str, failure: Optional[Dict[str, Any]] = None, count: int = 1) -> None:
+        """Count an event; `failure` is kept as the last one that happened."""
+        self._begin_after_fork()
+        with self._lock:
+            self._pending[name] = self._pending.get(name, 0) + count
+            self._moments[name] = time.time()
+            self._last_failure = failure or self._last_failure
+        if failure is not None or time.monotonic() >= self._write_at:
+            self.write()
 
-    def _flush(self) -> None:
-        if not self.where.usable:
+    def write(self) -> None:
+        """Add to the file what this process has counted, unless another process does so at the moment."""
+        self._begin_after_fork()
+        if not self._pending:
             return
-        with self.where.locked("counters.lock") as mine:
-            if not mine:
-                return
-            kept = self._read()
-            # A copy: other threads go on counting.
-            taken, last = dict(self._pending), self._last
-            for name, count in taken.items():
-                kept["counts"][name] = kept["counts"].get(name, 0) + count
-                if count:
-                    kept["last"][name] = time.time()
-            if last is not None:
-                kept["last_failure"] = last
-            self.where.write(self._path(), json.dumps(kept, sort_keys=True).encode("utf-8"))
-            for name, count in taken.items():
-                self._pending[name] -= count
-            self._last = None
+        with contextlib.suppress(OSError), self.where.opened() as directory, directory.locked() as mine:
+            if mine:
+                self._write_to(directory)
 
-    def _read(self) -> Dict[str, Any]:
-        kept = {}  # type: Dict[str, Any]
-        with contextlib.suppress(OSError, ValueError):  # unreadable: they start anew
-            kept = json.loads((folder.read(self._path()) or b"{}").decode("utf-8"))
-        kept.setdefault("since", time.time())
-        kept.setdefault("counts", {})
-        kept.setdefault("last", {})
-        kept.setdefault("last_failure", None)
-        return kept
+    def _write_to(self, directory: folder.Directory) -> None:
+        with self._lock:
+            pending, self._pending = self._pending, {}
+            moments, failure = {name: self._moments[name] for name in pending}, self._last_failure
+        if not pending:
+            return
+        try:
+            kept = _kept(directory)
+            kept["since"] = min(kept["since"], *moments.values())
+            for name, count in pending.items():
+                kept["counts"][name] = kept["counts"].get(name, 0) + count
+            kept["last"].update(moments)
+            kept["last_failure"] = failure or kept["last_failure"]
+            directory.write(FILE, json.dumps(kept, sort_keys=True).encode("utf-8"))
+        except BaseException:
+            with self._lock:
+                for name, count in pending.items():
+                    self._pending[name] = self._pending.get(name, 0) + count
+            raise
+        self._write_at = time.monotonic() + WRITE_INTERVAL_SECONDS
 
     def state(self) -> Dict[str, Any]:
         """Return {"since", "counts": {name: number}, "last": {name: moment}, "last_failure"} of the host.
 
-        Where nothing is kept, of this process, which remembers no moments.
+        Other processes may have counted more within the interval. Where nothing is kept on disk: of this process alone.
         """
-        if self.where.usable:
-            return self._read()
-        counts = {name: count for name, count in dict(self._pending).items() if count}
-        return {"since": None, "counts": counts, "last": {}, "last_failure": self._last}
+        self.write()
+        with contextlib.suppress(OSError), self.where.opened() as directory:
+            return _kept(directory)
+        with self._lock:
+            counts, moments = dict(self._pending), dict(self._moments)
+        return {"since": None, "counts": counts, "last": moments, "last_failure": self._last_failure}
+
+
+def _kept(directory: folder.Directory) -> Dict[str, Any]:
+    """Return what the file holds; counting starts anew where it is unreadable."""
+    kept = {"since": time.time(), "counts": {}, "last": {}, "last_failure": None}  # type: Dict[str, Any]
+    found = directory.read(FILE)
+    with contextlib.suppress(ValueError):
+        if found is not None:
+            read = json.loads(found[0].decode("utf-8"))
+            if isinstance(read, dict) and isinstance(read.get("counts"), dict) and isinstance(read.get("last"), dict):
+                kept.update(read)
+    return kept

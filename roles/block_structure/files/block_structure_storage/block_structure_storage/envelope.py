@@ -1,13 +1,11 @@
-"""One object as one file on local disk: a line with its name, size and digest, then its bytes.
-
-The objects are pickles, so nothing is handed to the platform whose digest does not match.
-"""
+"""One object as one file on local disk: a line with its name, size, digest and signature, then its bytes."""
 
 import hashlib
 import json
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional
 
 FORMAT = "block-structure-object-1"
+Stored = NamedTuple("Stored", [("name", str), ("data", bytes), ("digest", str), ("signature", Optional[str])])
 
 
 class DamagedError(Exception):
@@ -19,23 +17,26 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def pack(name: str, data: bytes) -> bytes:
-    """Return the content of a file that keeps an object."""
-    head = {"format": FORMAT, "name": name, "bytes": len(data), "sha256": digest(data)}
+def pack(name: str, data: bytes, computed: str, signature: Optional[str]) -> bytes:
+    """Return the content of a file that keeps an object. computed: digest(data)."""
+    head = {"format": FORMAT, "name": name, "bytes": len(data), "sha256": computed}
+    if signature is not None:
+        head["signature"] = signature
     return json.dumps(head, sort_keys=True).encode("utf-8") + b"\n" + data
 
 
-def unpack(content: bytes, name: Optional[str] = None) -> Tuple[str, bytes]:
-    """Return (name, bytes) of a file's content. Raises DamagedError, also when the object is not the one of this name."""
+def unpack(content: bytes, name: Optional[str] = None) -> Stored:
+    """Return what a file's content holds. Raises DamagedError, also when the object is not the one of this name."""
     line, _, data = content.partition(b"\n")
     try:
         head = json.loads(line.decode("utf-8"))
-        known = head["format"] == FORMAT and head["sha256"] == digest(data) and head["bytes"] == len(data)
-        stored = str(head["name"])
-    except (ValueError, KeyError, TypeError) as error:
+        computed = digest(data)
+        known = head["format"] == FORMAT and head["sha256"] == computed and head["bytes"] == len(data)
+        stored = Stored(str(head["name"]), data, computed, head.get("signature"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError("its head cannot be read") from error
-    if not known:
+    if not known or not isinstance(stored.signature, (str, type(None))):
         raise DamagedError("its digest does not match its bytes")
-    if name is not None and stored != name:
-        raise DamagedError("it belongs to %s" % stored)
-    return stored, data
+    if name is not None and stored.name != name:
+        raise DamagedError("it belongs to %s" % stored.name)
+    return stored

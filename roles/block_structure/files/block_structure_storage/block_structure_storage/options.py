@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, Optional
 
+from . import signing
+
 DEFAULTS = {
     "connect_timeout_seconds": 1.0,  # for a connection to S3
     "read_timeout_seconds": 1.5,  # for each answer on it
@@ -10,7 +12,8 @@ DEFAULTS = {
     "breaker_seconds": 30.0,  # S3 is left alone for so long after an outage was met
     "local_directory": None,  # folder for copies and spool, mode 0700, owned by the user of the processes; None: neither
     "local_max_bytes": 1024 * 1024 * 1024,  # of copies; the least recently used go
-    "spool_max_bytes": 256 * 1024 * 1024,  # of objects that wait for S3
+    "spool_max_bytes": 256 * 1024 * 1024,  # of objects that wait for S3, and what the copies give up beyond it
+    "signing": signing.ACCEPT_UNSIGNED,  # one of signing.MODES
 }  # type: Dict[str, Any]
 
 
@@ -22,10 +25,12 @@ def of(owner: type) -> Dict[str, Any]:
 def problem(name: str, value: Any) -> Optional[str]:
     """Return what is wrong with a value, cause and remedy; None when it can work."""
     default = DEFAULTS[name]
-    if default is None:
-        if value is None or (isinstance(value, str) and value.startswith("/")):
-            return None
-        return "STORAGE_KWARGS['%s'] is %r. Remedy: give an absolute path, or null for none." % (name, value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
-        return None
-    return "STORAGE_KWARGS['%s'] is %r. Remedy: give a number above zero, such as %s." % (name, value, default)
+    if name == "signing":
+        works, remedy = value in signing.MODES, "give %s or %s" % (", ".join(signing.MODES[:-1]), signing.MODES[-1])
+    elif default is None:
+        works = value is None or (isinstance(value, str) and value.startswith("/"))
+        remedy = "give an absolute path, or null for none"
+    else:
+        works = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+        remedy = "give a number above zero, such as %s" % default
+    return None if works else "STORAGE_KWARGS['%s'] is %r. Remedy: %s." % (name, value, remedy)

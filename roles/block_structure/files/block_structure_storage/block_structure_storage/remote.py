@@ -3,14 +3,18 @@
 import os
 import threading
 import time
+import zlib
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 
-from . import envelope
+from . import envelope, signing
 
 Value = TypeVar("Value")
-METADATA = "block-structure-sha256"
+DIGEST = "block-structure-sha256"
+SIGNATURE = "block-structure-signature"
 # What keeps a caller waiting when it is met again and again; everything else is answered at once.
 OUTAGES = ("timeout", "unreachable", "server_error", "other")
+# An object that is there and must not be used, for the causes that only then occur.
+DISTRUSTED = ("damaged", signing.UNSIGNED, signing.OTHER_KEY, signing.TAMPERED)
 _CODES = {
     "NoSuchKey": "missing",
     "NoSuchBucket": "no_bucket",
@@ -21,7 +25,8 @@ _CODES = {
     "SignatureDoesNotMatch": "credentials",
     "ExpiredToken": "credentials",
 }
-_STATUSES = {403: "denied", 404: "missing", 429: "server_error"}
+# 501 and 505 say that the store lacks what was asked for; asking again soon costs nothing and changes nothing.
+_STATUSES = {403: "denied", 404: "missing", 429: "server_error", 501: "rejected", 505: "rejected"}
 _CLASSES = {
     "EndpointConnectionError": "unreachable",
     "ConnectionClosedError": "unreachable",
@@ -36,7 +41,11 @@ _CLASSES = {
     "PartialCredentialsError": "credentials",
     "CredentialRetrievalError": "credentials",
     "FlexibleChecksumError": "damaged",
+    "ResponseParserError": "garbled",
+    "PaginationError": "rejected",
+    "ParamValidationError": "rejected",
 }
+_INFLATED_BYTES = 1024 * 1024  # at a time, where a stream is only checked
 
 
 class FailureError(Exception):
@@ -71,7 +80,7 @@ def within(seconds: float, work: Callable[[], Value]) -> Value:
     The work runs in a thread of its own, which is left to its own timeouts when the time is over: only so do a name server
     that hangs and an answer that trickles in cost no more than the bound.
     """
-    start = time.time()
+    start = time.monotonic()
     outcome = {}  # type: Dict[str, Any]
 
     def run() -> None:
@@ -87,7 +96,7 @@ def within(seconds: float, work: Callable[[], Value]) -> Value:
     except RuntimeError as error:  # the system has no thread left
         raise FailureError("other", str(error)) from error
     thread.join(seconds)
-    spent = time.time() - start
+    spent = time.monotonic() - start
     if "value" in outcome:
         return outcome["value"]  # type: ignore[no-any-return]
     met = outcome.get("error")
@@ -99,6 +108,39 @@ def within(seconds: float, work: Callable[[], Value]) -> Value:
     raise FailureError(cause_of(met), words, spent) from met
 
 
+def list_directory(client: Any, bucket: str, prefix: str) -> Tuple[List[str], List[str]]:
+    """Return the names of (directories, objects) right below a prefix, which is empty or ends with a slash.
+
+    Raises what boto3 raises, and FailureError for an answer that is no listing. By ListObjectsV2: with version 1 Ceph restarts
+    at the second page when keys have a plus sign, as course keys do.
+    """
+    directories, objects = [], []  # type: List[str], List[str]
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Delimiter="/", Prefix=prefix)
+    for page in pages:
+        if "IsTruncated" not in page:
+            raise FailureError("garbled", "the answer is no listing, so it is not from S3")
+        directories.extend(entry["Prefix"][len(prefix) : -1] for entry in page.get("CommonPrefixes", ()))
+        objects.extend(entry["Key"][len(prefix) :] for entry in page.get("Contents", ()) if entry["Key"] != prefix)
+    return directories, objects
+
+
+def is_whole(data: bytes) -> bool:
+    """Say whether bytes are one whole zlib stream, as all structures are; its checksum is part of it.
+
+    Source: edx-platform openedx/core/lib/cache_utils.py, zpickle.
+    """
+    stream, rest = zlib.decompressobj(), data
+    try:
+        while not stream.eof:
+            inflated = stream.decompress(rest, _INFLATED_BYTES)
+            if not inflated and not rest and not stream.eof:
+                return False
+            rest = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return not stream.unused_data
+
+
 class Remote:
     """The objects of one bucket.
 
@@ -106,8 +148,8 @@ class Remote:
     budget: seconds for one operation, everything included. Every method raises FailureError.
     """
 
-    def __init__(self, connect: Callable[[], Any], bucket: str, budget: float) -> None:
-        self._connect, self.bucket, self.budget = connect, bucket, budget
+    def __init__(self, connect: Callable[[], Any], bucket: str, budget: float, signed: signing.Signing) -> None:
+        self._connect, self.bucket, self.budget, self.signed = connect, bucket, budget, signed
         self._client = None  # type: Any
         self._pid = 0
 
@@ -117,47 +159,71 @@ class Remote:
             self._client, self._pid = self._connect(), os.getpid()
         return self._client
 
-    def get(self, key: str) -> Tuple[bytes, bool]:
-        """Return (an object's bytes, whether its digest was there to be checked)."""
+    def _verified(self, key: str, digest: Optional[str], signature: Optional[str]) -> str:
+        try:
+            return self.signed.verify(key, digest, signature)
+        except signing.NotVerifiedError as error:
+            raise FailureError(error.status, str(error)) from error
 
-        def work() -> Tuple[bytes, bool]:
+    def get(self, key: str) -> Tuple[bytes, bool, str]:
+        """Return (an object's bytes, whether it has a digest, the status of its signature)."""
+
+        def work() -> Tuple[bytes, bool, str]:
             answer = self.client().get_object(Bucket=self.bucket, Key=key)
             data = answer["Body"].read()
-            wanted = (answer.get("Metadata") or {}).get(METADATA)
-            if wanted is not None and wanted != envelope.digest(data):
-                raise FailureError("damaged", "the digest in the object's metadata does not match its bytes")
-            return data, wanted is not None
+            metadata = answer.get("Metadata") or {}
+            wanted, computed = metadata.get(DIGEST), envelope.digest(data)
+            if wanted is not None and wanted != computed:
+                raise FailureError("damaged", "its bytes do not match the digest in its metadata: damaged, or replaced")
+            if wanted is None:
+                _require_object(answer)
+                if answer.get("ContentLength") != len(data) or not is_whole(data):
+                    raise FailureError("garbled", "the answer has no digest and is no whole structure")
+            return data, wanted is not None, self._verified(key, computed, metadata.get(SIGNATURE))
 
         return within(self.budget, work)
 
+    def metadata(self, key: str, data: bytes) -> Dict[str, str]:
+        """Return the metadata that an object of this name has."""
+        computed = envelope.digest(data)
+        signature = self.signed.sign(key, computed)
+        return {DIGEST: computed, SIGNATURE: signature} if signature else {DIGEST: computed}
+
     def put(self, key: str, data: bytes, parameters: Dict[str, Any], budget: Optional[float] = None) -> None:
-        """Write an object with its digest in the metadata. parameters: further arguments of PutObject."""
-        metadata = dict(parameters.get("Metadata") or {})
-        metadata[METADATA] = envelope.digest(data)
+        """Write an object with its digest and signature in the metadata. parameters: further arguments of PutObject."""
+        metadata = dict(parameters.get("Metadata") or {}, **self.metadata(key, data))
         arguments = dict(parameters, Metadata=metadata, Bucket=self.bucket, Key=key, Body=data)
-        within(budget or self.budget, lambda: self.client().put_object(**arguments))
+        within(budget or self.budget, lambda: _require_object(self.client().put_object(**arguments)))
+
+    def head(self, key: str) -> Tuple[int, Dict[str, str]]:
+        """Return an object's (length in bytes, metadata)."""
+
+        def work() -> Tuple[int, Dict[str, str]]:
+            answer = self.client().head_object(Bucket=self.bucket, Key=key)
+            _require_object(answer)
+            return int(answer["ContentLength"]), answer.get("Metadata") or {}
+
+        return within(self.budget, work)
 
     def size(self, key: str) -> int:
-        """Return an object's length in bytes."""
-        answer = within(self.budget, lambda: self.client().head_object(Bucket=self.bucket, Key=key))
-        return int(answer["ContentLength"])
+        """Return the length in bytes of an object that may be read, as far as its metadata tells."""
+        size, metadata = self.head(key)
+        self._verified(key, metadata.get(DIGEST), metadata.get(SIGNATURE))
+        return size
 
     def listdir(self, prefix: str) -> Tuple[List[str], List[str]]:
         """Return the names of (directories, objects) right below a prefix, which is empty or ends with a slash.
 
         By the client that everything else has: the release's class would make one for each thread, which costs more than S3.
         """
-
-        def work() -> Tuple[List[str], List[str]]:
-            directories, objects = [], []  # type: List[str], List[str]
-            pages = self.client().get_paginator("list_objects").paginate(Bucket=self.bucket, Delimiter="/", Prefix=prefix)
-            for page in pages:
-                directories.extend(entry["Prefix"][len(prefix) : -1] for entry in page.get("CommonPrefixes", ()))
-                objects.extend(entry["Key"][len(prefix) :] for entry in page.get("Contents", ()) if entry["Key"] != prefix)
-            return directories, objects
-
-        return within(self.budget, work)
+        return within(self.budget, lambda: list_directory(self.client(), self.bucket, prefix))
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there is no failure, as S3 has it."""
         within(self.budget, lambda: self.client().delete_object(Bucket=self.bucket, Key=key))
+
+
+def _require_object(answer: Dict[str, Any]) -> None:
+    """Raise FailureError for an answer about an object that no S3 gave: a proxy's page has no ETag, whatever its status."""
+    if not answer.get("ETag"):
+        raise FailureError("garbled", "the answer has no ETag, so it is not from S3")

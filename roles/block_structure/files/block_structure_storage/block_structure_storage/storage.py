@@ -5,17 +5,18 @@ the learner for everything else that a storage raises (edx-platform block_struct
 every failure to read is "not found", and no failure to write is raised at all.
 """
 
+import atexit
 import contextlib
 import logging
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 
+import django.conf
 from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from storages.utils import clean_name
 
-from . import __version__, breaker, copies, counters, envelope, folder, options, remote
+from . import __version__, breaker, copies, counters, draining, envelope, folder, options, remote, reporting, signing
 
 try:
     from storages.backends.s3 import S3Storage as ReleaseS3Storage  # django-storages 1.14 and later
@@ -24,10 +25,7 @@ except ImportError:
 
 log = logging.getLogger(__name__)
 
-DRAIN_BUDGET_SECONDS = 60.0  # for one object in the background, where nobody waits
-DRAIN_AFTER_START_SECONDS = 5.0  # so that no start waits for it
-DRAIN_INTERVAL_SECONDS = 30.0  # between looks into the spool in one process
-
+SIGNATURE_THREADS = 8  # of which each waits for the network most of the time
 
 # Settings -> what instances with the same ones share.
 _SHARED = {}
@@ -53,7 +51,7 @@ class BoundedS3Storage(ReleaseS3Storage):
             problem = options.problem(option, getattr(self, option))
             if problem:
                 raise ImproperlyConfigured(problem)
-        # django-storages 1.14 renamed it, and warns about whoever still sets the former one.
+        # django-storages 1.14 renamed it, and warns about whoever still sets the old one.
         name = "client_config" if getattr(self, "client_config", None) is not None else "config"
         bounds = Config(
             connect_timeout=self.connect_timeout_seconds,
@@ -66,6 +64,19 @@ class BoundedS3Storage(ReleaseS3Storage):
         """Return the names that django-storages 1.10 and later accept, with their defaults."""
         return dict(super().get_default_settings(), **options.of(type(self)))
 
+    def _key(self, name):
+        """Return the key in the bucket of a name as the row holds it."""
+        return self._normalize_name(clean_name(name))
+
+    def _prefix(self, name):
+        """Return the prefix of all keys in a directory, for listing it."""
+        directory = self._key(name).rstrip("/")
+        return directory + "/" if directory else ""
+
+    def listdir(self, name):
+        """Return (directories, files) as S3 has them; the release's class asks by the first version of the listing."""
+        return remote.list_directory(self.connection.meta.client, self.bucket_name, self._prefix(name))
+
 
 class ResilientS3Storage(BoundedS3Storage):
     """Reads from local copies, then from S3; writes to both, or to a spool while S3 does not take it."""
@@ -75,6 +86,7 @@ class ResilientS3Storage(BoundedS3Storage):
     local_directory = options.DEFAULTS["local_directory"]
     local_max_bytes = options.DEFAULTS["local_max_bytes"]
     spool_max_bytes = options.DEFAULTS["spool_max_bytes"]
+    signing = options.DEFAULTS["signing"]
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -87,31 +99,35 @@ class ResilientS3Storage(BoundedS3Storage):
         self.__dict__.update(shared)
         if first:
             # What waited while no process ran goes out soon after the start, and not in anybody's request.
-            self._start_draining(DRAIN_AFTER_START_SECONDS)
+            self._drainer.start(draining.AFTER_START_SECONDS)
 
     def _make(self):
         """Return what all instances with the same settings share in this process."""
         place = "%s %s" % (self.endpoint_url or "", self.bucket_name)
+        signed = _signing(self.signing)
         where = folder.Folder(self.local_directory)
-        if self.local_directory and not where.usable:
-            log.error("Block structure storage: no local copies are kept and nothing is spooled: %s.", where.problem)
+        kept = copies.Copies(where, place, int(self.local_max_bytes), signed)
+        spool = copies.Spool(where, place, int(self.spool_max_bytes), signed, kept)
+        asked = remote.Remote(lambda: self.connection.meta.client, self.bucket_name, float(self.budget_seconds), signed)
+        broken = breaker.Breaker(where, float(self.breaker_seconds))
+        counted = counters.Counters(where)
+        atexit.register(counted.write)
+        reporter = reporting.Reporter(counted, broken)
         return {
+            "_signing": signed,
             "_folder": where,
-            "_copies": copies.Copies(where, place, int(self.local_max_bytes)),
-            "_spool": copies.Spool(where, place, int(self.spool_max_bytes)),
-            "_breaker": breaker.Breaker(where, float(self.breaker_seconds)),
-            "_counters": counters.Counters(where),
-            "_remote": remote.Remote(lambda: self.connection.meta.client, self.bucket_name, float(self.budget_seconds)),
-            "_looked": {"at": time.time()},
+            "_copies": kept,
+            "_spool": spool,
+            "_remote": asked,
+            "_breaker": broken,
+            "_counters": counted,
+            "_reporter": reporter,
+            "_drainer": draining.Drainer(spool, asked, broken, reporter, self._parameters),
         }
 
     def __reduce__(self):
         # Sockets and locks stay where they are; a copy elsewhere is made anew.
         return _again, (type(self), self._settings)
-
-    def _key(self, name):
-        """Return the key in the bucket of a name as the row holds it."""
-        return self._normalize_name(clean_name(name))
 
     # What the platform calls.
 
@@ -119,7 +135,7 @@ class ResilientS3Storage(BoundedS3Storage):
         """Return the object as a file in memory. Raises FileNotFoundError for whatever keeps it from being read whole."""
         if "w" in mode:
             return super()._open(name, mode)
-        self._drain_now_and_then()
+        self._drainer.start_now_and_then()
         return ContentFile(self._read(self._key(name)), name=name)
 
     def _save(self, name, content):
@@ -129,7 +145,7 @@ class ResilientS3Storage(BoundedS3Storage):
         data = data.encode("utf-8") if isinstance(data, str) else data
         key = self._key(name)
         if self._put(key, data):
-            self._start_draining()
+            self._drainer.start()
         else:
             self._to_spool(key, data)
         self._keep(key, data)
@@ -140,7 +156,7 @@ class ResilientS3Storage(BoundedS3Storage):
         return self._size_or_none(self._key(name)) is not None
 
     def size(self, name):
-        """Return the object's length. Raises FileNotFoundError."""
+        """Return the object's length in bytes. Raises FileNotFoundError."""
         size = None
         with contextlib.suppress(OSError):
             size = self._size_or_none(self._key(name))
@@ -155,19 +171,18 @@ class ResilientS3Storage(BoundedS3Storage):
             with contextlib.suppress(OSError):
                 drawer.forget(key)
         if self._breaker.allows():
-            with self._told("delete", key, "It is left for the next pruning"):
+            with self._reporter.swallowed("delete", key, "It is left for the next pruning"):
                 self._remote.delete(key)
                 self._breaker.close()
 
     def listdir(self, name):
-        """Return (directories, files) as S3 has them. Raises OSError when S3 does not tell; pruning then waits."""
+        """Return (directories, files) as S3 has them. Raises OSError when S3 does not list them; pruning then waits."""
         if not self._breaker.allows():
             raise OSError("S3 is left alone after an outage")
-        directory = self._key(name).rstrip("/")
         try:
-            listed = self._remote.listdir(directory + "/" if directory else "")
+            listed = self._remote.listdir(self._prefix(name))
         except remote.FailureError as failure:
-            self._tell("list", name, failure, "Nothing is pruned now")
+            self._reporter.remote("list", name, failure, "Nothing is pruned now")
             raise OSError("S3 did not list %s: %s" % (name, failure.words)) from failure
         self._breaker.close()
         return listed
@@ -183,16 +198,17 @@ class ResilientS3Storage(BoundedS3Storage):
             log.warning("Block structure storage: %s is not on this host and S3 is left alone; the course is rebuilt.", key)
             raise FileNotFoundError("S3 is left alone after an outage, and this host has no copy of %s" % key)
         try:
-            data, checked = self._remote.get(key)
+            data, has_digest, status = self._remote.get(key)
         except remote.FailureError as failure:
             if failure.cause == "missing":
                 self._breaker.close()
                 self._counters.add("read_missing")
             else:
-                self._tell("read", key, failure, "It counts as not found, so the course is rebuilt")
+                self._reporter.remote("read", key, failure, "It counts as not found, so the course is rebuilt")
             raise FileNotFoundError("%s cannot be read: %s" % (key, failure.words)) from failure
         self._breaker.close()
-        self._counters.add("read_s3" if checked else "read_s3_without_digest")
+        unsigned = "read_s3_unsigned" if status == signing.UNSIGNED else "read_s3"
+        self._counters.add(unsigned if has_digest else "read_s3_without_digest")
         self._keep(key, data)
         return data
 
@@ -206,15 +222,11 @@ class ResilientS3Storage(BoundedS3Storage):
         return None
 
     def _drawn(self, drawer, key):
-        """Return the object from one drawer; None if it is not there or not whole."""
+        """Return the object from one drawer; None if it is not there or must not be used."""
         try:
             return drawer.read(key)
-        except envelope.DamagedError as error:
-            self._counters.add("local_damaged")
-            log.error("Block structure storage: the local file of %s was damaged and is removed: %s.", key, error)
-        except OSError as error:
-            self._counters.add("local_failed")
-            log.error("Block structure storage: the local file of %s cannot be read: %s.", key, error)
+        except (envelope.DamagedError, signing.NotVerifiedError, OSError) as error:
+            self._reporter.local(key, error, "S3 is asked")
         return None
 
     def _keep(self, key, data):
@@ -222,25 +234,24 @@ class ResilientS3Storage(BoundedS3Storage):
         try:
             self._copies.write(key, data)
         except OSError as error:
-            self._counters.add("local_failed")
-            log.error("Block structure storage: no local copy of %s can be kept: %s.", key, error)
+            self._reporter.local(key, error, "No copy is kept")
 
     def _size_or_none(self, key):
         if self._breaker.allows():
             try:
                 size = self._remote.size(key)
             except remote.FailureError as failure:
-                if failure.cause == "missing":
+                if failure.cause == "missing" or failure.cause in remote.DISTRUSTED:
                     self._breaker.close()
                     waiting = self._drawn(self._spool, key)
                     return None if waiting is None else len(waiting)
-                self._tell("look at", key, failure, "What this host has counts")
+                self._reporter.remote("look at", key, failure, "What this host has counts")
             else:
                 self._breaker.close()
                 return size
         local = self._local(key)
         if local is None:
-            raise OSError("S3 does not tell whether it has %s, and this host has no copy" % key)
+            raise OSError("S3 does not say whether it has %s, and this host has no copy" % key)
         return len(local)
 
     # Writing.
@@ -259,7 +270,7 @@ class ResilientS3Storage(BoundedS3Storage):
         """Write to S3; return whether S3 has it."""
         if not self._breaker.allows():
             return False
-        with self._told("write", key, "It waits in the spool of this host"):
+        with self._reporter.swallowed("write", key, "It waits in the spool of this host"):
             self._remote.put(key, data, self._parameters())
             self._breaker.close()
             self._counters.add("written_s3")
@@ -268,128 +279,120 @@ class ResilientS3Storage(BoundedS3Storage):
 
     def _to_spool(self, key, data):
         try:
-            self._spool.write(key, data)
+            superseded = self._spool.write(key, data)
         except (copies.FullError, OSError) as error:
-            self._counters.add("spool_refused")
+            self._counters.add("spool_refused", reporting.failure_of("spool", "refused", str(error)))
             log.error("Block structure storage: %s is stored nowhere and will be rebuilt when it is read: %s.", key, error)
         else:
             self._counters.add("spooled")
+            if superseded:
+                self._counters.add("superseded", count=superseded)
 
-    # The spool.
-
-    def _start_draining(self, after=0.0):
-        """Upload what waits in the background, if anything does."""
-        self._looked["at"] = time.time()
-        with contextlib.suppress(OSError, RuntimeError):  # the system has no thread left: it is tried again
-            if self._spool.is_waiting():
-                timer = threading.Timer(after, self.drain)
-                timer.daemon = True
-                timer.start()
+    # For operators, the role and tests.
 
     def drain(self, wait_seconds=0.0):
-        """Upload the spooled objects, oldest first, until S3 fails; return {"uploaded", "left", "problem"}.
-
-        One process at a time on a host, for which this one waits so long; `problem` is None, or why objects are left.
-        """
-        uploaded, problem = 0, None
-        if self._folder.usable:
-            with self._spool.alone(wait_seconds) as mine:
-                if mine:
-                    uploaded, problem = self._drain_mine()
-                else:
-                    problem = "another process is uploading"
-        left = len(self._spool.waiting())
-        if uploaded:
-            log.info("Block structure storage: %d spooled objects are in S3 now, %d are left.", uploaded, left)
-        return {"uploaded": uploaded, "left": left, "problem": problem if left else None}
-
-    def _drain_mine(self):
-        uploaded = 0
-        for _, _, path in self._spool.waiting():
-            try:
-                content = folder.read(path)
-                if content is None:
-                    continue
-                key, data = envelope.unpack(content)
-                self._remote.put(key, data, self._parameters(), DRAIN_BUDGET_SECONDS)
-            except envelope.DamagedError as error:
-                self._counters.add("local_damaged")
-                log.error("Block structure storage: the spooled file %s is damaged and removed: %s.", path, error)
-                folder.remove(path)
-                continue
-            except remote.FailureError as failure:
-                self._tell("upload", path, failure, "It stays in the spool")
-                return uploaded, failure.words
-            except OSError as error:
-                return uploaded, str(error)
-            self._breaker.close()
-            self._counters.add("uploaded")
-            folder.remove(path)
-            uploaded += 1
-        return uploaded, None
-
-    def _drain_now_and_then(self):
-        if time.time() - self._looked["at"] > DRAIN_INTERVAL_SECONDS and self._breaker.until() < time.time():
-            self._start_draining()
-
-    # Telling.
-
-    @contextlib.contextmanager
-    def _told(self, operation, key, consequence):
-        """Swallow and tell the failure of S3 in the body."""
-        try:
-            yield
-        except remote.FailureError as failure:
-            self._tell(operation, key, failure, consequence)
-
-    def _tell(self, operation, key, failure, consequence):
-        """Count a failure of S3, log one line with cause and cost, and open the breaker for an outage."""
-        alone = ""
-        if failure.is_outage:
-            self._breaker.open(failure.cause)
-            alone = " S3 is left alone for %.0f s." % self.breaker_seconds
-        self._counters.add(
-            "%s_failed_%s" % (operation.replace(" ", "_"), failure.cause),
-            {"operation": operation, "cause": failure.cause, "words": failure.words, "time": time.time()},
-        )
-        (log.error if failure.cause == "damaged" else log.warning)(
-            "Block structure storage: S3 did not %s %s: %s after %.2f s (%s). %s.%s",
-            operation,
-            key,
-            failure.cause,
-            failure.seconds,
-            failure.words,
-            consequence,
-            alone,
-        )
-
-    # For operators and tests.
+        """Upload the spooled objects, see `draining.Drainer.drain`; with a wait, those too that S3 has refused."""
+        return self._drainer.drain(wait_seconds)
 
     def strict(self):
-        """Return a storage for the same objects that raises what S3 answers and has no local side, to prove credentials."""
+        """Return a storage for the same objects that raises what S3 answers and has no local side, to prove credentials.
+
+        It signs nothing.
+        """
         own = set(options.DEFAULTS) - set(options.of(BoundedS3Storage))
         return BoundedS3Storage(**{name: value for name, value in self._settings.items() if name not in own})
 
+    def metadata_for(self, name, data):
+        """Return the metadata of an object of this name with these bytes: its digest, and its signature if objects are signed.
+
+        For whoever copies an object to another name by other means than `save`: the old signature does not verify there. Check
+        the object at its old name first (`fetch`), so that nothing is signed that this site did not write.
+        """
+        return self._remote.metadata(self._key(name), data)
+
+    def fetch(self, name):
+        """Return an object's bytes from S3 itself, verified as a read of the platform is, whatever this host has.
+
+        Raises remote.FailureError, whose `cause` is "missing", one of remote.DISTRUSTED, or what S3 suffers from.
+        """
+        return self._remote.get(self._key(name))[0]
+
+    def signature_of(self, name):
+        """Return {"status", "key_id", "bytes"} of an object in S3 by one request that does not read it.
+
+        status: one of signing.VALID, UNSIGNED, OTHER_KEY, TAMPERED, and UNCHECKED where signing is off. It tells what the
+        metadata says; whether the bytes match their digest is known once they are read. key_id: of the key that signed it; one
+        signed with a fallback is not read any more when the fallback goes. Raises remote.FailureError.
+        """
+        key = self._key(name)
+        size, metadata = self._remote.head(key)
+        signature = metadata.get(remote.SIGNATURE)
+        status = self._signing.status(key, metadata.get(remote.DIGEST), signature)
+        return {"status": status, "key_id": signing.key_id(signature), "bytes": size}
+
+    def signatures(self, names):
+        """Return {status: [names]} of many objects, several asked for at once; see `signature_of`.
+
+        An object whose status S3 did not tell is under the cause of the failure, such as "missing" or "denied".
+        """
+        found = {}
+        with ThreadPoolExecutor(SIGNATURE_THREADS) as pool:
+            for name, status in zip(names, pool.map(self._status_of, names)):
+                found.setdefault(status, []).append(name)
+        return found
+
+    def _status_of(self, name):
+        try:
+            return self.signature_of(name)["status"]
+        except remote.FailureError as failure:
+            return failure.cause
+
     def waiting(self):
-        """Return {"name", "bytes", "since"} of each object that waits for S3, oldest first; a damaged file has no name."""
-        told = []
-        for since, size, path in self._spool.waiting():
-            try:
-                name = envelope.unpack(folder.read(path) or b"")[0]
-            except (envelope.DamagedError, OSError):
-                name = None
-            told.append({"name": name, "bytes": size, "since": since})
-        return told
+        """Return {"name", "bytes", "since", "problem"} of each object that waits for S3, oldest first.
+
+        name: None for a damaged file. problem: why it did not go out when this process last tried; None if it was not refused.
+        """
+        return [
+            {
+                "name": self._spool.name_of(entry.file),
+                "bytes": entry.bytes,
+                "since": entry.since,
+                "problem": self._drainer.refused(entry.file),
+            }
+            for entry in self._spool.waiting()
+        ]
 
     def state(self):
-        """Return what a look at this host shows: version, local folder, copies, spool, breaker and counters."""
+        """Return what an inspection of this host shows.
+
+        version; local_directory; problem, why it is not used, or None; foreign, a sentence for each entry in it that is not its
+        owner's; copies and spool, their files and bytes; breaker; counters; signing, see `signing.Signing.state`.
+        """
         spooled = self._spool.waiting()
         return {
             "version": __version__,
             "local_directory": self.local_directory,
             "problem": self._folder.problem,
+            "foreign": self._foreign(),
             "copies": self._copies.summary(),
-            "spool": dict(self._spool.summary(), waiting=len(spooled), oldest=spooled[0][0] if spooled else None),
+            "spool": dict(self._spool.summary(), waiting=len(spooled), oldest=spooled[0].since if spooled else None),
             "breaker": self._breaker.state(),
             "counters": self._counters.state(),
+            "signing": self._signing.state(),
         }
+
+    def _foreign(self):
+        found = []
+        for name in (None, *folder.DIRECTORIES):
+            with contextlib.suppress(OSError), self._folder.opened(name) as directory:
+                found.extend(directory.foreign())
+        return found
+
+
+def _signing(mode):
+    """Return the signing of this process. Raises ImproperlyConfigured where it cannot sign."""
+    try:
+        return signing.Signing(mode, () if mode == signing.OFF else signing.secrets_of(django.conf.settings))
+    except (ValueError, ImproperlyConfigured) as error:
+        words = "STORAGE_KWARGS['signing'] is %r, and %s. Remedy: set SECRET_KEY, or signing to 'off'."
+        raise ImproperlyConfigured(words % (mode, str(error).rstrip("."))) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,17 @@ from typing import Any
 import boto3
 import django.conf
 import pytest
-from block_structure_storage import remote, storage
+from block_structure_storage import storage
 from botocore.config import Config
 from sandbox_s3.faults import Fault
-from sandbox_s3.loopback import Loopback
 
-django.conf.settings.configure()
+# What is shared with the stress program.
+sys.path.insert(0, str(Path(__file__).resolve().parents[5] / "tests/storage"))
+import impostor
+
+django.conf.settings.configure(SECRET_KEY="a secret of this site alone")
 
 KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
-# A row's name, and the bytes of a structure.
-NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
-DATA = b"tree" * 1000
 
 Make = Callable[..., Any]
 
@@ -32,7 +33,7 @@ class S3:
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
-        self.served = Loopback()
+        self.served, self.impostor = impostor.serve()
         self.faults, self.endpoint = self.served.faults, self.served.endpoint
         self.client = boto3.client(
             "s3",
@@ -54,6 +55,7 @@ class S3:
 
     def heal(self) -> None:
         """Take the fault away."""
+        self.impostor.lie(None)
         self.faults.set(None)
 
     def names(self) -> list[str]:
@@ -107,4 +109,7 @@ def healthy() -> Any:
     return {"read_timeout_seconds": 20, "budget_seconds": 30, "connect_timeout_seconds": 20}
 
 
-__all__ = ["DATA", "NAME", "S3", "remote"]
+@pytest.fixture
+def calm(make: Any, healthy: Any) -> Any:
+    """Make storages that wait long: for tests that are not about waiting."""
+    return lambda *args, **settings: make(*args, **{**healthy, **settings})

@@ -9,20 +9,19 @@ import pickle
 import stat
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from block_structure_storage import envelope, folder, remote, storage
+from block_structure_storage import draining, envelope, folder, remote, storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 
+from .operations import DATA, NAME, counts, drained, eventually, file_of, interval_ends, read, write
+
 KEYS_OF_NOBODY = {"access_key": "AKIAXXXXXXXXXEXAMPLE"}
-NAME = "block_structures/block-v1:example+C1+2026+type@course+block@course/2026-11-24-033000-123456"
-DATA = b"tree" * 1000
 
 # The faults that any S3 can have for a while -> what the class calls their cause.
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -39,39 +38,12 @@ WAITING = ("hanging", "slow")
 OUTAGES = ["503", "500", "hanging", "slow", "refused"]
 
 
-def write(made: Any, name: str = NAME, data: bytes = DATA) -> str:
-    saved: str = made.save(name, ContentFile(data))
-    return saved
-
-
-def read(made: Any, name: str = NAME) -> bytes:
-    with made.open(name, "rb") as stream:
-        content: bytes = stream.read()
-        return content
-
-
-def counts(made: Any) -> dict[str, int]:
-    counted: dict[str, int] = made.state()["counters"]["counts"]
-    return counted
-
-
-def drained(made: Any) -> dict[str, Any]:
-    """Drain in the foreground; a background thread that was faster has done the same."""
-    outcome: dict[str, Any] = made.drain(wait_seconds=60)
-    return outcome
-
-
-@pytest.fixture
-def calm(make: Any, healthy: Any) -> Any:
-    """Make storages that wait long: for tests that are not about waiting."""
-    return lambda *args, **settings: make(*args, **{**healthy, **settings})
-
-
 def test_object_is_in_s3_with_its_digest_and_on_disk(s3: Any, calm: Any, tmp_path: Path) -> None:
     made = calm()
     assert write(made) == NAME
     head = s3.client.head_object(Bucket=s3.bucket, Key=NAME)
-    assert head["Metadata"] == {remote.METADATA: envelope.digest(DATA)}
+    assert head["Metadata"] == made.metadata_for(NAME, DATA)
+    assert head["Metadata"][remote.DIGEST] == envelope.digest(DATA)
     assert read(made) == DATA
     assert made.exists(NAME)
     assert made.size(NAME) == len(DATA)
@@ -143,23 +115,9 @@ def test_write_that_fails_is_spooled_readable_and_uploaded_later(s3: Any, make: 
     assert again.state()["spool"]["files"] == 0
 
 
-def interval_ends(made: Any) -> None:
-    """Wait until S3 is asked again after an outage."""
-    while made.state()["breaker"]["open"]:
-        pass
-
-
-def eventually(question: Callable[[], bool]) -> bool:
-    """Wait for what a thread in the background does, however loaded the machine is."""
-    end = time.monotonic() + 60
-    while not question() and time.monotonic() < end:
-        time.sleep(0.05)
-    return question()
-
-
 @pytest.mark.parametrize("occasion", ["next write", "start of a process", "next read"])
 def test_what_waits_is_uploaded_in_the_background(s3: Any, calm: Any, monkeypatch: pytest.MonkeyPatch, occasion: str) -> None:
-    monkeypatch.setattr(storage, "DRAIN_AFTER_START_SECONDS", 0.1)
+    monkeypatch.setattr(draining, "AFTER_START_SECONDS", 0.1)
     made = calm(breaker_seconds=0.01)
     s3.fail("answer", status=503, code="SlowDown")
     write(made, "a/1")
@@ -170,7 +128,7 @@ def test_what_waits_is_uploaded_in_the_background(s3: Any, calm: Any, monkeypatc
         write(made, "a/2")
     elif occasion == "next read":
         read(made, "a/1")
-        made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+        made._drainer.looked_at -= draining.INTERVAL_SECONDS
         read(made, "a/1")
     else:
         calm(breaker_seconds=0.01)
@@ -186,7 +144,7 @@ def test_nobody_waits_for_the_upload_of_what_waits(s3: Any, calm: Any) -> None:
     s3.fail("hang", methods=["PUT"], match="/a/")
     interval_ends(made)
     write(made, "b/1")
-    made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+    made._drainer.looked_at -= draining.INTERVAL_SECONDS
     assert read(made, "a/1") == DATA
     write(made, "b/2")
     assert s3.names() == ["b/1", "b/2"]
@@ -206,7 +164,7 @@ def test_a_system_without_threads_fails_nobody(s3: Any, calm: Any, monkeypatch: 
 
     monkeypatch.setattr(threading.Thread, "start", none_left)
     write(made, "a/2")
-    made._looked["at"] -= storage.DRAIN_INTERVAL_SECONDS
+    made._drainer.looked_at -= draining.INTERVAL_SECONDS
     assert read(made) == DATA
     interval_ends(made)
     with pytest.raises(FileNotFoundError, match="can't start new thread"):
@@ -294,7 +252,7 @@ def test_missing_object_is_not_found_and_no_outage(calm: Any) -> None:
 def test_what_s3_cannot_tell_is_not_called_absent(s3: Any, calm: Any) -> None:
     made = calm()
     s3.fail("answer", status=403, code="AccessDenied")
-    with pytest.raises(OSError, match="S3 does not tell whether it has"):
+    with pytest.raises(OSError, match="S3 does not say whether it has"):
         made.exists(NAME)
     with pytest.raises(FileNotFoundError):
         made.size(NAME)
@@ -333,31 +291,31 @@ def test_object_that_was_changed_in_the_bucket_is_not_found_loudly(
 def test_damaged_copy_is_removed_and_s3_is_asked(calm: Any, caplog: pytest.LogCaptureFixture, damage: str) -> None:
     made = calm()
     write(made)
-    path = Path(made._copies.path(NAME))
+    path = file_of(made._copies, NAME)
     content = path.read_bytes()
     path.write_bytes(
         {
             "truncated": content[:-10],
             "changed": content[:-1] + b"?",
             "empty": b"",
-            "of another object": envelope.pack("another", DATA),
+            "of another object": envelope.pack("another", DATA, envelope.digest(DATA), None),
         }[damage]
     )
     assert read(made) == DATA
-    assert "was damaged and is removed" in caplog.text
+    assert "cannot be used" in caplog.text
     assert counts(made) == {"written_s3": 1, "local_damaged": 1, "read_s3": 1}
     assert path.read_bytes() == content
 
 
 def test_least_recently_used_copies_go(calm: Any) -> None:
-    made = calm(local_max_bytes=4 * (len(DATA) + 300))
+    made = calm(local_max_bytes=int(4.5 * (len(DATA) + 400)))
     for number in range(4):
         write(made, f"a/{number}")
-        os.utime(made._copies.path(f"a/{number}"), (number + 1, number + 1))
+        os.utime(file_of(made._copies, f"a/{number}"), (number + 1, number + 1))
     read(made, "a/0")
     write(made, "a/4")
-    kept = [number for number in range(5) if Path(made._copies.path(f"a/{number}")).exists()]
-    assert kept == [0, 3, 4]
+    kept = [number for number in range(5) if file_of(made._copies, f"a/{number}").exists()]
+    assert kept == [0, 2, 3, 4]
     assert made.state()["copies"]["bytes"] <= made.local_max_bytes
 
 
@@ -369,15 +327,14 @@ def test_object_over_the_bound_is_not_kept(calm: Any) -> None:
 
 
 def test_full_spool_refuses_loudly_and_raises_nothing(s3: Any, make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    made = make(spool_max_bytes=len(DATA) + 400)
+    made = make(spool_max_bytes=len(DATA) + 400, local_max_bytes=400)
     s3.fail("refuse")
     write(made, "a/1")
     write(made, "a/2")
     assert made.state()["spool"]["waiting"] == 1
     assert counts(made)["spool_refused"] == 1
     assert "a/2 is stored nowhere" in caplog.text
-    # Its local copy is there all the same.
-    assert read(made, "a/2") == DATA
+    assert read(made, "a/1") == DATA
 
 
 def test_full_disk_costs_the_copy_and_nothing_else(
@@ -389,11 +346,11 @@ def test_full_disk_costs_the_copy_and_nothing_else(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(made._folder, "write", full)
+    monkeypatch.setattr(folder.Directory, "write", full)
     write(made)
     assert s3.names() == [NAME]
     assert read(made) == DATA
-    assert "no local copy" in caplog.text
+    assert "No copy is kept" in caplog.text
     s3.fail("refuse")
     write(made, "a/2")
     with pytest.raises(FileNotFoundError):
@@ -402,13 +359,13 @@ def test_full_disk_costs_the_copy_and_nothing_else(
 
 
 def test_folder_that_others_can_reach_is_not_used(s3: Any, calm: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = tmp_path / "open"
-    folder.mkdir(mode=0o755)
-    made = calm(local_directory=str(folder))
+    path = tmp_path / "open"
+    path.mkdir(mode=0o755)
+    made = calm(local_directory=str(path))
     assert "can be reached by other users (mode 0755, wanted is 0700)" in caplog.text
     write(made)
     assert read(made) == DATA
-    assert list(folder.iterdir()) == []
+    assert list(path.iterdir()) == []
     assert "0755" in made.state()["problem"]
     s3.fail("refuse")
     write(made, "a/2")
@@ -463,11 +420,11 @@ def test_damaged_spool_file_does_not_stop_the_others(s3: Any, calm: Any, caplog:
     s3.fail("answer", status=403, code="AccessDenied")
     for number in range(3):
         write(made, f"a/{number}")
-    Path(made._spool.path("a/1")).write_bytes(b"rubbish")
+    file_of(made._spool, "a/1").write_bytes(b"rubbish")
     s3.heal()
     assert drained(made)["left"] == 0
     assert s3.names() == ["a/0", "a/2"]
-    assert "is damaged and removed" in caplog.text
+    assert "its head cannot be read. It is not uploaded" in caplog.text
 
 
 def test_drain_says_why_objects_are_left(s3: Any, calm: Any) -> None:
@@ -490,7 +447,7 @@ def test_one_process_of_a_host_uploads_and_who_asks_by_hand_waits_for_it(s3: Any
         waiting = pool.submit(made.drain, wait_seconds=60)
         time.sleep(0.3)
         assert not waiting.done()
-        folder.remove(made._spool.waiting()[0][2])
+        made._spool.remove(made._spool.waiting()[0].file)
     # The other one has uploaded it meanwhile.
     assert waiting.result() == {"uploaded": 0, "left": 0, "problem": None}
 
