@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import servers  # noqa: E402
+from . import servers
 
 
 @pytest.fixture(scope="session")

@@ -56,8 +56,8 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Return the processes that a process started, in whichever of its threads."""
+    return sorted(int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split())
 
 
 class Server:
@@ -73,7 +73,13 @@ class Server:
             shutil.copy(program, folder)
         self.log = folder / "log"
         words = [str(word).replace("PORT", str(self.port)) for word in command]
-        system = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "SERVICE_VARIANT": "lms", **variables}
+        system = {
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SERVICE_VARIANT": "lms",
+            **variables,
+        }
         with self.log.open("w") as log:
             self.process = subprocess.Popen(words, cwd=folder, env=system, stdout=log, stderr=log, start_new_session=True)
 

@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import servers
+
+from . import servers
 
 # As the role's block of the gunicorn configuration file has it, after a hook of the site's own.
 CONFIGURATION = """
@@ -94,12 +95,12 @@ def test_small_requests_are_not_followed_by_a_collection_each(gunicorn):
 @pytest.mark.parametrize("path", ["/garbage?pairs=20000", "/streams?pieces=20"])
 def test_no_client_waits_for_the_collection(gunicorn, path):
     """Also one that reads up to the end of the connection, as HTTP/1.0 has it."""
-    server = gunicorn(SLOW_COLLECTION="1.5")
+    server = gunicorn(SLOW_COLLECTION="3")
     began = time.monotonic()
     server.get(path, version="HTTP/1.0")
     answered = time.monotonic() - began
     server.json("/state")
-    assert answered < 1 < 1.5 <= time.monotonic() - began
+    assert answered < 3 <= time.monotonic() - began
 
 
 def test_the_young_objects_of_a_runaway_request_are_bounded(gunicorn):
@@ -214,7 +215,7 @@ def test_a_storm_of_killed_requests_and_hang_ups_leaves_every_worker_collecting(
         assert (told["enabled"], told["collector"]["mode"]) == (True, "out_of_band")
         assert told["thresholds"][0] == told["collector"]["bound"]
         counts[pid] = told["collector"]["collections"]
-    # Each goes on collecting: pages are asked for until every one of them has served two, of which the second finds nothing left.
+    # Each goes on collecting: pages are asked for until every one of them has served two, the second without a rest.
     met = {pid: [] for pid in counts}
 
     def every_worker_was_met_twice():

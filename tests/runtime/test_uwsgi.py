@@ -9,7 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import servers
+
+from . import servers
 
 HOOKS = json.dumps({"collector": "out_of_band", "keys": "hash_once"})
 
@@ -64,12 +65,12 @@ def test_what_a_request_left_is_collected_between_two_requests(uwsgi, options):
 
 @pytest.mark.parametrize("path", ["/garbage?pairs=20000", "/streams?pieces=20"])
 def test_no_client_waits_for_the_collection(uwsgi, path):
-    server = uwsgi(SLOW_COLLECTION="1.5")
+    server = uwsgi(SLOW_COLLECTION="3")
     began = time.monotonic()
     server.get(path, version="HTTP/1.0")
     answered = time.monotonic() - began
     server.json("/state")
-    assert answered < 1 < 1.5 <= time.monotonic() - began
+    assert answered < 3 <= time.monotonic() - began
 
 
 def test_the_young_objects_of_a_runaway_request_are_bounded(uwsgi):

@@ -12,8 +12,10 @@ import os
 import sys
 import time
 
+import django
 from django.conf import settings
-from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.core.wsgi import get_wsgi_application
+from django.http import JsonResponse, StreamingHttpResponse
 
 try:
     from django.urls import re_path
@@ -22,7 +24,13 @@ except ImportError:
 
 if not settings.configured:
     settings.configure(
-        ALLOWED_HOSTS=["*"], ROOT_URLCONF="pages", SECRET_KEY="test", MIDDLEWARE=[], INSTALLED_APPS=[], DATABASES={}, USE_TZ=True
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF="pages",
+        SECRET_KEY="test",
+        MIDDLEWARE=[],
+        INSTALLED_APPS=[],
+        DATABASES={},
+        USE_TZ=True,
     )
     if os.environ.get("RUNTIME_HOOKS"):
         from block_structure_runtime import settings_hooks
@@ -52,22 +60,22 @@ def leave(pairs):
         one.other, other.other = other, one
 
 
-class Seen(object):
-    """Collections by Python's generation, apart for those while a request runs and those between two."""
+class Watch(object):
+    """Counts the collections while a request runs, and those between two."""
 
-    in_request = False
-    collections = {"in": 0, "between": 0}
+    def __init__(self):
+        self.in_request = False
+        self.collections = {"in": 0, "between": 0}
+
+    def __call__(self, phase, info):
+        if phase == "start":
+            self.collections["in" if self.in_request else "between"] += 1
+            if gc.get_count()[0] > 1000 or info["generation"]:
+                time.sleep(float(os.environ.get("SLOW_COLLECTION", "0")))
 
 
-def watch(phase, info):
-    if phase == "start":
-        Seen.collections["in" if Seen.in_request else "between"] += 1
-        if gc.get_count()[0] > 1000 or info["generation"]:
-            time.sleep(float(os.environ.get("SLOW_COLLECTION", 0)))
-
-
-if hasattr(gc, "callbacks") and watch not in gc.callbacks:
-    gc.callbacks.append(watch)
+watch = Watch()
+gc.callbacks.append(watch)
 
 
 def number(request, name, default):
@@ -81,7 +89,7 @@ def answer(request):
             "pid": os.getpid(),
             "alive": Node.alive,
             "most": Node.most,
-            "seen": Seen.collections,
+            "seen": watch.collections,
             "enabled": gc.isenabled(),
             "thresholds": gc.get_threshold(),
             "path": request.path,
@@ -137,22 +145,15 @@ urlpatterns = [
 ]
 
 
-def wsgi():
-    import django
-    from django.core.wsgi import get_wsgi_application
-
-    django.setup()
-    return get_wsgi_application()
-
-
 class Marked(object):
     """The WSGI application, which says while a request runs; a response runs until it is closed."""
 
     def __init__(self):
-        self.inner = wsgi()
+        django.setup()
+        self.inner = get_wsgi_application()
 
     def __call__(self, environ, start_response):
-        Seen.in_request = True
+        watch.in_request = True
         response = self.inner(environ, start_response)
         return Closing(response)
 
@@ -166,7 +167,7 @@ class Closing(object):
 
     def close(self):
         self.response.close()
-        Seen.in_request = False
+        watch.in_request = False
 
 
 if __name__ != "__main__":
