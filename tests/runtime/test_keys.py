@@ -64,8 +64,8 @@ def installed(python: str, version: str) -> dict[str, str]:
     folder = ROOT / ".cache" / "opaque-keys" / f"{version}-{python}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        # Some of the old ones import pkg_resources or six without asking for them; the pip of Python 3.6 takes any stevedore.
-        wanted = [f"edx-opaque-keys=={version}", "setuptools<80", "six", *(["stevedore<4"] if python == "3.6" else [])]
+        # Some of the old ones import pkg_resources or six without asking for them; the pip of Python 3.6 takes too new ones
+        wanted = [f"edx-opaque-keys=={version}", "setuptools<80", "six", *(["stevedore<2", "pbr<6"] if python == "3.6" else [])]
         command = [
             interpreter(python),
             "-m",
