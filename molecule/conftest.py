@@ -10,9 +10,11 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,91 @@ connection = socket.create_connection(("127.0.0.1", 11211), 5)
 connection.sendall(sys.argv[1].encode() + b"\\r\\n")
 answer = b""
 while not answer.endswith((b"END\\r\\n", b"OK\\r\\n")):
-    answer += connection.recv(65536)
+    part = connection.recv(65536)
+    if not part:
+        sys.exit("memcached closed the connection")
+    answer += part
 sys.stdout.write(answer.decode())
 """
+
+
+# How long anything may take to answer on a machine with other work to do; what answers sooner is not waited for.
+PATIENCE_SECONDS = 180
+
+
+def wait_until(question: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask until the answer is true, at most so many seconds; return the last answer, which the caller asserts."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of the sandbox.
+
+    control: the command that starts and stops it, without the verb. unit: its name there. answers: shell commands on its host,
+    each of which ends with 0 once the service answers; a process that has only been started does not count.
+    """
+
+    control: str
+    unit: str
+    answers: tuple[str, ...]
+
+
+LMS_URL = os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", "http://127.0.0.1:8000")
+LMS_ANSWERS = f"curl --silent --fail --output /dev/null --max-time 20 {LMS_URL}/heartbeat"
+STUDIO_ANSWERS = "curl --silent --fail --output /dev/null --max-time 20 http://127.0.0.1:8010/heartbeat"
+# Celery's own question, put to this worker alone: it takes tasks from the broker.
+WORKER_ANSWERS = (
+    "runuser --user=www-data -- env SERVICE_VARIANT=lms DJANGO_SETTINGS_MODULE=lms.envs.production /edx/app/edxapp/run.sh"
+    ' celery --app=lms.celery:APP inspect ping --timeout 5 --destination "celery@edx.lms.core.default.$(hostname)"'
+)
+SERVICES = {
+    "lms": Service("supervisorctl", "lms", (LMS_ANSWERS,)),
+    "studio": Service("supervisorctl", "cms", (STUDIO_ANSWERS,)),
+    "lms worker": Service("supervisorctl", "edxapp_worker:lms_default_1", (WORKER_ANSWERS,)),
+    "platform": Service("supervisorctl", "all", (LMS_ANSWERS, STUDIO_ANSWERS, WORKER_ANSWERS)),
+    "mariadb": Service("systemctl", "mariadb", ("mariadb edxapp --execute 'SELECT 1'",)),
+    "memcached": Service("systemctl", "memcached", (f"python3 -c {shlex.quote(MEMCACHED_CALL)} stats",)),
+}
+
+
+def wait_for(host: Host, *services: str) -> None:
+    """Wait until services answer on their host."""
+    for service in services:
+        for command in SERVICES[service].answers:
+            assert wait_until(partial(answers, host, command)), f"{service} does not answer: {command}"
+
+
+def answers(host: Host, command: str) -> bool:
+    """Return whether a command on a host ends with 0."""
+    return bool(host.run(command).rc == 0)
+
+
+def restart(host: Host, service: str) -> None:
+    """Restart a service and wait until it answers."""
+    host.check_output(f"{SERVICES[service].control} restart %s", SERVICES[service].unit)
+    wait_for(host, service)
+
+
+@contextmanager
+def stopped(host: Host, service: str) -> Iterator[None]:
+    """Stop a service while the body runs; at the end it answers again."""
+    host.check_output(f"{SERVICES[service].control} stop %s", SERVICES[service].unit)
+    try:
+        yield
+    finally:
+        start(host, service)
+
+
+def start(host: Host, service: str) -> None:
+    """Start a service that a test stopped, and wait until it answers."""
+    host.check_output(f"{SERVICES[service].control} start %s", SERVICES[service].unit)
+    wait_for(host, service)
 
 
 def connect(name: str) -> Host:
@@ -201,7 +285,7 @@ class Learner:
     """A logged-in learner, asking from the LMS host itself, at the address that the LMS has there."""
 
     host: Host
-    address: str = "http://127.0.0.1:8000"
+    address: str = LMS_URL
 
     def visit(self, *courses: str) -> dict[str, dict[str, float]]:
         """Ask for the blocks of each course; return {course: {"status": HTTP status, "ms": milliseconds}}."""
@@ -222,7 +306,7 @@ class Learner:
 @pytest.fixture(scope="session")
 def learner(lms: Host) -> Learner:
     """A learner of the sandbox, at the address of the scenario's LMS."""
-    return Learner(lms, os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", Learner.address))
+    return Learner(lms)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from ...conftest import restart
+
 BUCKET = "example-block-structures"
 LMS_USER = "arn:aws:iam::123456789012:user/lms"
 MIB = 1024 * 1024
@@ -169,7 +171,7 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
         s3_api.call("put_bucket_policy", Bucket=BUCKET, Policy=json.dumps(policy))
         sql(lms, "DELETE FROM waffle_switch WHERE name = 'block_structure.raise_error_when_not_found'")
         # Only a restart sets the counters back; it also forgets the row and the switches that the LMS has cached.
-        cache.check_output("systemctl restart memcached")
+        restart(cache, "memcached")
     assert found["iam-list-bucket-missing"]["evidence"]["missing_object"] == "403"
     assert found["versions-below-one"]["evidence"] == 0
     assert found["cache-expires"]["evidence"] == 86400

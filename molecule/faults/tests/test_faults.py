@@ -7,6 +7,8 @@ import json
 import pytest
 from testinfra.host import Host
 
+from ...conftest import stopped, wait_for
+
 SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
 OPERATOR_KEYS = {
     "block_structure_storage_access_key": "AKIAIOSFODNN7EXAMPLE",
@@ -88,12 +90,7 @@ def untouched(lms: Host):
     yield
     assert inspect() == before
     assert not lms.file("/edx/etc/.block_structure_candidate_lms.yml").exists
-    for port in (8000, 8010):
-        url = f"http://127.0.0.1:{port}/heartbeat"
-        status = lms.check_output(
-            "curl --silent --retry 9 --retry-all-errors --output /dev/null --write-out '%%{http_code}' %s", url
-        )
-        assert status == "200"
+    wait_for(lms, "lms", "studio")
 
 
 @pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in FAULTS])
@@ -151,11 +148,8 @@ def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(pla
 
 @pytest.mark.usefixtures("untouched")
 def test_memcached_that_is_down_stops_the_deploy_before_the_settings(playbooks, cache: Host) -> None:
-    cache.check_output("systemctl stop memcached")
-    try:
+    with stopped(cache, "memcached"):
         ended = playbooks.run("deploy")
-    finally:
-        cache.check_output("systemctl start memcached")
     assert ended.exit_code == 2
     assert "memcached at 127.0.0.1:11211 does not answer: [Errno 111] Connection refused." in unwrapped(ended.output)
 

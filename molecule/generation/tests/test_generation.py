@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from ...conftest import stopped
+
 ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
 UNPUBLISH = "UPDATE split_modulestore_django_splitmodulestorecourseindex SET published_version = '' WHERE course_id = @key"
 FORGET = "DELETE FROM block_structure WHERE data_usage_key = @key"
@@ -46,39 +48,38 @@ def test_each_state_is_found_and_mended_and_progress_is_told(
     missing, stale, gone, cold = courses[:4]
     usage_key = missing.replace("course-v1:", "block-v1:") + "+type@course+block@course"
     # Stale first: the worker's own rebuild comes COURSE_PUBLISH_TASK_DELAY later, and must not come at all.
-    lms.check_output("/edx/bin/supervisorctl stop edxapp_worker:lms_default_1")
-    try:
-        studio.manage("sandbox_publish", stale)
-        lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
-        s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
-        code, reported, _ = tool.run("regenerate", "--dry-run")
-        assert code == 0
-        assert {course["key"]: course["why"] for course in reported["planned"]} == {
-            missing: "missing",
-            stale: "stale",
-            gone: "object-gone",
-        }
-        memcached.flush()
-        stored = rows()
-        ended = playbooks.run("regenerate", "-e", json.dumps({"block_structure_regenerate_only": ["broken"]}))
-        assert ended.exit_code == 0, ended.output
-        assert "courses to generate" in ended.output
-        after = rows()
-        # The one that was only cold was read into the cache, not rebuilt; the missing and the stale one were not asked for.
-        assert after[gone] != stored[gone]
-        assert {key: name for key, name in after.items() if key != gone} == {
-            key: name for key, name in stored.items() if key != gone
-        }
-        assert cold in after
-        code, reported, _ = tool.run("regenerate")
-        assert code == 0
-        assert {course["key"]: (course["why"], course["status"]) for course in reported["courses"]} == {
-            missing: ("missing", "ok"),
-            stale: ("stale", "ok"),
-        }
-    finally:
-        lms.check_output("redis-cli del edx.lms.core.default")
-        lms.check_output("/edx/bin/supervisorctl start edxapp_worker:lms_default_1")
+    with stopped(lms, "lms worker"):
+        try:
+            studio.manage("sandbox_publish", stale)
+            lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
+            s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
+            code, reported, _ = tool.run("regenerate", "--dry-run")
+            assert code == 0
+            assert {course["key"]: course["why"] for course in reported["planned"]} == {
+                missing: "missing",
+                stale: "stale",
+                gone: "object-gone",
+            }
+            memcached.flush()
+            stored = rows()
+            ended = playbooks.run("regenerate", "-e", json.dumps({"block_structure_regenerate_only": ["broken"]}))
+            assert ended.exit_code == 0, ended.output
+            assert "courses to generate" in ended.output
+            after = rows()
+            # The one that was only cold was read into the cache, not rebuilt; the missing and the stale one were not asked for.
+            assert after[gone] != stored[gone]
+            assert {key: name for key, name in after.items() if key != gone} == {
+                key: name for key, name in stored.items() if key != gone
+            }
+            assert cold in after
+            code, reported, _ = tool.run("regenerate")
+            assert code == 0
+            assert {course["key"]: (course["why"], course["status"]) for course in reported["courses"]} == {
+                missing: ("missing", "ok"),
+                stale: ("stale", "ok"),
+            }
+        finally:
+            lms.check_output("redis-cli del edx.lms.core.default")
 
 
 def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:

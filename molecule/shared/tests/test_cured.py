@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 import pytest
 from block_structure.plugin_utils.settings_files import yaml_edit
 from testinfra.host import Host
+
+from ...conftest import wait_until
 
 RELEASE = os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]
 BUCKET = "example-block-structures"
@@ -124,8 +125,6 @@ def test_a_publish_in_studio_reaches_the_bucket_by_the_lms_worker(lms: Host, s3_
     lms.check_output(
         "runuser -u www-data -- /edx/app/edxapp/run.sh python manage.py cms --settings=production sandbox_publish %s", course
     )
-    deadline = time.monotonic() + 90
-    while objects() == before and time.monotonic() < deadline:
-        time.sleep(3)
+    assert wait_until(lambda: objects() > before)
     assert objects() == before + 1
     assert learner.visit(course)[course]["status"] == 200

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 import pytest
 import yaml
 from testinfra.host import Host
+
+from ...conftest import restart, wait_until
 
 THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
 REPORTS = "/edx/app/edxapp/block_structure/reports"
@@ -27,13 +28,14 @@ def answer(lms: Host, pid: int) -> dict[str, Any]:
     """Ask a live worker, and return what it says then."""
     asked = float(lms.check_output("date +%s.%N"))
     lms.check_output("kill -USR1 %s", str(pid))
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        report: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
-        if report["time"] >= asked:
-            return report
-        time.sleep(0.2)
-    raise AssertionError(f"worker {pid} did not answer")
+
+    def report() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
+        return found if found["time"] >= asked else None
+
+    answered: dict[str, Any] | None = wait_until(report)
+    assert answered, f"worker {pid} did not answer"
+    return answered
 
 
 @tuned
@@ -74,10 +76,8 @@ def test_a_worker_that_was_started_on_other_hooks_is_found_and_restarted(lms: Ho
     """As after a run that was stopped between the file and the restart."""
     configuration = "/edx/app/edxapp/lms_gunicorn.py"
     lms.check_output("cp --archive %s /tmp/kept && sed -i s/50000/60000/ %s", configuration, configuration)
-    lms.check_output("/edx/bin/supervisorctl restart lms && cp --archive /tmp/kept %s", configuration)
-    deadline = time.monotonic() + 60
-    while lms.run("curl --silent --fail http://127.0.0.1:8000/heartbeat").rc and time.monotonic() < deadline:
-        time.sleep(1)
+    restart(lms, "lms")
+    lms.check_output("cp --archive /tmp/kept %s", configuration)
     verified = playbooks.run("verify")
     assert verified.exit_code != 0
     assert "runs with [60000, 20, 100], wanted is [50000, 20, 100]." in " ".join(verified.output.split())
@@ -99,9 +99,8 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
     system = "env SERVICE_VARIANT=lms DJANGO_SETTINGS_MODULE=lms.envs.production /edx/app/edxapp/run.sh"
     lms.check_output(f"runuser -u www-data -- {system} {serve}")
     try:
-        lms.check_output(
-            "curl --silent --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null http://127.0.0.1:8099/heartbeat"
-        )
+        heartbeat = "curl --silent --fail --output /dev/null http://127.0.0.1:8099/heartbeat"
+        assert wait_until(lambda: lms.run(heartbeat).rc == 0)
         report = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
         assert (report["thresholds"], report["frozen"] > 50_000) == (THRESHOLDS, True)
     finally:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import FOLDER, IMPORT, Cell, Driver, one_waits, wait_until
+from ...conftest import wait_until
+from .conftest import FOLDER, IMPORT, Cell, Driver, one_waits
 
 COURSE = "course-v1:SandboxX+S120+2026"
 BUCKET = "example-block-structures"

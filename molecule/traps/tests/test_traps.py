@@ -9,13 +9,14 @@ import json
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
+
+from ...conftest import restart, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
@@ -73,15 +74,6 @@ def publish(lms: Host, course: str, title: str) -> None:
     """Have an author rename the first unit of a course and publish it."""
     done = manage(lms, "cms", "--settings=production", "sandbox_publish", course, "--title", title)
     assert done.rc == 0, done.stderr[-2000:]
-
-
-def restart(lms: Host) -> None:
-    """Restart every process of the platform, and wait until LMS and Studio serve."""
-    lms.check_output("/edx/bin/supervisorctl restart all")
-    for port in (8000, 8010):
-        lms.check_output(
-            f"curl --silent --fail --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:{port}/heartbeat"
-        )
 
 
 def titles(lms: Host, course: str) -> list[str]:
@@ -144,7 +136,7 @@ def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[st
     raises, later = "s/ignore_exc: true/ignore_exc: false/", "s/COURSE_PUBLISH_TASK_DELAY: 30/COURSE_PUBLISH_TASK_DELAY: 3600/"
     lms.check_output(f"sed --in-place '{raises}; {later}' {' '.join(SETTINGS)}")
     lms.check_output(f"for file in {' '.join(SETTINGS)}; do echo 'AWS_DEFAULT_ACL: private' >> $file; done")
-    restart(lms)
+    restart(lms, "platform")
     publish(lms, courses[0], "After the row was written")
     folder = tmp_path_factory.mktemp("cured")
     variables = {**CURED, "block_structure_report_path": str(folder / "result.json")}
@@ -154,8 +146,7 @@ def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[st
     with s3_faults("hang", methods=["PUT"], match=last.split("+")[1]):
         thread = threading.Thread(target=lambda: ended.append(deploy(playbooks, folder, variables, "-vvv")))
         thread.start()
-        while thread.is_alive() and not s3_faults.met():
-            time.sleep(0.5)
+        assert wait_until(lambda: s3_faults.met() or not thread.is_alive(), 600)
         publish(lms, first, "In the middle of the deploy")
     thread.join()
     assert ended[0].exit_code == 0, ended[0].output[-5000:]
@@ -210,7 +201,7 @@ def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verifica
     for _ in ("cold", "warm"):
         assert set(statuses(learner, *courses)) == {200}
     cache.check_output("cp --preserve /etc/memcached.conf /tmp/kept && sed --in-place '/^-I/d' /etc/memcached.conf")
-    cache.check_output("systemctl restart memcached")
+    restart(cache, "memcached")
     try:
         assert memcached.stats("settings")["item_size_max"] == str(1024 * 1024)
         large = [course for course in courses if "OVER" in course]
@@ -221,7 +212,8 @@ def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verifica
         assert "So it is at each read of 2 courses (" in message, ended.output[-3000:]
         assert "Remedy: set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio." in message
     finally:
-        cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf && systemctl restart memcached")
+        cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf")
+        restart(cache, "memcached")
 
 
 KWARGS = {

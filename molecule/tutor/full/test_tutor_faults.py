@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from testinfra.host import Host
 
+from ...conftest import stopped
+
 pytestmark = pytest.mark.slow
 
 
@@ -99,12 +101,9 @@ def test_a_wrong_combination_is_refused_before_anything_is_touched(
 
 
 def test_a_site_that_does_not_run_is_refused(playbooks, message, lms: Host) -> None:
-    lms.check_output("supervisorctl stop lms")
-    try:
+    with stopped(lms, "lms"):
         ended = playbooks.run("verify", "-e", "block_structure_platform=tutor_local")
         unnamed = playbooks.run("verify")
-    finally:
-        lms.check_output("supervisorctl start lms")
     assert ended.exit_code != 0
     assert 'service "lms" is not running' in message(ended)
     assert (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 from testinfra.host import Host
+
+from ...conftest import wait_until
 
 THRESHOLDS = json.loads(os.environ["BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS"])
 REPORTS = "/tmp/block_structure_runtime/reports"
@@ -33,13 +34,11 @@ def test_verify_returns_every_worker_with_its_thresholds(verify, lms: Host) -> N
 def test_a_worker_that_is_started_later_is_tuned_too(verify, lms: Host) -> None:
     previous = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
     lms.check_output("kill -9 %s", str(min(previous)))
-    deadline = time.monotonic() + 30
-    now = previous
-    while now == previous and time.monotonic() < deadline:
-        time.sleep(1)
-        now = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
-    assert len(now) == 2
-    assert now != previous
+
+    def workers() -> set[int]:
+        return {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
+
+    assert wait_until(lambda: len(workers()) == 2 and workers() != previous)
 
 
 def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, message, lms: Host, boots) -> None:

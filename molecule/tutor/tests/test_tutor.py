@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from testinfra.host import Host
+
+from ...conftest import wait_until
 
 BUCKET = "example-block-structures"
 MIB = 1024 * 1024
@@ -52,9 +53,7 @@ def test_lms_studio_and_workers_were_restarted_on_it(site, s3_api, courses, lear
 
     before = objects()
     site.manage("cms", "sandbox_publish", courses[0])
-    deadline = time.monotonic() + 90
-    while objects() == before and time.monotonic() < deadline:
-        time.sleep(3)
+    assert wait_until(lambda: objects() > before)
     assert objects() == before + 1
     assert learner.visit(courses[0])[courses[0]]["status"] == 200
 
