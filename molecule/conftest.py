@@ -265,13 +265,18 @@ def s3_faults(s3: Host) -> S3Faults:
 
 @dataclass(frozen=True)
 class Boots:
-    """How often the platform's manage.py was started: each start adds a line to its own log."""
+    """How often the platform's manage.py was started: each start adds a line to its own log, which begins with the time."""
 
     host: Host
 
     def count(self) -> int:
         """Return the number of starts since the host was made."""
         return int(self.host.check_output("wc --lines < /edx/var/log/edxapp/boots.log"))
+
+    def during(self, record: dict[str, Any]) -> int:
+        """Return the number of starts during a run of ansible-playbook that the record plugin wrote down."""
+        lines = self.host.check_output("cat /edx/var/log/edxapp/boots.log").splitlines()
+        return sum(record["started"] <= line.partition(" ")[0] <= record["ended"] for line in lines)
 
 
 @pytest.fixture(scope="session")
@@ -394,10 +399,42 @@ class Playbooks:
         return result
 
 
+def switch_release(release: str, *arguments: str) -> None:
+    """Install another release on the LMS host, as an upgrade does; arguments: further ones of ansible-playbook."""
+    argv = ["ansible-playbook", "molecule/shared/switch_release.yml", "-e", f"edxapp_release={release}", *arguments]
+    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 @pytest.fixture(scope="session")
 def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """The playbooks of the repository, run on the sandbox."""
     return Playbooks(tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="session")
+def idempotence() -> dict[str, Any]:
+    """The record of the scenario's idempotence step: another deploy after the one of the converge step.
+
+    Fails if the last recorded run is none: `molecule test` and `molecule idempotence` make one.
+    """
+    folder = ROOT / ".cache/molecule" / os.environ["MOLECULE_SCENARIO_NAME"]
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*-converge-run.json"))]
+    assert len(records) >= 2, f"no record of an idempotence step in {folder}"
+    found: dict[str, Any] = records[-1]
+    return found
+
+
+@pytest.fixture(scope="session")
+def verified(playbooks: Playbooks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """block_structure_result of the deployed site, as playbooks/verify.yml writes it: one run for all tests that read it."""
+    path = tmp_path_factory.mktemp("verify") / "result.json"
+    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
+    assert ended.exit_code == 0, ended.output
+    assert ended.changed == []
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
 
 
 @pytest.fixture(scope="session")

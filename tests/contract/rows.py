@@ -644,7 +644,7 @@ COLUMNS = {
     "python": "which Django and Python it is; molecule/edxapp/README.md says how near the miniature is",
     "config_format": "how target.py writes the settings file that every row's process reads",
     "config_env": "this_variable_names_studios_settings",
-    "config_files": "where the configuration playbooks put them; molecule/cell edits them there",
+    "config_files": "where the configuration playbooks put them; molecule/matrix edits them there",
     "studio_reads_settings": "studio_reads_the_settings",
     "switches": "the_switches_are_these",
     "storage_switch": "without_storage_only_the_cache_is_written",

@@ -62,11 +62,8 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
 
 
 @tuned
-def test_verify_returns_every_worker_with_its_memory(playbooks, tmp_path) -> None:
-    path = tmp_path / "result.json"
-    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
-    assert ended.exit_code == 0, ended.output
-    workers = json.loads(path.read_text())["workers"]
+def test_verify_returns_every_worker_with_its_memory(verified) -> None:
+    workers = verified["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
     assert all(worker["report"]["thresholds"] == THRESHOLDS and worker["resident_kb"] > 10_000 for worker in workers)
 

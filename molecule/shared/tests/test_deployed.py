@@ -26,19 +26,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def result(playbooks, tmp_path_factory) -> dict[str, Any]:
-    """block_structure_result of the running site, as playbooks/verify.yml writes it."""
-    path = tmp_path_factory.mktemp("verify") / "result.json"
-    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
-    assert ended.exit_code == 0, ended.output
-    assert ended.changed == []
-    report: dict[str, Any] = json.loads(path.read_text())
-    return report
-
-
-def test_every_course_is_served_and_says_from_where(result, courses) -> None:
-    report = {course["key"]: course for course in result["courses"]}
+def test_every_course_is_served_and_says_from_where(verified, courses) -> None:
+    report = {course["key"]: course for course in verified["courses"]}
     assert sorted(report) == sorted(courses)
     for course in report.values():
         assert course["tier_when_cold"] == "storage", course
@@ -47,7 +36,7 @@ def test_every_course_is_served_and_says_from_where(result, courses) -> None:
             assert course["tier"] == "cache", course
         else:
             assert (course["tier"], course["reason"]) == ("storage", f"read from storage: {EXPECTED[RELEASE]['uncached']}")
-    assert [finding["id"] for finding in result["findings"] if finding["severity"] == "error"] == []
+    assert [finding["id"] for finding in verified["findings"] if finding["severity"] == "error"] == []
 
 
 def test_a_learner_is_served_from_storage_when_the_cache_is_empty(learner, memcached, courses, lms: Host) -> None:

@@ -6,8 +6,6 @@ About 25 minutes on a busy machine, so it is run by `make test-all` and not by `
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from testinfra.host import Host
+
+from ...conftest import switch_release
 
 ROOT = Path(__file__).resolve().parents[3]
 RELEASES = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
@@ -54,12 +54,9 @@ def manage(lms: Host, *message: str) -> None:
 
 
 def switch(release: str, path: Path, variables: str) -> None:
-    """Put another release on the host, with variables of the configuration playbooks as YAML text, as an operator would."""
+    """Install another release on the host, with variables of the configuration playbooks as YAML text."""
     path.write_text(variables)
-    argv = ["ansible-playbook", "molecule/upgrade/switch.yml", "-e", f"edxapp_release={release}", "-e", f"@{path}"]
-    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    switch_release(release, "-e", f"@{path}")
 
 
 def kept(lms: Host) -> str:

@@ -6,8 +6,6 @@ The tests follow each other on one site of sumac; the last one puts verawood on 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from ...conftest import restart, wait_until
+from ...conftest import restart, switch_release, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
@@ -246,10 +244,7 @@ def test_kwargs_that_stop_every_process_are_refused_by_name(lms: Host, playbooks
 
 @pytest.mark.usefixtures("cured")
 def test_an_entry_of_storages_that_takes_our_place_is_refused(lms: Host, playbooks, tmp_path) -> None:
-    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    argv = ["ansible-playbook", "molecule/traps/switch.yml", "-e", "edxapp_release=verawood"]
-    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    switch_release("verawood")
     entry = {
         name: {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": f"/tmp/{name}"}}
         for name in ("default", "staticfiles", "block_structures_settings")
