@@ -233,7 +233,7 @@ def s3_api(s3: Host) -> S3:
 
 @dataclass(frozen=True)
 class S3Faults:
-    """Makes the running S3 API fail for a while; the kinds of fault stand in molecule/images/s3/sandbox_s3/faults.py."""
+    """Makes the running S3 API fail for a while; the kinds of fault are in molecule/images/s3/sandbox_s3/faults.py."""
 
     host: Host
 
@@ -244,7 +244,7 @@ class S3Faults:
         return answer
 
     def met(self) -> int:
-        """Return how many requests have met the fault in force."""
+        """Return how many requests have met the active fault."""
         return int(self.ask()["met"])
 
     @contextmanager
@@ -439,11 +439,11 @@ def verified(playbooks: Playbooks, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def rollback(playbooks: Playbooks) -> tuple[Playbook, Playbook]:
-    """Foretell and then do the rollback, once; the tests that ask for it run after all others. Returns (foretold, done)."""
-    foretold, done = playbooks.run("rollback", "--check", "--diff"), playbooks.run("rollback", "--diff")
-    assert foretold.exit_code == 0, foretold.output
+    """Return (predicted, done): the rollback in check mode, then for real. Tests that ask for it run after all others."""
+    predicted, done = playbooks.run("rollback", "--check", "--diff"), playbooks.run("rollback", "--diff")
+    assert predicted.exit_code == 0, predicted.output
     assert done.exit_code == 0, done.output
-    return foretold, done
+    return predicted, done
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -452,7 +452,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave slow tests to `make test-all`; put those of the rollback after all that need a cured site."""
+    """Leave slow tests to `make test-all`; put those of the rollback after all that need a deployed site."""
     if not os.environ.get("BLOCK_STRUCTURE_SLOW"):
         for item in items:
             if item.get_closest_marker("slow"):
@@ -494,7 +494,7 @@ def tool() -> Tool:
 
 
 def journals() -> Iterator[tuple[str, str]]:
-    """Yield the ends of the logs that tell why a host does not do what a test expects."""
+    """Yield the ends of the logs that show why a host does not do what a test expects."""
     commands = {
         "lms1": "journalctl --no-pager --lines 20; tail -n 15 /edx/var/log/*/*.log /var/log/supervisor/*.log",
         "cache1": "journalctl --no-pager --lines 20",

@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Callable[[str], target.Target]]:
-    """Return a platform by its release, laid down on first use."""
+    """Return a platform by its release, installed on first use."""
     if NAMED:
         yield lambda _release: NAMED
         return

@@ -19,7 +19,7 @@ RETRY_KEYS = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "
 
 
 def check(row: Row, found: Any, target: Target) -> None:
-    """Fail with the row's words unless it shows what it should."""
+    """Fail with the row's text unless it shows what it should."""
     expected = row.value(target.release)
     alternatives = expected if isinstance(expected, tuple) else (expected,)
     assert found in alternatives, f"{row.behaviour}\nSource: {row.source}\nFound: {found}\nExpected: {expected}"
@@ -64,7 +64,7 @@ def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
 
 
 def starts(target: Target, settings: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return how a command ends with other settings, and whether it says the words."""
+    """Return how a command ends with other settings, and whether it writes the text."""
     with target.with_settings({"BLOCK_STRUCTURES_SETTINGS": settings}) as path:
         done = target.manage_lms("shell", stdin="pass\n", lms_cfg=path)
     return {"code": done.code, "said": done.says(text)}

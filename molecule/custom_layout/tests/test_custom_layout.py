@@ -17,7 +17,7 @@ def test_every_course_is_served_from_storage(verified, courses) -> None:
 
 
 @pytest.mark.parametrize("path", SETTINGS)
-def test_settings_are_in_force_and_keep_owner_and_mode(lms: Host, path: str) -> None:
+def test_settings_are_active_and_keep_owner_and_mode(lms: Host, path: str) -> None:
     file = lms.file(path)
     assert "bucket_name: example-block-structures" in file.content_string.replace('"', "").replace("'", "")
     assert (file.user, file.group, file.mode) == ("openedx", "openedx", 0o640)
@@ -37,7 +37,7 @@ def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:
 
 
 @pytest.mark.usefixtures("rollback")
-def test_rollback_puts_back_what_was_found(lms: Host) -> None:
+def test_rollback_restores_what_was_found(lms: Host) -> None:
     for path in (*SETTINGS, "/srv/openedx/etc/gunicorn_lms.py", "/srv/openedx/etc/environment"):
         assert lms.run(f"cmp $({FORMER}) %s", path, path).rc == 0
     assert not lms.file("/srv/openedx/block_structure").exists

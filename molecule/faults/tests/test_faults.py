@@ -16,7 +16,7 @@ OPERATOR_KEYS = {
 }
 WRONG_SECRET = "not-the-secret-EXAMPLEKEY"
 
-# What is wrong -> (variables, the words that tell it)
+# What is wrong -> (variables, the expected message)
 FAULTS = {
     "storage class that does not exist": (
         {"block_structure_storage_class": "storages.backends.nowhere.Storage"},
@@ -75,7 +75,7 @@ ALIKE = ("unknown access key", "missing bucket", "endpoint that refuses")
 
 
 def unwrapped(text: str) -> str:
-    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    """Return output with the line breaks of its YAML folded, so that a whole message can be searched for."""
     return " ".join(text.replace("''", "'").split())
 
 
@@ -95,7 +95,7 @@ def untouched(lms: Host):
 
 @pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in FAULTS])
 @pytest.mark.usefixtures("untouched")
-def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
+def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
     variables, message = FAULTS[fault]
     # In a file: Ansible itself shows its command line when it is asked to be verbose.
     path = tmp_path / "variables.json"
@@ -111,7 +111,7 @@ def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: 
         assert secret not in ended.output
 
 
-# How a store lacks a feature of a bucket -> (the fault of S3, the words that tell it, the feature, what reads it)
+# How a store lacks a feature of a bucket -> (the fault of S3, the expected message, the feature, what reads it)
 LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
@@ -130,7 +130,7 @@ LACKING = {
 
 @pytest.mark.parametrize("how", LACKING)
 @pytest.mark.usefixtures("untouched")
-def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(playbooks, s3_faults, s3_api, how: str) -> None:
+def test_missing_feature_of_the_store_is_reported_and_can_be_turned_off(playbooks, s3_faults, s3_api, how: str) -> None:
     fault, message, feature, reading = LACKING[how]
     name = f"example-lacks-{feature.replace('_', '-')}"
     # The bucket only, and the verdict at the end, which this site does not pass.
@@ -191,14 +191,14 @@ def test_failing_course_fails_the_play_by_name_after_the_rest(playbooks, lms: Ho
     assert set(tiers.values()) == {"storage"}
 
 
-def test_healed_course_is_all_that_the_next_deploy_generates(playbooks, courses, tmp_path) -> None:
+def test_repaired_course_is_all_that_the_next_deploy_generates(playbooks, courses, tmp_path) -> None:
     report = tmp_path / "result.json"
     ended = playbooks.run("deploy", "-e", f"block_structure_report_path={report}")
     assert ended.exit_code == 0, ended.output[-3000:]
     assert [entry["key"] for entry in json.loads(report.read_text())["generated"]] == [courses[2]]
 
 
-# What is wrong with the second of two hosts -> (its variables, the words that tell it)
+# What is wrong with the second of two hosts -> (its variables, the expected message)
 SECOND_HOST_FAULTS = {
     "a variable": (
         {"block_structure_storage_prefix": "/courses/"},
@@ -217,7 +217,7 @@ SECOND_HOST_FAULTS = {
 
 @pytest.mark.parametrize("fault", SECOND_HOST_FAULTS)
 @pytest.mark.usefixtures("untouched")
-def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
+def test_rollback_inspects_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
     variables, message = SECOND_HOST_FAULTS[fault]
     second = tmp_path / "second.yml"
     # The same machine by another name, after lms1.
@@ -231,7 +231,7 @@ def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path,
     assert ended.changed == []
 
 
-# What is wrong with gunicorn's configuration -> (lines at its end, variables, the words that tell it)
+# What is wrong with gunicorn's configuration -> (lines at its end, variables, the expected message)
 RUNTIME_FAULTS = {
     "configuration that gunicorn refuses": (
         "workers = 'many'",
@@ -259,7 +259,7 @@ RUNTIME_FAULTS = {
 
 @pytest.mark.parametrize("fault", RUNTIME_FAULTS)
 @pytest.mark.usefixtures("untouched")
-def test_fault_of_the_runtime_is_told_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
+def test_fault_of_the_runtime_is_reported_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
     lines, variables, message = RUNTIME_FAULTS[fault]
     files = "/edx/app/edxapp/lms_gunicorn.py /edx/app/edxapp/edxapp_env"
     lms.check_output("cp --archive /edx/app/edxapp/lms_gunicorn.py /tmp/kept")

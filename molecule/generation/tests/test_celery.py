@@ -68,7 +68,7 @@ def test_a_task_that_fails_is_reported_with_its_id(engine, lms, studio, courses,
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_worker")
-def test_workers_that_do_not_answer_are_told(engine, courses) -> None:
+def test_workers_that_do_not_answer_are_reported(engine, courses) -> None:
     run = engine.generate(engine="celery", select={"force": True, "courses": courses[:1]}, patience_seconds=8)
     result = run.result()
     assert (result["ended"], result["outage"], result["left"]) == ("outage", "Celery workers", courses[:1])

@@ -74,7 +74,7 @@ def test_s3_that_stays_away_leaves_the_rest_named(engine, s3_faults, rows, some)
 
 
 @pytest.mark.slow
-def test_s3_that_is_away_from_the_start_is_told_before_anything_is_begun(engine, s3_faults, rows) -> None:
+def test_s3_that_is_away_from_the_start_is_reported_before_anything_begins(engine, s3_faults, rows) -> None:
     named = rows()
     with s3_faults("refuse"):
         last = engine.generate(select={}).end()

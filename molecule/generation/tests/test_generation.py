@@ -1,4 +1,4 @@
-"""Generation on a cured site: what has nothing to do, what is chosen, what goes on where it stopped, who may run."""
+"""Generation on a deployed site: what has nothing to do, what is chosen, what goes on where it stopped, who may run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows,
 
 
 @pytest.mark.slow
-def test_each_state_is_found_and_mended_and_progress_is_told(
+def test_each_state_is_detected_and_fixed_and_progress_is_reported(
     tool, playbooks, lms, s3_api, memcached, courses, rows, studio
 ) -> None:
     """One course without a row, one stale, one whose object is gone, one that is only not cached: nothing else runs."""
@@ -138,7 +138,7 @@ def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
     assert {course["key"] for course in resumed["courses"]} == set(some)
 
 
-def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, lms, s3_faults, some) -> None:
+def test_a_second_run_is_refused_and_names_the_running_one_and_its_start(engine, tool, lms, s3_faults, some) -> None:
     # Held at its first course for as long as the second one takes to come.
     with s3_faults("hang", methods=["PUT"]):
         first = engine.generate(some)
@@ -165,7 +165,7 @@ def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, memcached
         code, _, text = tool.run("regenerate", "--force")
     finally:
         lms.check_output("mariadb edxapp --execute %s", insert.format(5))
-        # The platform keeps the configuration in force in the cache, and SQL goes past it.
+        # The platform keeps the active configuration in the cache, and SQL goes past it.
         memcached.flush()
     assert code == 4, text
     assert "num_versions_to_keep is 0: the platform would delete each object right after writing it." in text

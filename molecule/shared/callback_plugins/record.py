@@ -2,7 +2,7 @@
 
 Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
 {"playbook": name, "check": bool, "started": time, "ended": time, "changed": [entry...], "failed": [entry...],
-"hosts": [name...]}, where an entry is {"host", "task"} and, from the role's own modules, "changes": the fields that they change.
+"hosts": [name...]}, where an entry is {"host", "task"} and, from the role's own modules, "changes": the changed fields.
 Times are UTC in the format of the miniature edxapp's boots log, so that both compare as text.
 """
 

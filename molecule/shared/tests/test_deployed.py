@@ -1,4 +1,4 @@
-"""What the cure leaves behind, asked of the running systems: bucket, memcached, every course, the workers."""
+"""What a deploy leaves behind, asked of the running systems: bucket, memcached, every course, the workers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_course_is_served_and_says_from_where(verified, courses) -> None:
+def test_every_course_is_served_and_reports_its_tier(verified, courses) -> None:
     report = {course["key"]: course for course in verified["courses"]}
     assert sorted(report) == sorted(courses)
     for course in report.values():
@@ -76,7 +76,7 @@ def test_bucket_is_private_versioned_and_tls_only(s3_api) -> None:
     assert not any("Expiration" in rule for rule in lifecycle)
 
 
-def test_strangers_read_no_structure_and_the_canary_is_gone(s3_api) -> None:
+def test_anonymous_access_is_refused_and_the_canary_object_is_gone(s3_api) -> None:
     names = [entry["Key"] for entry in s3_api.call("list_objects_v2", Bucket=BUCKET)["Contents"]]
     assert names
     assert all(name.startswith("block_structures/") for name in names)

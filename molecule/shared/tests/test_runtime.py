@@ -1,4 +1,4 @@
-"""The collector of the LMS's workers, as each live process tells it: tuned where the scenario asks for it, else left alone."""
+"""The garbage collector of the LMS's workers, as each live process reports it: tuned where the scenario asks for it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ...conftest import restart, wait_until
 
 THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
 REPORTS = "/edx/app/edxapp/block_structure/reports"
-tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the collector alone")
-untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the collector")
+tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the garbage collector alone")
+untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the garbage collector")
 
 
 def gunicorn_workers(lms: Host) -> list[int]:
@@ -107,7 +107,7 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
 @tuned
 def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_path) -> None:
     """Their figures are this site's own; whether they are worth it is not for a test to say."""
-    path = tmp_path / "told.json"
+    path = tmp_path / "report.json"
     report = {}
     for name, more in (("diagnose", {}), ("benchmark", {"block_structure_benchmark_sample": 3})):
         ended = playbooks.run(name, "-e", json.dumps({"block_structure_report_path": str(path), **more}))
@@ -118,7 +118,7 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
         assert measured["objects"] > 50_000
         assert measured["courses"]
         assert all(course["blocks"] >= 600 and course["stock_ms"] > 0 < course["tuned_ms"] for course in measured["courses"])
-    # It is in force already, so nothing is proposed.
+    # It is active already, so nothing is proposed.
     assert "runtime-collector" not in {finding["id"] for finding in report["diagnose"]["findings"]}
     workers = report["benchmark"]["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
@@ -126,6 +126,6 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
 
 
 @untouched
-def test_nothing_is_left_in_the_way_of_who_did_not_ask(lms: Host) -> None:
+def test_nothing_is_installed_unless_it_was_asked_for(lms: Host) -> None:
     assert not lms.file(REPORTS).exists
     assert lms.run("ls /edx/app/edxapp/lms_gunicorn.py.*~ /edx/app/edxapp/edxapp_env.*~").stdout == ""

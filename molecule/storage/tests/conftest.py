@@ -1,4 +1,4 @@
-"""The driver in the LMS, the storage class in force, and the record of all cells."""
+"""The driver in the LMS, the active storage class, and the record of all cells."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def table() -> Iterator[list[Cell]]:
 
 @pytest.fixture(scope="session")
 def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
-    """Return the driver on a class of storage; another class than the one in force is deployed first."""
+    """Return the driver on a class of storage; another class than the active one is deployed first."""
     started: dict[str, Driver] = {}
     active = ["resilient"]  # what converge deployed
 

@@ -1,7 +1,7 @@
 """Learners keep asking while S3 hangs in the middle, with a cache that is emptied every few seconds: no request fails.
 
-BLOCK_STRUCTURE_OUTAGE_SECONDS (8) is the length of each third; `make load-outage` takes 60. Latencies are told, not asserted,
-beside what the storage class counted in each third and how busy the machine was at its end.
+BLOCK_STRUCTURE_OUTAGE_SECONDS (8) is the length of each third; `make load-outage` takes 60. Latencies are reported and not
+asserted, with the counters of the storage class for each third and the load of the machine at its end.
 """
 
 from __future__ import annotations

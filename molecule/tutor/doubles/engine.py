@@ -141,7 +141,7 @@ def compose_services(files):
                 found[name]["volumes"] += service.get("volumes") or []
                 given = service.get("environment") or {}
                 pairs = given.items() if isinstance(given, dict) else (pair.split("=", 1) for pair in given)
-                # Nothing is set in the shell that runs compose, so what stands after `:-` holds.
+                # Nothing is set in the shell that runs compose, so what follows `:-` holds.
                 defaults = {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)) for key, value in pairs}
                 found[name]["environment"].update(defaults)
     return found
@@ -237,7 +237,7 @@ def kubectl(message):
     parser.add_argument("words", nargs="*")
     split = message.index("--") if "--" in message else len(message)
     own, inner = message[:split], message[split + 1 :]
-    # Options may stand between the words, as with the real one.
+    # Options may come between the words, as with the real one.
     given = parser.parse_intermixed_args(own)
     verb = given.words[0]
     if verb == "exec":

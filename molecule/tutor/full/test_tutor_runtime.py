@@ -1,4 +1,4 @@
-"""The collector of the LMS's workers on Tutor, as each live process told it: uWSGI's and Celery's, and none of Studio's."""
+"""The garbage collector of the LMS's workers on Tutor, as each live process reports it: uWSGI's and Celery's, not Studio's."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, message,
     fixed = playbooks.run("deploy", "--tags", "block_structure_runtime")
     assert fixed.exit_code == 0, fixed.output
     assert pid not in children(lms, "lms")
-    # The look at the site; the services' own starts are none of manage.py.
+    # The inspection of the site; services are not started by manage.py.
     assert boots.count() - before == 1

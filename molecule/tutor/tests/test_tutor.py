@@ -1,4 +1,4 @@
-"""What the cure leaves on a Tutor site of any release, asked of the running systems; and the rollback, which runs last."""
+"""What a deploy leaves on a Tutor site of any release, asked of the running systems; and the rollback, which runs last."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_nothing_of_the_plugin_is_left(lms: Host, site, secrets) -> None:
 
 
 @pytest.mark.usefixtures("rollback")
-def test_structures_on_a_pods_own_disk_are_told(playbooks, tmp_path, site) -> None:
+def test_structures_on_a_pods_own_disk_are_reported(playbooks, tmp_path, site) -> None:
     """By verify and by diagnose; where storage is always on, and Tutor gives pods no disk that they share."""
     for name in ("verify", "diagnose"):
         path = tmp_path / f"{name}.json"

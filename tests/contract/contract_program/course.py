@@ -18,7 +18,7 @@ BLOCKS = 6
 
 
 def no_signal(*_arguments, **_named):
-    """Nobody is told of what happens to the course."""
+    """Send no signal about the course."""
 
 
 class Course:
