@@ -10,9 +10,11 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,91 @@ connection = socket.create_connection(("127.0.0.1", 11211), 5)
 connection.sendall(sys.argv[1].encode() + b"\\r\\n")
 answer = b""
 while not answer.endswith((b"END\\r\\n", b"OK\\r\\n")):
-    answer += connection.recv(65536)
+    part = connection.recv(65536)
+    if not part:
+        sys.exit("memcached closed the connection")
+    answer += part
 sys.stdout.write(answer.decode())
 """
+
+
+# How long anything may take to answer on a machine with other work to do; what answers sooner is not waited for.
+PATIENCE_SECONDS = 180
+
+
+def wait_until(question: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask until the answer is true, at most so many seconds; return the last answer, which the caller asserts."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of the sandbox.
+
+    control: the command that starts and stops it, without the verb. unit: its name there. answers: shell commands on its host,
+    each of which ends with 0 once the service answers; a process that has only been started does not count.
+    """
+
+    control: str
+    unit: str
+    answers: tuple[str, ...]
+
+
+LMS_URL = os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", "http://127.0.0.1:8000")
+LMS_ANSWERS = f"curl --silent --fail --output /dev/null --max-time 20 {LMS_URL}/heartbeat"
+STUDIO_ANSWERS = "curl --silent --fail --output /dev/null --max-time 20 http://127.0.0.1:8010/heartbeat"
+# Celery's own question, put to this worker alone: it takes tasks from the broker.
+WORKER_ANSWERS = (
+    "runuser --user=www-data -- env SERVICE_VARIANT=lms DJANGO_SETTINGS_MODULE=lms.envs.production /edx/app/edxapp/run.sh"
+    ' celery --app=lms.celery:APP inspect ping --timeout 5 --destination "celery@edx.lms.core.default.$(hostname)"'
+)
+SERVICES = {
+    "lms": Service("supervisorctl", "lms", (LMS_ANSWERS,)),
+    "studio": Service("supervisorctl", "cms", (STUDIO_ANSWERS,)),
+    "lms worker": Service("supervisorctl", "edxapp_worker:lms_default_1", (WORKER_ANSWERS,)),
+    "platform": Service("supervisorctl", "all", (LMS_ANSWERS, STUDIO_ANSWERS, WORKER_ANSWERS)),
+    "mariadb": Service("systemctl", "mariadb", ("mariadb edxapp --execute 'SELECT 1'",)),
+    "memcached": Service("systemctl", "memcached", (f"python3 -c {shlex.quote(MEMCACHED_CALL)} stats",)),
+}
+
+
+def wait_for(host: Host, *services: str) -> None:
+    """Wait until services answer on their host."""
+    for service in services:
+        for command in SERVICES[service].answers:
+            assert wait_until(partial(answers, host, command)), f"{service} does not answer: {command}"
+
+
+def answers(host: Host, command: str) -> bool:
+    """Return whether a command on a host ends with 0."""
+    return bool(host.run(command).rc == 0)
+
+
+def restart(host: Host, service: str) -> None:
+    """Restart a service and wait until it answers."""
+    host.check_output(f"{SERVICES[service].control} restart %s", SERVICES[service].unit)
+    wait_for(host, service)
+
+
+@contextmanager
+def stopped(host: Host, service: str) -> Iterator[None]:
+    """Stop a service while the body runs; at the end it answers again."""
+    host.check_output(f"{SERVICES[service].control} stop %s", SERVICES[service].unit)
+    try:
+        yield
+    finally:
+        start(host, service)
+
+
+def start(host: Host, service: str) -> None:
+    """Start a service that a test stopped, and wait until it answers."""
+    host.check_output(f"{SERVICES[service].control} start %s", SERVICES[service].unit)
+    wait_for(host, service)
 
 
 def connect(name: str) -> Host:
@@ -149,7 +233,7 @@ def s3_api(s3: Host) -> S3:
 
 @dataclass(frozen=True)
 class S3Faults:
-    """Makes the running S3 API fail for a while; the kinds of fault stand in molecule/images/s3/sandbox_s3/faults.py."""
+    """Makes the running S3 API fail for a while; the kinds of fault are in molecule/images/s3/sandbox_s3/faults.py."""
 
     host: Host
 
@@ -160,7 +244,7 @@ class S3Faults:
         return answer
 
     def met(self) -> int:
-        """Return how many requests have met the fault in force."""
+        """Return how many requests have met the active fault."""
         return int(self.ask()["met"])
 
     @contextmanager
@@ -181,13 +265,18 @@ def s3_faults(s3: Host) -> S3Faults:
 
 @dataclass(frozen=True)
 class Boots:
-    """How often the platform's manage.py was started: each start adds a line to its own log."""
+    """How often the platform's manage.py was started: each start adds a line to its own log, which begins with the time."""
 
     host: Host
 
     def count(self) -> int:
         """Return the number of starts since the host was made."""
         return int(self.host.check_output("wc --lines < /edx/var/log/edxapp/boots.log"))
+
+    def during(self, record: dict[str, Any]) -> int:
+        """Return the number of starts during a run of ansible-playbook that the record plugin wrote down."""
+        lines = self.host.check_output("cat /edx/var/log/edxapp/boots.log").splitlines()
+        return sum(record["started"] <= line.partition(" ")[0] <= record["ended"] for line in lines)
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +290,7 @@ class Learner:
     """A logged-in learner, asking from the LMS host itself, at the address that the LMS has there."""
 
     host: Host
-    address: str = "http://127.0.0.1:8000"
+    address: str = LMS_URL
 
     def visit(self, *courses: str) -> dict[str, dict[str, float]]:
         """Ask for the blocks of each course; return {course: {"status": HTTP status, "ms": milliseconds}}."""
@@ -222,7 +311,7 @@ class Learner:
 @pytest.fixture(scope="session")
 def learner(lms: Host) -> Learner:
     """A learner of the sandbox, at the address of the scenario's LMS."""
-    return Learner(lms, os.environ.get("BLOCK_STRUCTURE_SANDBOX_LMS", Learner.address))
+    return Learner(lms)
 
 
 @pytest.fixture(scope="session")
@@ -310,6 +399,14 @@ class Playbooks:
         return result
 
 
+def switch_release(release: str, *arguments: str) -> None:
+    """Install another release on the LMS host, as an upgrade does; arguments: further ones of ansible-playbook."""
+    argv = ["ansible-playbook", "molecule/shared/switch_release.yml", "-e", f"edxapp_release={release}", *arguments]
+    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 @pytest.fixture(scope="session")
 def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
     """The playbooks of the repository, run on the sandbox."""
@@ -317,12 +414,36 @@ def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Playbooks:
 
 
 @pytest.fixture(scope="session")
+def idempotence() -> dict[str, Any]:
+    """The record of the scenario's idempotence step: another deploy after the one of the converge step.
+
+    Fails if the last recorded run is none: `molecule test` and `molecule idempotence` make one.
+    """
+    folder = ROOT / ".cache/molecule" / os.environ["MOLECULE_SCENARIO_NAME"]
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*-converge-run.json"))]
+    assert len(records) >= 2, f"no record of an idempotence step in {folder}"
+    found: dict[str, Any] = records[-1]
+    return found
+
+
+@pytest.fixture(scope="session")
+def verified(playbooks: Playbooks, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """block_structure_result of the deployed site, as playbooks/verify.yml writes it: one run for all tests that read it."""
+    path = tmp_path_factory.mktemp("verify") / "result.json"
+    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
+    assert ended.exit_code == 0, ended.output
+    assert ended.changed == []
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
+
+
+@pytest.fixture(scope="session")
 def rollback(playbooks: Playbooks) -> tuple[Playbook, Playbook]:
-    """Foretell and then do the rollback, once; the tests that ask for it run after all others. Returns (foretold, done)."""
-    foretold, done = playbooks.run("rollback", "--check", "--diff"), playbooks.run("rollback", "--diff")
-    assert foretold.exit_code == 0, foretold.output
+    """Return (predicted, done): the rollback in check mode, then for real. Tests that ask for it run after all others."""
+    predicted, done = playbooks.run("rollback", "--check", "--diff"), playbooks.run("rollback", "--diff")
+    assert predicted.exit_code == 0, predicted.output
     assert done.exit_code == 0, done.output
-    return foretold, done
+    return predicted, done
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -331,7 +452,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave slow tests to `make test-all`; put those of the rollback after all that need a cured site."""
+    """Leave slow tests to `make test-all`; put those of the rollback after all that need a deployed site."""
     if not os.environ.get("BLOCK_STRUCTURE_SLOW"):
         for item in items:
             if item.get_closest_marker("slow"):
@@ -373,7 +494,7 @@ def tool() -> Tool:
 
 
 def journals() -> Iterator[tuple[str, str]]:
-    """Yield the ends of the logs that tell why a host does not do what a test expects."""
+    """Yield the ends of the logs that show why a host does not do what a test expects."""
     commands = {
         "lms1": "journalctl --no-pager --lines 20; tail -n 15 /edx/var/log/*/*.log /var/log/supervisor/*.log",
         "cache1": "journalctl --no-pager --lines 20",

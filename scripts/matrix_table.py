@@ -23,7 +23,7 @@ def text(cell: dict[str, Any] | None) -> str:
         return "not run"
     if cell.get("failed"):
         return "failed"
-    return f"{cell['deployed']}, then {cell['again']}; {cell['verified']} + {cell['taken_back']} tests"
+    return f"{cell['deployed']}, then {cell['again']}; {cell['verified']} + {cell['rolled_back']} tests"
 
 
 def table(cells: list[dict[str, Any]], releases: dict[str, dict[str, Any]]) -> str:

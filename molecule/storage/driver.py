@@ -91,6 +91,10 @@ class Driver:
         for one in self.crowd:
             one.start()
 
+    def load_answered(self, since):
+        """Return how many learners have been answered who asked after a moment (seconds since 1970)."""
+        return sum(sample[0] >= since for sample in list(self.samples))
+
     def load_stop(self):
         """End the load; return [moment of asking, status, seconds] of each request."""
         self.loading = False

@@ -90,7 +90,7 @@ def settings(release: str) -> dict[str, object]:
 
 
 def target(container: str, release: str) -> Target:
-    """Lay down a release in the container and return it as a platform."""
+    """Install a release in the container and return it as a platform."""
     found_row = release_row(release)
     path = f"/tmp/{release}/{file_name(found_row)}"
     environment = {"EDXAPP_RELEASE": release, "EDXAPP_BOOTS_LOG": f"/tmp/{release}-boots.log"}

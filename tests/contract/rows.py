@@ -300,7 +300,7 @@ ROWS = [
     ),
     Row(
         "a_publish_without_storage_leaves_a_stale_row",
-        "A publish while the switch is off leaves the row stale; once it is on only an update heals that.",
+        "A publish while the switch is off leaves the row stale; once it is on only an update fixes that.",
         MEASURED_SUMAC,
         {**WARM, "stale": True, "plain_run_heals": False, "update_heals": 1},
         has_switch,
@@ -338,7 +338,7 @@ ROWS = [
     ),
     Row(
         "the_newest_configuration_row_wins_even_if_not_enabled",
-        "The newest configuration row is in force, whether it is enabled or not.",
+        "The newest configuration row is active, whether it is enabled or not.",
         f"django-config-models; {MEASURED_TEAK}",
         [2, 60],
     ),
@@ -350,7 +350,7 @@ ROWS = [
     ),
     Row(
         "what_the_cache_refuses_is_dropped_silently",
-        "python-memcached drops values over 1 MiB without a word; pymemcache has no limit of its own.",
+        "python-memcached drops values over 1 MiB silently; pymemcache has no limit of its own.",
         "python-memcached 1.59; facts measured with both clients, 2026-11-23",
         lambda release: (
             {"client_limit": None}
@@ -476,7 +476,7 @@ ROWS = [
     ),
     Row(
         "a_message_with_storage_is_stored",
-        "A task that carries with_storage stores, whatever the switch says; from Teak the word is taken and ignored.",
+        "A task that carries with_storage stores, whatever the switch says; from Teak the argument is accepted and ignored.",
         TASKS,
         {"state": "SUCCESS", "row": True},
     ),
@@ -529,7 +529,7 @@ ROWS = [
     ),
     Row(
         "enqueued_tasks_are_logged_with_their_ids",
-        "An enqueued task is told by one log record, whose arguments are the course and the task's id.",
+        "An enqueued task writes one log record, whose arguments are the course and the task's id.",
         COMMAND,
         [["course-0", "task-1"]],
     ),
@@ -566,7 +566,7 @@ ROWS = [
     ),
     Row(
         "the_blocks_api_refuses_like_this",
-        "The course blocks API wants a course and a user, and tells strangers nothing.",
+        "The course blocks API wants a course and a user, and refuses anonymous access.",
         "edx-platform lms/djangoapps/course_api/blocks/{forms,views}.py",
         {"no course": 400, "no key": 400, "no user": 400, "another user": 403, "all blocks": 403},
     ),
@@ -644,7 +644,7 @@ COLUMNS = {
     "python": "which Django and Python it is; molecule/edxapp/README.md says how near the miniature is",
     "config_format": "how target.py writes the settings file that every row's process reads",
     "config_env": "this_variable_names_studios_settings",
-    "config_files": "where the configuration playbooks put them; molecule/cell edits them there",
+    "config_files": "where the configuration playbooks put them; molecule/matrix edits them there",
     "studio_reads_settings": "studio_reads_the_settings",
     "switches": "the_switches_are_these",
     "storage_switch": "without_storage_only_the_cache_is_written",

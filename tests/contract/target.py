@@ -6,7 +6,8 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,18 +22,24 @@ MARK = "BLOCK_STRUCTURE_CONTRACT "
 PREFIX = "BLOCK_STRUCTURE_CONTRACT_"
 NEEDED = ("PYTHON", "MANAGE", "SETTINGS", "LMS_CFG", "RELEASE")
 TIMEOUT_SECONDS = 600
+# How long a command that took longer may need to remove what it made, before it is killed.
+CLEANUP_SECONDS = 60
 
 # One statement, so that it works in every Django's shell: the package is unpacked and asked for the rows.
 LOADER = """
 import json, sys, types
-def load(sources, names):
+def load(sources, names, needs_long_keys):
     for name in sources:
         sys.modules[name] = types.ModuleType(name)
     sys.modules["contract_program"].__path__ = []
     for name, source in sources.items():
         exec(compile(source, name, "exec"), sys.modules[name].__dict__)
-    sys.modules["contract_program.session"].main(names)
+    sys.modules["contract_program.session"].main(names, needs_long_keys)
 """
+
+
+class UnusablePlatformError(Exception):
+    """The platform cannot show the rows at all; the message has one line of cause and one of remedy."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +78,25 @@ class Target:
 
     def run(self, argv: Iterable[str], stdin: str = "") -> Finished:
         """Run a command on the platform's host."""
-        done = subprocess.run(
+        with subprocess.Popen(
             [*self.prefix, "env", *(f"{name}={value}" for name, value in self.environment.items()), *argv],
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             cwd=self.cwd,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
+        ) as process:
+            try:
+                out, err = process.communicate(stdin, timeout=TIMEOUT_SECONDS)
+            except BaseException:
+                # Also when pytest is interrupted. The program removes its course on SIGTERM.
+                process.terminate()
+                try:
+                    process.communicate(timeout=CLEANUP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                raise
+        return Finished(process.returncode, out, err)
 
     def manage_lms(self, *arguments: str, stdin: str = "", lms_cfg: str | None = None) -> Finished:
         """Run `manage.py lms`, with the YAML of the platform or another."""
@@ -99,21 +115,56 @@ class Target:
         pair = self.release.config_format == "json"
         return f"{self.release.config_env[system]}={Path(path).parent if pair else path}"
 
-    def observe(self, names: Iterable[str], lms_cfg: str | None = None) -> dict[str, dict[str, Any]]:
-        """Observe rows in one process; return the outcome of each: {"value": ...} or {"error": traceback}."""
-        done = self.manage_lms("shell", stdin=program(list(names)), lms_cfg=lms_cfg)
-        lines = [line[len(MARK) :] for line in done.out.splitlines() if line.startswith(MARK)]
-        outcomes = {outcome.pop("row"): outcome for outcome in map(json.loads, lines)}
-        missing = {"error": f"exit code {done.code}\n{done.err[-4000:]}"}
-        return {name: outcomes.get(name, missing) for name in names}
+    def observe(
+        self, names: Iterable[str], lms_cfg: str | None = None, *, needs_long_keys: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Observe rows in one process; return the outcome of each: {"value": ...} or {"error": traceback}.
 
-    def with_settings(self, changes: Mapping[str, Any], system: str = "lms") -> str:
-        """Write a copy of a system's settings with other top-level keys beside nothing of its own; return its path."""
+        needs_long_keys: observe nothing if the platform cannot hash long cache keys.
+        Raises UnusablePlatformError in that case, RuntimeError if the course could not be removed afterwards.
+        """
+        names = list(names)
+        done = self.manage_lms("shell", stdin=program(names, needs_long_keys), lms_cfg=lms_cfg)
+        outcomes = [json.loads(line[len(MARK) :]) for line in done.out.splitlines() if line.startswith(MARK)]
+        for outcome in outcomes:
+            if "unusable" in outcome:
+                raise UnusablePlatformError(self._no_long_keys(outcome["unusable"], lms_cfg or self.lms_cfg))
+        rows = {outcome.pop("row"): outcome for outcome in outcomes}
+        if done.code and set(names) <= set(rows):
+            raise RuntimeError(
+                f"The observations ended with exit code {done.code}, so their course may still exist: {done.err[-4000:]}\n"
+                "Remedy: delete the courses of the organization BlockStructureContract."
+            )
+        missing = {"error": f"exit code {done.code}\n{done.err[-4000:]}"}
+        return {name: rows.get(name, missing) for name in names}
+
+    def _no_long_keys(self, cause: str, lms_cfg: str) -> str:
+        feature = f"set FEATURES.ENABLE_BLAKE2B_HASHING to true in {lms_cfg}, or " if self.release.blake2b_feature else ""
+        return (
+            f"{self.release.name} cannot hash long cache keys here: {cause}.\n"
+            f"Remedy: {feature}activate the legacy provider of OpenSSL, and run again."
+        )
+
+    @contextmanager
+    def with_settings(self, changes: Mapping[str, Any], system: str = "lms") -> Iterator[str]:
+        """Yield the path of a copy of a system's settings file with these top-level keys instead of its own.
+
+        FEATURES is merged, because the platform needs the site's other features to start; every other key is replaced. The copy
+        has the site's secrets, so it is removed at the end.
+        """
         tokens = self.read(self.lms_cfg if system == "lms" else str(self.cms_cfg))
-        folder = self.run(["mktemp", "--directory", "/tmp/block-structure-contract.XXXXXX"]).out.strip()
-        path = f"{folder}/{file_name(self.release, system)}"
-        self.write(path, {**tokens, **changes})
-        return path
+        if "FEATURES" in changes:
+            changes = {**changes, "FEATURES": {**(tokens.get("FEATURES") or {}), **changes["FEATURES"]}}
+        made = self.run(["mktemp", "--directory", "/tmp/block-structure-contract.XXXXXX"])
+        folder = made.out.strip()
+        if made.code or not folder:
+            raise RuntimeError(f"No private folder could be made under /tmp: {made.err.strip()}\nRemedy: free space there.")
+        try:
+            path = f"{folder}/{file_name(self.release, system)}"
+            self.write(path, {**tokens, **changes})
+            yield path
+        finally:
+            self.run(["rm", "--recursive", folder])
 
     def read(self, path: str) -> dict[str, Any]:
         """Return the keys of a settings file, and of the one beside it that completes a pair."""
@@ -125,15 +176,13 @@ class Target:
         dump = json.dumps if self.release.config_format == "json" else yaml.safe_dump
         for number, part in enumerate(self.parts(path)):
             command = f"umask 077 && mkdir -p {shlex.quote(str(Path(part).parent))} && cat > {shlex.quote(part)}"
-            self.run(["/bin/sh", "-c", command], dump({} if number else dict(tokens)))
+            done = self.run(["/bin/sh", "-c", command], dump({} if number else dict(tokens)))
+            if done.code:
+                raise RuntimeError(f"{part} could not be written: {done.err.strip()}\nRemedy: free space there.")
 
     def parts(self, path: str) -> list[str]:
         """Return the files that a settings file consists of."""
         return [path, path.replace(".env.json", ".auth.json")] if self.release.config_format == "json" else [path]
-
-    def remove(self, path: str) -> None:
-        """Remove what with_settings wrote."""
-        self.run(["rm", "--recursive", str(Path(path).parent)])
 
 
 def file_name(release: Release, system: str = "lms") -> str:
@@ -141,13 +190,13 @@ def file_name(release: Release, system: str = "lms") -> str:
     return Path(release.config_files[system]).name
 
 
-def program(names: list[str]) -> str:
+def program(names: list[str], needs_long_keys: bool) -> str:
     """Return the program that observes the rows, as one line for the shell's standard input."""
     first = ["__init__", "harness", "course"]
     stems = first + sorted({path.stem for path in PROGRAM.glob("*.py")} - set(first))
     paths = {f"contract_program.{stem}".removesuffix(".__init__"): PROGRAM / f"{stem}.py" for stem in stems}
     sources = {name: path.read_text() for name, path in paths.items()}
-    text = f"{LOADER}\nload({sources!r}, {names!r})"
+    text = f"{LOADER}\nload({sources!r}, {names!r}, {needs_long_keys!r})"
     return f"exec(compile({text!r}, 'contract', 'exec'), {{'__name__': 'contract'}})\n"
 
 

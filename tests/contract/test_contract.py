@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ RETRY_KEYS = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "
 
 
 def check(row: Row, found: Any, target: Target) -> None:
-    """Fail with the row's words unless it shows what it should."""
+    """Fail with the row's text unless it shows what it should."""
     expected = row.value(target.release)
     alternatives = expected if isinstance(expected, tuple) else (expected,)
     assert found in alternatives, f"{row.behaviour}\nSource: {row.source}\nFound: {found}\nExpected: {expected}"
@@ -63,12 +64,9 @@ def settings_with_a_class_that_does_not_exist(target: Target) -> dict[str, Any]:
 
 
 def starts(target: Target, settings: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return how a command ends with other settings, and whether it says the words."""
-    path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": settings})
-    try:
+    """Return how a command ends with other settings, and whether it writes the text."""
+    with target.with_settings({"BLOCK_STRUCTURES_SETTINGS": settings}) as path:
         done = target.manage_lms("shell", stdin="pass\n", lms_cfg=path)
-    finally:
-        target.remove(path)
     return {"code": done.code, "said": done.says(text)}
 
 
@@ -83,12 +81,10 @@ def long_cache_keys_without_the_feature(target: Target) -> Any:
 def studio_reads_the_settings(target: Target) -> bool:
     if target.cms_cfg is None:
         pytest.skip("no Studio is named (BLOCK_STRUCTURE_CONTRACT_CMS_CFG)")
-    path = target.with_settings({"BLOCK_STRUCTURES_SETTINGS": {**RETRY_KEYS, "DIRECTORY_PREFIX": "studio/"}}, system="cms")
+    changes = {"BLOCK_STRUCTURES_SETTINGS": {**RETRY_KEYS, "DIRECTORY_PREFIX": "studio/"}}
     program = "from django.conf import settings; print('PREFIX', settings.BLOCK_STRUCTURES_SETTINGS.get('DIRECTORY_PREFIX'))\n"
-    try:
+    with target.with_settings(changes, system="cms") as path:
         done = target.manage_cms("shell", stdin=program, named_by=[target.names_settings(path, "cms")])
-    finally:
-        target.remove(path)
     assert done.code == 0 and done.says("PREFIX"), done.err[-2000:]
     return done.says("PREFIX studio/")
 
@@ -97,14 +93,11 @@ def this_variable_names_studios_settings(target: Target) -> str:
     if target.cms_cfg is None:
         pytest.skip("no Studio is named (BLOCK_STRUCTURE_CONTRACT_CMS_CFG)")
     names = ("STUDIO_CFG", "CMS_CFG")
-    paths = [target.with_settings({"EMAIL_SUBJECT_PREFIX": name}, system="cms") for name in names]
-    both = [f"{name}={path}" for name, path in zip(names, paths, strict=True)]
     program = "from django.conf import settings; print('READ', settings.EMAIL_SUBJECT_PREFIX)\n"
-    try:
+    with ExitStack() as copies:
+        paths = [copies.enter_context(target.with_settings({"EMAIL_SUBJECT_PREFIX": name}, system="cms")) for name in names]
+        both = [f"{name}={path}" for name, path in zip(names, paths, strict=True)]
         done = target.manage_cms("shell", stdin=program, named_by=both)
-    finally:
-        for path in paths:
-            target.remove(path)
     assert done.code == 0, done.err[-2000:]
     (read,) = (name for name in names if done.says(f"READ {name}"))
     return read
@@ -112,11 +105,8 @@ def this_variable_names_studios_settings(target: Target) -> str:
 
 def observed_with(target: Target, changes: dict[str, Any], name: str) -> Any:
     """Return what a row shows with other top-level keys in the YAML."""
-    path = target.with_settings(changes)
-    try:
+    with target.with_settings(changes) as path:
         outcome = target.observe([name], lms_cfg=path)[name]
-    finally:
-        target.remove(path)
     assert "error" not in outcome, outcome["error"]
     return outcome["value"]
 

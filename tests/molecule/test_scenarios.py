@@ -1,11 +1,12 @@
-"""Run every Molecule scenario of the repository, and compare what check mode foretold with what then happened.
+"""Run every Molecule scenario of the repository, and compare what check mode predicted with what then happened.
 
-A cell of the table release x platform is a run of its platform's scenario on the miniature of its release. `make test` runs a
-diagonal of the table, `make test-all` every cell that there is; what each showed goes to .cache/matrix/, of which
-scripts/matrix_table.py makes the table of docs/releases.md.
+Each cell of the table release x platform is a run of its platform's matrix scenario on the miniature of its release.
+`make test` runs a diagonal of the table, `make test-all` all of it; what each showed goes to .cache/matrix/, from which
+scripts/matrix_table.py writes the table of docs/releases.md.
 
-The output of a scenario goes to .cache/logs/molecule-<scenario>.log while it runs. Each scenario has containers of its
-own, beside a sandbox that may be up. BLOCK_STRUCTURE_SCENARIO_JOBS (default 2) says how many run at a time.
+The output of a scenario goes to .cache/logs/molecule-<scenario>.log while it runs, the seconds that it took to
+.cache/logs/molecule-seconds.json. Each scenario has containers of its own, beside a sandbox that may be up.
+BLOCK_STRUCTURE_SCENARIO_JOBS (default 2) says how many run at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,25 +28,30 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 RELEASES = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
 SLOW = bool(os.environ.get("BLOCK_STRUCTURE_SLOW"))
-# A platform of the table release x platform -> the scenario that is one cell of it, whatever the release.
-PLATFORMS = {"native": "cell", "tutor_local": "tutor_cell", "tutor_k8s": "tutor_cell"}
-# Scenarios that show more of one cell.
+# Platform of the table release x platform -> the scenario that runs one cell of it, whatever the release.
+PLATFORMS = {"native": "matrix", "tutor_local": "tutor_matrix", "tutor_k8s": "tutor_matrix"}
+# Scenarios that show a cell and more.
 WHOLE = {"default": ("teak", "native"), "palm": ("palm", "native"), "tutor": ("teak", "tutor_local")}
 # CI runs a diagonal: beside them the oldest release, with a pair of JSON files and boto; an old Tutor, with memcached and
-# gunicorn; Tutor on the platform that is farthest from theirs. traps is on sumac, layout on verawood.
+# gunicorn; and Tutor on Kubernetes. known_issues is on sumac, custom_layout on verawood.
 DIAGONAL = [("ironwood", "native"), ("juniper", "tutor_local"), ("teak", "tutor_k8s")]
-# Every cell that there is; a release without a Tutor of its own has the native one only.
+# Every cell; a release without a Tutor of its own has the native one only.
 TABLE = [(name, where) for where in PLATFORMS for name, row in RELEASES.items() if where == "native" or row["tutor_major"]]
-# What is run of the table, by the name of its scenario; a cell by itself is called SCENARIO-RELEASE-PLATFORM.
+# The cells to run, by the name of their scenario; one that is only a cell is called SCENARIO-RELEASE-PLATFORM.
 CELLS = {name: cell for name, cell in WHOLE.items() if SLOW or cell[1] == "native"}
 for _cell in TABLE if SLOW else DIAGONAL:
     if _cell not in CELLS.values():
         CELLS["-".join((PLATFORMS[_cell[1]], *_cell))] = _cell
-# Whole sites of Tutor are for `make tutor` and `make test-all`, the longest of all for `make test-all`; the scenarios of cells
-# run as cells only.
-APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "upgrade"))}
-SCENARIOS = list(dict.fromkeys([*sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART), *CELLS]))
+# Whole Tutor sites are for `make tutor` and `make test-all`, the longest scenario for `make test-all`; the matrix scenarios run
+# as cells only.
+APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "switch_release"))}
+# The longest first: started last, one of them would run alone at the end while the other job has nothing to do.
+LONGEST = ("storage", "default", "faults", "generation", "custom_layout", "diagnose", "palm", "known_issues")
+FOUND = [*sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART), *CELLS]
+SCENARIOS = list(dict.fromkeys([*LONGEST, *FOUND]))
 SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
+# What each scenario of this session took.
+SECONDS: dict[str, int] = {}
 SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY")
 
 
@@ -57,7 +64,7 @@ def records_folder(scenario: str) -> Path:
 
 
 def environment_of(scenario: str) -> dict[str, str]:
-    """Return what makes a scenario the cell that it is; empty for one that is no cell."""
+    """Return the variables that name the scenario's cell; none for a scenario that is no cell."""
     if scenario not in CELLS:
         return {}
     release, platform = CELLS[scenario]
@@ -76,19 +83,20 @@ def run_scenario(scenario: str) -> int:
     environment = {
         **os.environ,
         "BLOCK_STRUCTURE_SANDBOX_NAME": f"{SANDBOX}-test-{scenario.replace('_', '-')}",
-        # Two cells of a scenario side by side need a state each.
+        # Two cells of one scenario that run at a time need a state each.
         "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / f".cache/molecule/state/{scenario}"),
         **environment_of(scenario),
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
         "PY_COLORS": "0",
-        # Borders would break long lines, and with them what the leak test looks for.
+        # Borders would break long lines, and hide a secret in them from the leak test.
         "MOLECULE_COMMAND_BORDERS": "0",
-        # Everything that a module is given and returns: the leak test below reads it.
+        # All arguments and results of every module: the leak test below reads them.
         "ANSIBLE_VERBOSITY": "3",
     }
+    began = time.monotonic()
     with log.open("w") as output:
-        return subprocess.run(
+        code = subprocess.run(
             ["molecule", "test", "--scenario-name", scenario.partition("-")[0]],
             cwd=ROOT,
             env=environment,
@@ -97,15 +105,18 @@ def run_scenario(scenario: str) -> int:
             stderr=subprocess.STDOUT,
             check=False,
         ).returncode
+    SECONDS[scenario] = round(time.monotonic() - began)
+    return code
 
 
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[int]]]:
-    """Start every scenario that a selected test names, some at a time, in the order of the tests."""
+    """Start every scenario that a selected test names, some at a time, in the order of the tests; keep what each took."""
     selected = [item.callspec.params["scenario"] for item in request.session.items if item.path == Path(__file__)]
     jobs = int(os.environ.get("BLOCK_STRUCTURE_SCENARIO_JOBS", "2"))
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         yield {scenario: pool.submit(run_scenario, scenario) for scenario in dict.fromkeys(selected)}
+    (ROOT / ".cache/logs/molecule-seconds.json").write_text(json.dumps(SECONDS, indent=1) + "\n")
 
 
 def steps_of(scenario: str) -> list[str]:
@@ -117,12 +128,12 @@ def steps_of(scenario: str) -> list[str]:
 
 
 def records_of(scenario: str) -> list[dict[str, Any]]:
-    """Return what each run of the scenario's converge.yml changed, in their order (callback_plugins/record.py)."""
+    """Return what each run of the scenario's converge.yml changed, in order (molecule/shared/callback_plugins/record.py)."""
     return [json.loads(path.read_text()) for path in sorted(records_folder(scenario).glob("*-converge-*.json"))]
 
 
 def failure(scenario: str) -> str:
-    """Return the lines of a scenario's log that tell why it failed, and its own summary."""
+    """Return the lines of a scenario's log that show why it failed, and its summary."""
     lines = log_of(scenario).read_text(errors="replace").splitlines()
     report = []
     for number, line in enumerate(lines):
@@ -139,7 +150,7 @@ def test_scenario(scenario: str, runs: dict[str, Future[int]]) -> None:
 
 
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if "check" in steps_of(name)])
-def test_check_mode_foretells_the_changes(scenario: str, runs: dict[str, Future[int]]) -> None:
+def test_check_mode_predicts_the_changes(scenario: str, runs: dict[str, Future[int]]) -> None:
     runs[scenario].result()
     records = records_of(scenario)
     checks = [record["changed"] for record in records if record["check"]]
@@ -152,8 +163,8 @@ def test_check_mode_foretells_the_changes(scenario: str, runs: dict[str, Future[
 
 
 @pytest.mark.parametrize("scenario", CELLS)
-def test_cell_is_cured_and_taken_back(scenario: str, runs: dict[str, Future[int]]) -> None:
-    """And what it showed is written down for the table."""
+def test_matrix_cell_is_deployed_and_rolled_back(scenario: str, runs: dict[str, Future[int]]) -> None:
+    """And what it showed is recorded for the table."""
     release, platform = CELLS[scenario]
     report: dict[str, Any] = {"release": release, "platform": platform}
     record = ROOT / f".cache/matrix/{release}-{platform}.json"
@@ -162,9 +173,9 @@ def test_cell_is_cured_and_taken_back(scenario: str, runs: dict[str, Future[int]
     assert runs[scenario].result() == 0, failure(scenario)
     changed = [entry["changed"] for entry in records_of(scenario) if not entry["check"]]
     passed = re.findall(r"(test_\w+)\.py::\S+ PASSED", log_of(scenario).read_text(errors="replace"))
-    taken_back = sum(name.startswith("test_taken_back") for name in passed)
-    report.update(deployed=len(changed[0]), again=len(changed[1]), verified=len(passed) - taken_back, taken_back=taken_back)
-    assert (report["deployed"] > 0, report["again"], report["verified"] > 0, report["taken_back"] > 0) == (True, 0, True, True)
+    rolled_back = sum(name.startswith("test_rolled_back") for name in passed)
+    report.update(deployed=len(changed[0]), again=len(changed[1]), verified=len(passed) - rolled_back, rolled_back=rolled_back)
+    assert (report["deployed"] > 0, report["again"], report["verified"] > 0, report["rolled_back"] > 0) == (True, 0, True, True)
     record.write_text(json.dumps(report) + "\n")
 
 

@@ -1,6 +1,6 @@
-"""Each planted fault is found by its id, and nothing needs attention on the cured site, before and after.
+"""Each planted fault is found by its id, and nothing needs attention on the deployed site, before and after.
 
-Faults that do not hide each other are planted together: a look costs a boot of the LMS. One deploy heals them all.
+Faults that do not hide each other are planted together: a diagnosis costs a boot of the LMS. One deploy fixes them all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from testinfra.host import Host
+
+from ...conftest import restart
 
 BUCKET = "example-block-structures"
 LMS_USER = "arn:aws:iam::123456789012:user/lms"
@@ -39,7 +41,7 @@ for number in range(200):
 
 @pytest.fixture
 def diagnose(playbooks, tmp_path, boots) -> Diagnose:
-    """Return what looks at the site: findings by id, with the whole report under "report"."""
+    """Return a function that diagnoses the site: findings by id, with the whole report under "report"."""
 
     def inspect(*arguments: str) -> dict[str, Any]:
         path, before = tmp_path / "diagnosis.json", boots.count()
@@ -57,11 +59,11 @@ def diagnose(playbooks, tmp_path, boots) -> Diagnose:
     return inspect
 
 
-def is_cured(found: dict[str, Any]) -> None:
+def needs_no_attention(found: dict[str, Any]) -> None:
     """Nothing needs attention; what is left are notes, and they are true of this site."""
     report = found["report"]
     notes = {finding["id"]: finding["severity"] for finding in report["findings"]}
-    # What tuning the collector would bring is measured; which of its two notes that makes is not for a test to say.
+    # What tuning the garbage collector would bring is measured; which of its two notes that makes is not for a test to say.
     assert [notes.pop(name) for name in ("runtime-collector", "runtime-no-gain") if name in notes] == ["info"]
     assert notes == {"cache-client-limit": "info", "secret-in-plain-inventory": "info"}
     assert {course["tier_when_cold"] for course in report["courses"]} == {"storage"}
@@ -94,9 +96,9 @@ def lms_yml(lms: Host) -> Iterator[Callable[[str], None]]:
     lms.check_output("cp --preserve=all /root/lms.yml.kept /edx/etc/lms.yml")
 
 
-def test_nothing_needs_attention_on_the_cured_site(diagnose: Diagnose) -> None:
+def test_nothing_needs_attention_on_the_deployed_site(diagnose: Diagnose) -> None:
     found = diagnose()
-    is_cured(found)
+    needs_no_attention(found)
     assert found["report"]["workers"]["answers"]
     assert found["cache-client-limit"]["cost_ms"] is not None
     assert found["cache-client-limit"]["value"] == "3m"
@@ -169,7 +171,7 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
         s3_api.call("put_bucket_policy", Bucket=BUCKET, Policy=json.dumps(policy))
         sql(lms, "DELETE FROM waffle_switch WHERE name = 'block_structure.raise_error_when_not_found'")
         # Only a restart sets the counters back; it also forgets the row and the switches that the LMS has cached.
-        cache.check_output("systemctl restart memcached")
+        restart(cache, "memcached")
     assert found["iam-list-bucket-missing"]["evidence"]["missing_object"] == "403"
     assert found["versions-below-one"]["evidence"] == 0
     assert found["cache-expires"]["evidence"] == 86400
@@ -195,7 +197,7 @@ def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, 
         lms.check_output("rm --recursive /edx/var/edxapp/media/block_structures")
     assert found["storage-in-media"]["evidence"]["world_readable"] == [name]
     assert found["storage-world-writable"]["evidence"] == [name]
-    # No object, no cache entry and no counter tells of a structure that the client drops: only its rebuild does.
+    # No object, no cache entry and no counter shows a structure that the client drops: only its rebuild does.
     silent = found["cache-client-limit"]
     assert (silent["severity"], silent["evidence"]["limit_bytes"]) == ("warning", MIB)
     rebuilt = {course["key"]: course["rebuild_ms"] for course in found["report"]["courses"] if course["rebuild_ms"]}
@@ -203,7 +205,7 @@ def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, 
     assert silent["cost_ms"] == max(rebuilt[key] for key in silent["evidence"]["courses"])
 
 
-def test_one_deploy_heals_them_all(diagnose: Diagnose, playbooks) -> None:
-    healed = playbooks.run("deploy")
-    assert healed.exit_code == 0, healed.output[-3000:]
-    is_cured(diagnose())
+def test_one_deploy_fixes_them_all(diagnose: Diagnose, playbooks) -> None:
+    fixed = playbooks.run("deploy")
+    assert fixed.exit_code == 0, fixed.output[-3000:]
+    needs_no_attention(diagnose())

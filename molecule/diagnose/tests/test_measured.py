@@ -1,4 +1,4 @@
-"""What benchmark and profile say of a cured site, and that they leave it as it was."""
+"""What benchmark and profile say of a deployed site, and that they leave it as it was."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_tiers_alone_cost_one_boot_and_compare_with_a_whole_run(run, courses, bo
     assert courses[2] in shown
 
 
-def test_each_tier_of_a_cured_course_is_timed(run):
+def test_each_tier_of_a_deployed_course_is_timed(run):
     for course in run["courses"]:
         assert course["error"] is None
         assert all(len(course[f"{tier}_ms"]) == 5 for tier in ("cache", "storage", "unpickle")), course
@@ -82,7 +82,7 @@ def test_the_run_holds_what_a_report_needs_and_no_secret(run):
     assert "EXAMPLEKEY" not in json.dumps(run)
 
 
-def test_forgetting_removes_one_structure_that_the_next_request_puts_back(courses, playbooks, memcached, learner):
+def test_forgetting_removes_one_structure_that_the_next_request_restores(courses, playbooks, memcached, learner):
     def forget() -> int:
         """Return how many items memcached was asked to delete, and had."""
         before = int(memcached.stats()["delete_hits"])
@@ -96,7 +96,7 @@ def test_forgetting_removes_one_structure_that_the_next_request_puts_back(course
         assert forget() == 1
 
 
-def test_a_profile_explains_a_request_and_makes_no_session(courses, lms, tmp_path):
+def test_a_profile_explains_a_request_and_creates_no_session(courses, lms, tmp_path):
     def sessions() -> str:
         return lms.check_output("mariadb --batch --skip-column-names edxapp --execute 'SELECT COUNT(*) FROM django_session'")
 

@@ -7,6 +7,8 @@ import json
 import pytest
 from testinfra.host import Host
 
+from ...conftest import stopped, wait_for
+
 SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
 OPERATOR_KEYS = {
     "block_structure_storage_access_key": "AKIAIOSFODNN7EXAMPLE",
@@ -14,7 +16,7 @@ OPERATOR_KEYS = {
 }
 WRONG_SECRET = "not-the-secret-EXAMPLEKEY"
 
-# What is wrong -> (variables, the words that tell it)
+# What is wrong -> (variables, the expected message)
 FAULTS = {
     "storage class that does not exist": (
         {"block_structure_storage_class": "storages.backends.nowhere.Storage"},
@@ -73,7 +75,7 @@ ALIKE = ("unknown access key", "missing bucket", "endpoint that refuses")
 
 
 def unwrapped(text: str) -> str:
-    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    """Return output with the line breaks of its YAML folded, so that a whole message can be searched for."""
     return " ".join(text.replace("''", "'").split())
 
 
@@ -88,17 +90,12 @@ def untouched(lms: Host):
     yield
     assert inspect() == before
     assert not lms.file("/edx/etc/.block_structure_candidate_lms.yml").exists
-    for port in (8000, 8010):
-        url = f"http://127.0.0.1:{port}/heartbeat"
-        status = lms.check_output(
-            "curl --silent --retry 9 --retry-all-errors --output /dev/null --write-out '%%{http_code}' %s", url
-        )
-        assert status == "200"
+    wait_for(lms, "lms", "studio")
 
 
 @pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.slow] if name in ALIKE else []) for name in FAULTS])
 @pytest.mark.usefixtures("untouched")
-def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
+def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fault: str) -> None:
     variables, message = FAULTS[fault]
     # In a file: Ansible itself shows its command line when it is asked to be verbose.
     path = tmp_path / "variables.json"
@@ -114,7 +111,7 @@ def test_fault_is_told_and_the_lms_serves_as_before(playbooks, tmp_path, fault: 
         assert secret not in ended.output
 
 
-# How a store lacks a feature of a bucket -> (the fault of S3, the words that tell it, the feature, what reads it)
+# How a store lacks a feature of a bucket -> (the fault of S3, the expected message, the feature, what reads it)
 LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
@@ -133,7 +130,7 @@ LACKING = {
 
 @pytest.mark.parametrize("how", LACKING)
 @pytest.mark.usefixtures("untouched")
-def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(playbooks, s3_faults, s3_api, how: str) -> None:
+def test_missing_feature_of_the_store_is_reported_and_can_be_turned_off(playbooks, s3_faults, s3_api, how: str) -> None:
     fault, message, feature, reading = LACKING[how]
     name = f"example-lacks-{feature.replace('_', '-')}"
     # The bucket only, and the verdict at the end, which this site does not pass.
@@ -151,11 +148,8 @@ def test_store_that_lacks_a_feature_is_told_and_its_variable_leaves_it_alone(pla
 
 @pytest.mark.usefixtures("untouched")
 def test_memcached_that_is_down_stops_the_deploy_before_the_settings(playbooks, cache: Host) -> None:
-    cache.check_output("systemctl stop memcached")
-    try:
+    with stopped(cache, "memcached"):
         ended = playbooks.run("deploy")
-    finally:
-        cache.check_output("systemctl start memcached")
     assert ended.exit_code == 2
     assert "memcached at 127.0.0.1:11211 does not answer: [Errno 111] Connection refused." in unwrapped(ended.output)
 
@@ -197,14 +191,14 @@ def test_failing_course_fails_the_play_by_name_after_the_rest(playbooks, lms: Ho
     assert set(tiers.values()) == {"storage"}
 
 
-def test_healed_course_is_all_that_the_next_deploy_generates(playbooks, courses, tmp_path) -> None:
+def test_repaired_course_is_all_that_the_next_deploy_generates(playbooks, courses, tmp_path) -> None:
     report = tmp_path / "result.json"
     ended = playbooks.run("deploy", "-e", f"block_structure_report_path={report}")
     assert ended.exit_code == 0, ended.output[-3000:]
     assert [entry["key"] for entry in json.loads(report.read_text())["generated"]] == [courses[2]]
 
 
-# What is wrong with the second of two hosts -> (its variables, the words that tell it)
+# What is wrong with the second of two hosts -> (its variables, the expected message)
 SECOND_HOST_FAULTS = {
     "a variable": (
         {"block_structure_storage_prefix": "/courses/"},
@@ -223,7 +217,7 @@ SECOND_HOST_FAULTS = {
 
 @pytest.mark.parametrize("fault", SECOND_HOST_FAULTS)
 @pytest.mark.usefixtures("untouched")
-def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
+def test_rollback_inspects_every_host_before_it_changes_one(playbooks, tmp_path, fault: str) -> None:
     variables, message = SECOND_HOST_FAULTS[fault]
     second = tmp_path / "second.yml"
     # The same machine by another name, after lms1.
@@ -237,7 +231,7 @@ def test_rollback_looks_at_every_host_before_it_changes_one(playbooks, tmp_path,
     assert ended.changed == []
 
 
-# What is wrong with gunicorn's configuration -> (lines at its end, variables, the words that tell it)
+# What is wrong with gunicorn's configuration -> (lines at its end, variables, the expected message)
 RUNTIME_FAULTS = {
     "configuration that gunicorn refuses": (
         "workers = 'many'",
@@ -265,7 +259,7 @@ RUNTIME_FAULTS = {
 
 @pytest.mark.parametrize("fault", RUNTIME_FAULTS)
 @pytest.mark.usefixtures("untouched")
-def test_fault_of_the_runtime_is_told_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
+def test_fault_of_the_runtime_is_reported_and_workers_run_as_before(playbooks, lms: Host, fault: str) -> None:
     lines, variables, message = RUNTIME_FAULTS[fault]
     files = "/edx/app/edxapp/lms_gunicorn.py /edx/app/edxapp/edxapp_env"
     lms.check_output("cp --archive /edx/app/edxapp/lms_gunicorn.py /tmp/kept")

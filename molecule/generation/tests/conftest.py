@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,16 @@ from block_structure.module_utils.decisions import releases
 from block_structure.module_utils.host import probe_client
 from testinfra.host import Host
 
+from ...conftest import wait_until
+
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
 LMS_HOST = f"{os.environ.get('BLOCK_STRUCTURE_SANDBOX_NAME', 'block-structure')}-lms1"
 RELEASE = os.environ["BLOCK_STRUCTURE_SANDBOX_RELEASE"]
 BUCKET = "example-block-structures"
 USER = ["runuser", "--user=www-data", "--", "/edx/app/edxapp/run.sh", "python", "manage.py"]
-PATIENCE_SECONDS = 600
+# How long a whole run may take.
+RUN_SECONDS = 600
 
 Event = dict[str, Any]
 
@@ -52,29 +54,34 @@ class Running:
 
     def wait_for(self, kind: str, **values: Any) -> Event:
         """Return the first event of a kind with these values, as soon as it has come."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+
+        def find() -> Event | None:
+            # Before the events are read: what the process wrote last has been read once its reader has ended.
+            ended = not self.thread.is_alive()
             for event in self.of(kind):
                 if all(event.get(name) == value for name, value in values.items()):
                     return event
-            assert self.process.poll() is None or self.thread.is_alive(), self.events[-1:]
-            time.sleep(0.1)
-        raise AssertionError(f"no event {kind} {values}: {self.events[-3:]}")
+            assert not ended, f"the run ended without an event {kind} {values}: {self.events[-3:]}"
+            return None
+
+        event: Event | None = wait_until(find, RUN_SECONDS)
+        assert event, f"no event {kind} {values}: {self.events[-3:]}"
+        return event
 
     def working(self) -> dict[str, str]:
         """Return {pid of a worker: its course} as soon as there is one at work."""
         seen = len(self.of("progress"))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            for event in self.of("progress")[seen:]:
-                if event["workers"]:
-                    return dict(event["workers"])
-            time.sleep(0.1)
-        raise AssertionError("no worker is at work")
+
+        def working() -> dict[str, str]:
+            return next((event["workers"] for event in self.of("progress")[seen:] if event["workers"]), {})
+
+        found = wait_until(working, RUN_SECONDS)
+        assert found, "no worker is at work"
+        return dict(found)
 
     def end(self) -> Event:
         """Wait for the end and return its last event."""
-        self.process.wait(PATIENCE_SECONDS)
+        self.process.wait(RUN_SECONDS)
         self.thread.join()
         return self.events[-1]
 

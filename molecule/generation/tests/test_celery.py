@@ -6,16 +6,17 @@ import re
 
 import pytest
 
-WORKER = "edxapp_worker:lms_default_1"
+from ...conftest import start, stopped
+
+WORKER = "lms worker"
 
 
 @pytest.fixture
 def quiet_worker(lms):
     """The LMS worker, stopped; afterwards it runs and its queue is empty."""
-    lms.check_output("/edx/bin/supervisorctl stop %s", WORKER)
-    yield WORKER
-    lms.run("redis-cli del edx.lms.core.default")
-    lms.run("/edx/bin/supervisorctl start %s", WORKER)
+    with stopped(lms, WORKER):
+        yield WORKER
+        lms.run("redis-cli del edx.lms.core.default")
 
 
 def test_workers_generate_and_completion_is_read_from_rows(tool, rows, some) -> None:
@@ -35,7 +36,7 @@ def test_a_lost_task_is_enqueued_once_more(engine, lms, courses) -> None:
     run.wait_for("progress", enqueued=sorted(courses[:2]))
     # Lost: as if the broker had been restarted without its memory.
     lms.check_output("redis-cli del edx.lms.core.default")
-    lms.check_output("/edx/bin/supervisorctl start %s", WORKER)
+    start(lms, WORKER)
     result = run.result()
     assert (result["failures"], result["left"]) == ([], [])
     assert {report["attempt"] for report in run.reports().values()} == {2}
@@ -67,7 +68,7 @@ def test_a_task_that_fails_is_reported_with_its_id(engine, lms, studio, courses,
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quiet_worker")
-def test_workers_that_do_not_answer_are_told(engine, courses) -> None:
+def test_workers_that_do_not_answer_are_reported(engine, courses) -> None:
     run = engine.generate(engine="celery", select={"force": True, "courses": courses[:1]}, patience_seconds=8)
     result = run.result()
     assert (result["ended"], result["outage"], result["left"]) == ("outage", "Celery workers", courses[:1])

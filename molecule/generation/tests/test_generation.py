@@ -1,4 +1,4 @@
-"""Generation on a cured site: what has nothing to do, what is chosen, what goes on where it stopped, who may run."""
+"""Generation on a deployed site: what has nothing to do, what is chosen, what goes on where it stopped, who may run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import signal
 
 import pytest
+
+from ...conftest import stopped
 
 ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
 UNPUBLISH = "UPDATE split_modulestore_django_splitmodulestorecourseindex SET published_version = '' WHERE course_id = @key"
@@ -39,46 +41,45 @@ def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows,
 
 
 @pytest.mark.slow
-def test_each_state_is_found_and_mended_and_progress_is_told(
+def test_each_state_is_detected_and_fixed_and_progress_is_reported(
     tool, playbooks, lms, s3_api, memcached, courses, rows, studio
 ) -> None:
     """One course without a row, one stale, one whose object is gone, one that is only not cached: nothing else runs."""
     missing, stale, gone, cold = courses[:4]
     usage_key = missing.replace("course-v1:", "block-v1:") + "+type@course+block@course"
     # Stale first: the worker's own rebuild comes COURSE_PUBLISH_TASK_DELAY later, and must not come at all.
-    lms.check_output("/edx/bin/supervisorctl stop edxapp_worker:lms_default_1")
-    try:
-        studio.manage("sandbox_publish", stale)
-        lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
-        s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
-        code, reported, _ = tool.run("regenerate", "--dry-run")
-        assert code == 0
-        assert {course["key"]: course["why"] for course in reported["planned"]} == {
-            missing: "missing",
-            stale: "stale",
-            gone: "object-gone",
-        }
-        memcached.flush()
-        stored = rows()
-        ended = playbooks.run("regenerate", "-e", json.dumps({"block_structure_regenerate_only": ["broken"]}))
-        assert ended.exit_code == 0, ended.output
-        assert "courses to generate" in ended.output
-        after = rows()
-        # The one that was only cold was read into the cache, not rebuilt; the missing and the stale one were not asked for.
-        assert after[gone] != stored[gone]
-        assert {key: name for key, name in after.items() if key != gone} == {
-            key: name for key, name in stored.items() if key != gone
-        }
-        assert cold in after
-        code, reported, _ = tool.run("regenerate")
-        assert code == 0
-        assert {course["key"]: (course["why"], course["status"]) for course in reported["courses"]} == {
-            missing: ("missing", "ok"),
-            stale: ("stale", "ok"),
-        }
-    finally:
-        lms.check_output("redis-cli del edx.lms.core.default")
-        lms.check_output("/edx/bin/supervisorctl start edxapp_worker:lms_default_1")
+    with stopped(lms, "lms worker"):
+        try:
+            studio.manage("sandbox_publish", stale)
+            lms.check_output("mariadb --init-command %s edxapp --execute %s", f"SET @key = '{usage_key}'", FORGET)
+            s3_api.call("delete_object", Bucket="example-block-structures", Key=rows()[gone])
+            code, reported, _ = tool.run("regenerate", "--dry-run")
+            assert code == 0
+            assert {course["key"]: course["why"] for course in reported["planned"]} == {
+                missing: "missing",
+                stale: "stale",
+                gone: "object-gone",
+            }
+            memcached.flush()
+            stored = rows()
+            ended = playbooks.run("regenerate", "-e", json.dumps({"block_structure_regenerate_only": ["broken"]}))
+            assert ended.exit_code == 0, ended.output
+            assert "courses to generate" in ended.output
+            after = rows()
+            # The one that was only cold was read into the cache, not rebuilt; the missing and the stale one were not asked for.
+            assert after[gone] != stored[gone]
+            assert {key: name for key, name in after.items() if key != gone} == {
+                key: name for key, name in stored.items() if key != gone
+            }
+            assert cold in after
+            code, reported, _ = tool.run("regenerate")
+            assert code == 0
+            assert {course["key"]: (course["why"], course["status"]) for course in reported["courses"]} == {
+                missing: ("missing", "ok"),
+                stale: ("stale", "ok"),
+            }
+        finally:
+            lms.check_output("redis-cli del edx.lms.core.default")
 
 
 def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
@@ -137,7 +138,7 @@ def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
     assert {course["key"] for course in resumed["courses"]} == set(some)
 
 
-def test_a_second_run_is_refused_and_told_who_runs_and_since_when(engine, tool, lms, s3_faults, some) -> None:
+def test_a_second_run_is_refused_and_names_the_running_one_and_its_start(engine, tool, lms, s3_faults, some) -> None:
     # Held at its first course for as long as the second one takes to come.
     with s3_faults("hang", methods=["PUT"]):
         first = engine.generate(some)
@@ -164,7 +165,7 @@ def test_a_site_that_would_delete_what_it_writes_is_refused(tool, lms, memcached
         code, _, text = tool.run("regenerate", "--force")
     finally:
         lms.check_output("mariadb edxapp --execute %s", insert.format(5))
-        # The platform keeps the configuration in force in the cache, and SQL goes past it.
+        # The platform keeps the active configuration in the cache, and SQL goes past it.
         memcached.flush()
     assert code == 4, text
     assert "num_versions_to_keep is 0: the platform would delete each object right after writing it." in text

@@ -27,7 +27,7 @@ RENAMED = {**ELSEWHERE, "block_structure_storage_prefix": "structures/of/courses
 
 
 def unwrapped(text: str) -> str:
-    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    """Return output with the line breaks of its YAML folded, so that a whole message can be searched for."""
     return " ".join(text.replace("''", "'").split())
 
 
@@ -47,7 +47,7 @@ def modified(lms: Host) -> str:
 
 
 def files(lms: Host) -> dict[str, str]:
-    """Return {name: digest} of what lies in MEDIA_ROOT."""
+    """Return {name: digest} of the files in MEDIA_ROOT."""
     lines = lms.check_output(f"cd {MEDIA} && find . -type f -exec sha256sum {{}} +").splitlines()
     return {line.split(maxsplit=1)[1].removeprefix("./"): line.split()[0] for line in lines}
 
@@ -77,7 +77,7 @@ def deploy(playbooks: Any, tmp_path: Any, variables: dict[str, Any], *message: s
 
 @pytest.fixture
 def unchanged(lms: Host, rows: Any) -> Any:
-    """Assert that a test changes neither settings nor rows nor what lies in MEDIA_ROOT."""
+    """Assert that a test changes neither settings nor rows nor the files in MEDIA_ROOT."""
 
     def inspect() -> list[Any]:
         return [lms.check_output(f"sha256sum {' '.join(SETTINGS)}"), rows(), files(lms)]
@@ -137,7 +137,7 @@ def test_a_copy_that_s3_refuses_stops_the_deploy_before_the_settings(
     assert not any(secret in ended.output for secret in SECRETS)
 
 
-def test_media_root_to_s3_heals_what_is_missing_and_rebuilds_nothing_else(
+def test_media_root_to_s3_regenerates_what_is_missing_and_rebuilds_nothing_else(
     site, playbooks, lms: Host, s3_api, rows, learner, memcached, courses, tmp_path
 ) -> None:
     refused, missing = list(site)[3], list(site)[5]
@@ -145,13 +145,13 @@ def test_media_root_to_s3_heals_what_is_missing_and_rebuilds_nothing_else(
     # Copied before it was lost: a copy of what nobody has any more would be as good as the object, and is not what is tested.
     s3_api.call("delete_object", Bucket=BUCKET, Key=in_s3(site[missing]))
     source, before = files(lms), modified(lms)
-    foretold, outcomes = deploy(playbooks, tmp_path, {}, "--check")
+    predicted, outcomes = deploy(playbooks, tmp_path, {}, "--check")
     assert outcomes == {**dict.fromkeys(site, "present"), refused: "copy", missing: "missing"}
     assert modified(lms) == before
     report = tmp_path / "result.json"
     ended, outcomes = deploy(playbooks, tmp_path, {"block_structure_report_path": str(report)}, "-vvv")
     assert ended.exit_code == 0, ended.output[-3000:]
-    assert ended.changed == foretold.changed
+    assert ended.changed == predicted.changed
     assert outcomes == {**dict.fromkeys(site, "present"), refused: "copied", missing: "missing"}
     assert not any(secret in ended.output for secret in SECRETS)
     # Every copy is the object, byte for byte, and the source is whole.
@@ -171,7 +171,7 @@ def test_media_root_to_s3_heals_what_is_missing_and_rebuilds_nothing_else(
     assert modified(lms) == before
 
 
-def test_bucket_to_bucket_keeps_names_and_the_former_bucket(playbooks, lms: Host, s3_api, rows, tmp_path) -> None:
+def test_bucket_to_bucket_keeps_names_and_the_previous_bucket(playbooks, lms: Host, s3_api, rows, tmp_path) -> None:
     source, named, before = stored(s3_api, BUCKET), rows(), modified(lms)
     ended, outcomes = deploy(playbooks, tmp_path, ELSEWHERE, "-vvv")
     assert ended.exit_code == 0, ended.output[-3000:]

@@ -1,8 +1,9 @@
 """Write what a playbook run changed, or would change, to a file that tests compare.
 
 Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
-{"playbook": name, "check": bool, "changed": [entry...], "failed": [entry...], "hosts": [name...]}, where an entry is
-{"host", "task"} and, from the role's own modules, "changes": the fields that they change.
+{"playbook": name, "check": bool, "started": time, "ended": time, "changed": [entry...], "failed": [entry...],
+"hosts": [name...]}, where an entry is {"host", "task"} and, from the role's own modules, "changes": the changed fields.
+Times are UTC in the format of the miniature edxapp's boots log, so that both compare as text.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,13 @@ class CallbackModule(CallbackBase):
             entry["changes"] = result._result["changes"]
         return entry
 
+    @staticmethod
+    def _now() -> str:
+        return datetime.now(UTC).isoformat(timespec="milliseconds")
+
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Remember which playbook runs, and how."""
+        self.record["started"] = self._now()
         self.record["playbook"] = Path(playbook._file_name).stem
         self.record["check"] = bool(context.CLIARGS.get("check"))
 
@@ -61,6 +68,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Write the record; a run that ends early writes what it has."""
+        self.record["ended"] = self._now()
         self.record["hosts"] = sorted(stats.processed)
         folder = os.environ.get("BLOCK_STRUCTURE_RECORDS")
         if not folder:

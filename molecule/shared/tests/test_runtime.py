@@ -1,20 +1,21 @@
-"""The collector of the LMS's workers, as each live process tells it: tuned where the scenario asks for it, else left alone."""
+"""The garbage collector of the LMS's workers, as each live process reports it: tuned where the scenario asks for it."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 import pytest
 import yaml
 from testinfra.host import Host
 
+from ...conftest import restart, wait_until
+
 THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
 REPORTS = "/edx/app/edxapp/block_structure/reports"
-tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the collector alone")
-untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the collector")
+tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the garbage collector alone")
+untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the garbage collector")
 
 
 def gunicorn_workers(lms: Host) -> list[int]:
@@ -27,13 +28,14 @@ def answer(lms: Host, pid: int) -> dict[str, Any]:
     """Ask a live worker, and return what it says then."""
     asked = float(lms.check_output("date +%s.%N"))
     lms.check_output("kill -USR1 %s", str(pid))
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        report: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
-        if report["time"] >= asked:
-            return report
-        time.sleep(0.2)
-    raise AssertionError(f"worker {pid} did not answer")
+
+    def report() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads(lms.check_output(f"cat {REPORTS}/{pid}.json"))
+        return found if found["time"] >= asked else None
+
+    answered: dict[str, Any] | None = wait_until(report)
+    assert answered, f"worker {pid} did not answer"
+    return answered
 
 
 @tuned
@@ -60,11 +62,8 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
 
 
 @tuned
-def test_verify_returns_every_worker_with_its_memory(playbooks, tmp_path) -> None:
-    path = tmp_path / "result.json"
-    ended = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
-    assert ended.exit_code == 0, ended.output
-    workers = json.loads(path.read_text())["workers"]
+def test_verify_returns_every_worker_with_its_memory(verified) -> None:
+    workers = verified["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
     assert all(worker["report"]["thresholds"] == THRESHOLDS and worker["resident_kb"] > 10_000 for worker in workers)
 
@@ -74,10 +73,8 @@ def test_a_worker_that_was_started_on_other_hooks_is_found_and_restarted(lms: Ho
     """As after a run that was stopped between the file and the restart."""
     configuration = "/edx/app/edxapp/lms_gunicorn.py"
     lms.check_output("cp --archive %s /tmp/kept && sed -i s/50000/60000/ %s", configuration, configuration)
-    lms.check_output("/edx/bin/supervisorctl restart lms && cp --archive /tmp/kept %s", configuration)
-    deadline = time.monotonic() + 60
-    while lms.run("curl --silent --fail http://127.0.0.1:8000/heartbeat").rc and time.monotonic() < deadline:
-        time.sleep(1)
+    restart(lms, "lms")
+    lms.check_output("cp --archive /tmp/kept %s", configuration)
     verified = playbooks.run("verify")
     assert verified.exit_code != 0
     assert "runs with [60000, 20, 100], wanted is [50000, 20, 100]." in " ".join(verified.output.split())
@@ -99,9 +96,8 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
     system = "env SERVICE_VARIANT=lms DJANGO_SETTINGS_MODULE=lms.envs.production /edx/app/edxapp/run.sh"
     lms.check_output(f"runuser -u www-data -- {system} {serve}")
     try:
-        lms.check_output(
-            "curl --silent --fail --retry 30 --retry-delay 1 --retry-all-errors --output /dev/null http://127.0.0.1:8099/heartbeat"
-        )
+        heartbeat = "curl --silent --fail --output /dev/null http://127.0.0.1:8099/heartbeat"
+        assert wait_until(lambda: lms.run(heartbeat).rc == 0)
         report = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
         assert (report["thresholds"], report["frozen"] > 50_000) == (THRESHOLDS, True)
     finally:
@@ -111,7 +107,7 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
 @tuned
 def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_path) -> None:
     """Their figures are this site's own; whether they are worth it is not for a test to say."""
-    path = tmp_path / "told.json"
+    path = tmp_path / "report.json"
     report = {}
     for name, more in (("diagnose", {}), ("benchmark", {"block_structure_benchmark_sample": 3})):
         ended = playbooks.run(name, "-e", json.dumps({"block_structure_report_path": str(path), **more}))
@@ -122,7 +118,7 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
         assert measured["objects"] > 50_000
         assert measured["courses"]
         assert all(course["blocks"] >= 600 and course["stock_ms"] > 0 < course["tuned_ms"] for course in measured["courses"])
-    # It is in force already, so nothing is proposed.
+    # It is active already, so nothing is proposed.
     assert "runtime-collector" not in {finding["id"] for finding in report["diagnose"]["findings"]}
     workers = report["benchmark"]["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
@@ -130,6 +126,6 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
 
 
 @untouched
-def test_nothing_is_left_in_the_way_of_who_did_not_ask(lms: Host) -> None:
+def test_nothing_is_installed_unless_it_was_asked_for(lms: Host) -> None:
     assert not lms.file(REPORTS).exists
     assert lms.run("ls /edx/app/edxapp/lms_gunicorn.py.*~ /edx/app/edxapp/edxapp_env.*~").stdout == ""

@@ -1,4 +1,4 @@
-"""The site before the cure: stock services, and slow for the stock reasons."""
+"""The site before any deploy: stock services, and slow for the stock reasons."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_large_course_is_slow_until_somebody_paid_for_it(lms: Host, learner, mem
     first, second = (learner.visit(course)[course] for _ in range(2))
     assert first["status"] == second["status"] == 200
     assert first["ms"] > 3 * second["ms"]
-    # What this release stores lies where the web server publishes files.
+    # What this release stores is where the web server publishes files.
     assert "block@course" in lms.check_output(media)
 
 

@@ -1,11 +1,10 @@
-"""The driver in the LMS, the storage class in force, and the record of all cells."""
+"""The driver in the LMS, the active storage class, and the record of all cells."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ...conftest import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
@@ -98,7 +99,7 @@ def table() -> Iterator[list[Cell]]:
 
 @pytest.fixture(scope="session")
 def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
-    """Return the driver on a class of storage; another class than the one in force is deployed first."""
+    """Return the driver on a class of storage; another class than the active one is deployed first."""
     started: dict[str, Driver] = {}
     active = ["resilient"]  # what converge deployed
 
@@ -118,16 +119,6 @@ def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
         one.close()
 
 
-def wait_until(question: Callable[[], Any], seconds: float) -> Any:
-    """Ask until the answer is true, at most so many seconds; return the last answer."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer or time.monotonic() > end:
-            return answer
-        time.sleep(0.3)
-
-
 @contextmanager
 def one_waits(driver: Driver, s3_faults: Any, course: str) -> Iterator[str]:
     """While the body runs S3 takes no structure, and a publish of the course waits for it; yield the object's name."""
@@ -135,5 +126,5 @@ def one_waits(driver: Driver, s3_faults: Any, course: str) -> Iterator[str]:
     # Everything else goes on: a playbook is to reach the spool.
     with s3_faults("answer", status=503, code="SlowDown", methods=["PUT"], match="/block_structures/"):
         driver("publish", course=course, title=f"published at {driver('now')}")
-        assert wait_until(lambda: driver("state")["spool"]["waiting"], 60) == 1
+        assert wait_until(lambda: driver("state")["spool"]["waiting"]) == 1
         yield driver("row", course=course)["name"]

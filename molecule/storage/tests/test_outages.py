@@ -1,6 +1,6 @@
 """Every fault of S3 and of the local disk, met cold, warm, by a publish and by a generation, with both classes of storage.
 
-Resilient: no cell is an error, nothing is lost, everything heals. Plain: the cells say what the platform does without it.
+Resilient: no cell is an error, nothing is lost, everything recovers. Plain: the cells say what the platform does without it.
 Some cells run by themselves, all of them with BLOCK_STRUCTURE_SLOW; `make storage-table` writes docs/storage.md of these. The
 way from one class to the other and back is tested in between, where it is gone anyway.
 """
@@ -16,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from .conftest import FOLDER, IMPORT, Cell, Driver, one_waits, wait_until
+from ...conftest import wait_until
+from .conftest import FOLDER, IMPORT, Cell, Driver, one_waits
 
 COURSE = "course-v1:SandboxX+S120+2026"
 BUCKET = "example-block-structures"
 # A plain cell is left alone after this; the resilient class answers long before, also on a loaded machine.
 PATIENCE_SECONDS = 120
 
-# Faults that the S3 API is told of.
+# Faults that the S3 API is asked for.
 ORDERS: dict[str, dict[str, Any]] = {
     "S3 answers 503": {"kind": "answer", "status": 503, "code": "SlowDown"},
     "S3 refuses connections": {"kind": "refuse"},
@@ -32,7 +33,7 @@ ORDERS: dict[str, dict[str, Any]] = {
     "S3 takes 2 s a request": {"kind": "delay", "seconds": 2},
     "clock skew": {"kind": "answer", "status": 403, "code": "RequestTimeTooSkewed"},
 }
-# Those of them that cost a wait each: one for each process that meets it before it has told the others.
+# Those of them that cost a wait each: one for each process that meets it before it has warned the others.
 OUTAGES = ("S3 answers 503", "S3 refuses connections", "S3 hangs", "S3 takes 2 s a request")
 # Two of gunicorn, the worker and the driver.
 PROCESSES = 4
@@ -42,7 +43,7 @@ CORRUPT = "object corrupt in the bucket"
 TRUNCATED = "local copies truncated"
 FULL = "local disk full"
 NO_BUCKET = "bucket deleted"
-# The last one leaves a bucket without the role's settings, so it stands last.
+# The last one leaves a bucket without the role's settings, so it is last.
 FAULTS = [*ORDERS, SPOOL_FULL, NO_LIST, CORRUPT, TRUNCATED, FULL, NO_BUCKET]
 LOCAL_FAULTS = (SPOOL_FULL, TRUNCATED, FULL)
 CASES = ["cold", "cold, copy here", "warm", "publish", "generation"]
@@ -80,7 +81,7 @@ def cells(cls: str) -> pytest.MarkDecorator:
 
 
 class Faults:
-    """Puts a fault in force, and takes it away."""
+    """Makes a fault active, and ends it."""
 
     def __init__(self, s3_faults: Any, s3_api: Any, s3: Any, lms: Any) -> None:
         self.order, self.api, self.s3, self.lms = s3_faults, s3_api, s3, lms
@@ -185,7 +186,7 @@ def make_ready(driver: Driver, fault: str, case: str) -> None:
 
 
 def act(driver: Driver, cell: Cell, title: str) -> None:
-    """Do what the case says while the fault is in force, and note what came of it."""
+    """Do what the case says while the fault is active, and note what came of it."""
     if cell.case == "generation":
         done = driver("generate", course=COURSE)
         cell.status, cell.seconds = done["problem"] or "ok", done["seconds"]
@@ -221,17 +222,17 @@ def failures(driver: Driver) -> Counter[str]:
 
 
 def fill(driver: Driver, faults: Faults, table: list[Cell], cell: Cell) -> Counter[str]:
-    """Meet a fault, heal it, and note the cell; return the failures of S3 that the storage class counted meanwhile."""
+    """Meet a fault, end it, and record the cell; return the failures of S3 that the storage class counted meanwhile."""
     make_ready(driver, cell.fault, cell.case)
     before = failures(driver)
     with faults.of(cell.fault, driver):
         act(driver, cell, f"{cell.fault} {cell.case}")
         met = failures(driver) - before
-    # A missing bucket, a lost or a corrupt object heals with the next visit, which finds nothing and rebuilds.
+    # A missing bucket, a lost or a corrupt object recovers with the next visit, which finds nothing and rebuilds.
     driver("flush")
     driver("forget")
-    healed = driver("visit", course=COURSE, timeout=60)["status"]
-    cell.lost = missing(driver) or ("the page" if healed != 200 else "")
+    fixed = driver("visit", course=COURSE, timeout=60)["status"]
+    cell.lost = missing(driver) or ("the page" if fixed != 200 else "")
     table.append(cell)
     return met
 

@@ -141,7 +141,7 @@ def compose_services(files):
                 found[name]["volumes"] += service.get("volumes") or []
                 given = service.get("environment") or {}
                 pairs = given.items() if isinstance(given, dict) else (pair.split("=", 1) for pair in given)
-                # Nothing is set in the shell that runs compose, so what stands after `:-` holds.
+                # Nothing is set in the shell that runs compose, so what follows `:-` holds.
                 defaults = {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)) for key, value in pairs}
                 found[name]["environment"].update(defaults)
     return found
@@ -237,17 +237,17 @@ def kubectl(message):
     parser.add_argument("words", nargs="*")
     split = message.index("--") if "--" in message else len(message)
     own, inner = message[:split], message[split + 1 :]
-    # Options may stand between the words, as with the real one.
+    # Options may come between the words, as with the real one.
     given = parser.parse_intermixed_args(own)
-    verb = given.message[0]
+    verb = given.words[0]
     if verb == "exec":
-        run("kubectl", given.message[1].partition("/")[2].removesuffix("-0"), inner, {})
-    elif verb == "get" and given.message[1:] == ["pods"]:
+        run("kubectl", given.words[1].partition("/")[2].removesuffix("-0"), inner, {})
+    elif verb == "get" and given.words[1:] == ["pods"]:
         name = given.selector.partition("=")[2]
         if name in containers("kubectl") and is_running(name):
             print(f"pod/{name}-0")
     elif verb == "get":
-        kind, _, name = given.message[-1].partition("/")
+        kind, _, name = given.words[-1].partition("/")
         if kind == "deployment" and name not in containers("kubectl"):
             fail(f'Error from server (NotFound): deployments.apps "{name}" not found')
         print(f"{given.words[-1]}   Active")
@@ -257,7 +257,7 @@ def kubectl(message):
         start(SERVICES if changed else missing, restart=changed)
     elif verb == "rollout":
         deadline = time.monotonic() + int(given.timeout.rstrip("s"))
-        while not is_running(given.message[-1].partition("/")[2]):
+        while not is_running(given.words[-1].partition("/")[2]):
             if time.monotonic() > deadline:
                 fail("error: timed out waiting for the condition")
             time.sleep(1)

@@ -1,14 +1,16 @@
-"""What goes wrong on a Tutor site is told in its own words, and the site is as it was."""
+"""Each fault on a Tutor site has its own message, and the site is as it was."""
 
 from __future__ import annotations
 
 import pytest
 from testinfra.host import Host
 
+from ...conftest import stopped
+
 pytestmark = pytest.mark.slow
 
 
-def test_a_redis_that_is_too_small_or_evicts_nothing_is_told(verify, findings, site) -> None:
+def test_a_redis_that_is_too_small_or_evicts_nothing_is_reported(verify, findings, site) -> None:
     site.set_redis(maxmemory="20mb", maxmemory_policy="noeviction")
     try:
         report = findings(verify())
@@ -36,11 +38,11 @@ def test_an_environment_rendered_without_the_plugin_is_rendered_again(playbooks,
     lms.check_output("mv %s /root/plugin.yml", site.plugin)
     site.tutor("config", "save")
     lms.check_output("mv /root/plugin.yml %s", site.plugin)
-    foretold = playbooks.run("deploy", "--check")
+    predicted = playbooks.run("deploy", "--check")
     done = playbooks.run("deploy")
-    assert (foretold.exit_code, done.exit_code) == (0, 0), done.output
+    assert (predicted.exit_code, done.exit_code) == (0, 0), done.output
     assert done.changed
-    assert foretold.changed == done.changed
+    assert predicted.changed == done.changed
     assert findings(verify()) == {}
 
 
@@ -99,12 +101,9 @@ def test_a_wrong_combination_is_refused_before_anything_is_touched(
 
 
 def test_a_site_that_does_not_run_is_refused(playbooks, message, lms: Host) -> None:
-    lms.check_output("supervisorctl stop lms")
-    try:
+    with stopped(lms, "lms"):
         ended = playbooks.run("verify", "-e", "block_structure_platform=tutor_local")
         unnamed = playbooks.run("verify")
-    finally:
-        lms.check_output("supervisorctl start lms")
     assert ended.exit_code != 0
     assert 'service "lms" is not running' in message(ended)
     assert (

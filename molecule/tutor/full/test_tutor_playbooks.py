@@ -26,7 +26,7 @@ def report(playbooks, tmp_path):
     return run
 
 
-def test_diagnose_finds_nothing_on_a_cured_site_in_one_boot(report, findings, courses, boots) -> None:
+def test_diagnose_finds_nothing_on_a_deployed_site_in_one_boot(report, findings, courses, boots) -> None:
     before = boots.count()
     reported = report("diagnose")
     assert boots.count() - before == 1
@@ -35,7 +35,7 @@ def test_diagnose_finds_nothing_on_a_cured_site_in_one_boot(report, findings, co
     assert {course["tier_when_cold"] for course in reported["courses"]} == {"storage"}
 
 
-def test_diagnose_tells_a_redis_that_is_too_small(playbooks, message, site) -> None:
+def test_diagnose_reports_a_redis_that_is_too_small(playbooks, message, site) -> None:
     site.set_redis(maxmemory="20mb")
     try:
         ended = playbooks.run("diagnose")

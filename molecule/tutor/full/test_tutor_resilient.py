@@ -15,23 +15,23 @@ RESILIENT = ("-e", "block_structure_storage_class=resilient")
 
 @pytest.fixture(scope="module")
 def resilient(playbooks):
-    """The site on the resilient class; back on the plain one afterwards. Returns (foretold, done)."""
-    foretold, done = playbooks.run("deploy", "--check", *RESILIENT), playbooks.run("deploy", *RESILIENT)
-    assert (foretold.exit_code, done.exit_code) == (0, 0), done.output
-    yield foretold, done
+    """The site on the resilient class; back on the plain one afterwards. Returns (predicted, done)."""
+    predicted, done = playbooks.run("deploy", "--check", *RESILIENT), playbooks.run("deploy", *RESILIENT)
+    assert (predicted.exit_code, done.exit_code) == (0, 0), done.output
+    yield predicted, done
     back = playbooks.run("deploy")
     assert back.exit_code == 0, back.output
 
 
-def test_check_mode_foretells_it_and_another_run_finds_nothing_to_do(resilient, playbooks) -> None:
-    foretold, done = resilient
+def test_check_mode_predicts_it_and_another_run_finds_nothing_to_do(resilient, playbooks) -> None:
+    predicted, done = resilient
     assert done.changed
-    assert foretold.changed == done.changed
+    assert predicted.changed == done.changed
     assert playbooks.run("deploy", *RESILIENT).changed == []
 
 
 @pytest.mark.usefixtures("resilient")
-def test_the_class_is_in_force_and_keeps_copies_where_containers_end_and_it_does_not(verify, findings, lms: Host) -> None:
+def test_the_class_is_active_and_its_copies_outlive_containers(verify, findings, lms: Host) -> None:
     assert findings(verify(*RESILIENT)) == {}
     for folder in FOLDERS:
         assert lms.file(f"{folder}/block_structure_storage/storage.py").exists

@@ -1,12 +1,13 @@
-"""The collector of the LMS's workers on Tutor, as each live process told it: uWSGI's and Celery's, and none of Studio's."""
+"""The garbage collector of the LMS's workers on Tutor, as each live process reports it: uWSGI's and Celery's, not Studio's."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 
 from testinfra.host import Host
+
+from ...conftest import wait_until
 
 THRESHOLDS = json.loads(os.environ["BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS"])
 REPORTS = "/tmp/block_structure_runtime/reports"
@@ -33,13 +34,11 @@ def test_verify_returns_every_worker_with_its_thresholds(verify, lms: Host) -> N
 def test_a_worker_that_is_started_later_is_tuned_too(verify, lms: Host) -> None:
     previous = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
     lms.check_output("kill -9 %s", str(min(previous)))
-    deadline = time.monotonic() + 30
-    now = previous
-    while now == previous and time.monotonic() < deadline:
-        time.sleep(1)
-        now = {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
-    assert len(now) == 2
-    assert now != previous
+
+    def workers() -> set[int]:
+        return {worker["pid"] for worker in verify()["workers"] if worker["service"] == "lms"}
+
+    assert wait_until(lambda: len(workers()) == 2 and workers() != previous)
 
 
 def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, message, lms: Host, boots) -> None:
@@ -53,5 +52,5 @@ def test_a_worker_that_runs_otherwise_is_found_and_restarted(playbooks, message,
     fixed = playbooks.run("deploy", "--tags", "block_structure_runtime")
     assert fixed.exit_code == 0, fixed.output
     assert pid not in children(lms, "lms")
-    # The look at the site; the services' own starts are none of manage.py.
+    # The inspection of the site; services are not started by manage.py.
     assert boots.count() - before == 1

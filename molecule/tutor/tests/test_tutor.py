@@ -1,12 +1,13 @@
-"""What the cure leaves on a Tutor site of any release, asked of the running systems; and the rollback, which runs last."""
+"""What a deploy leaves on a Tutor site of any release, asked of the running systems; and the rollback, which runs last."""
 
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from testinfra.host import Host
+
+from ...conftest import wait_until
 
 BUCKET = "example-block-structures"
 MIB = 1024 * 1024
@@ -52,9 +53,7 @@ def test_lms_studio_and_workers_were_restarted_on_it(site, s3_api, courses, lear
 
     before = objects()
     site.manage("cms", "sandbox_publish", courses[0])
-    deadline = time.monotonic() + 90
-    while objects() == before and time.monotonic() < deadline:
-        time.sleep(3)
+    assert wait_until(lambda: objects() > before)
     assert objects() == before + 1
     assert learner.visit(courses[0])[courses[0]]["status"] == 200
 
@@ -68,7 +67,7 @@ def test_nothing_of_the_plugin_is_left(lms: Host, site, secrets) -> None:
 
 
 @pytest.mark.usefixtures("rollback")
-def test_structures_on_a_pods_own_disk_are_told(playbooks, tmp_path, site) -> None:
+def test_structures_on_a_pods_own_disk_are_reported(playbooks, tmp_path, site) -> None:
     """By verify and by diagnose; where storage is always on, and Tutor gives pods no disk that they share."""
     for name in ("verify", "diagnose"):
         path = tmp_path / f"{name}.json"

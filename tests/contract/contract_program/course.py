@@ -18,7 +18,7 @@ BLOCKS = 6
 
 
 def no_signal(*_arguments, **_named):
-    """Nobody is told of what happens to the course."""
+    """Send no signal about the course."""
 
 
 class Course:
@@ -30,6 +30,17 @@ class Course:
         self.last = None
 
     def __enter__(self):
+        try:
+            self._create()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_error):
+        self.remove()
+
+    def _create(self):
         with self._writing() as store:
             parent = store.create_course(self.key.org, self.key.course, self.key.run, USER).location
             for category in CATEGORIES:
@@ -38,12 +49,27 @@ class Course:
                 page = {"display_name": name, "data": f"<p>{name}</p>"}
                 self.last = store.create_child(USER, parent, "html", fields=page).location
             store.publish(self.root, USER)
-        return self
 
-    def __exit__(self, *_error):
-        self.reset()
+    def remove(self):
+        """Remove the course and everything that was made from it.
+
+        Each step runs even if another one fails: a platform that cannot make a cache key still has a row and files to delete.
+        The error of a failed step is raised at the end.
+        """
+        with contextlib.ExitStack() as steps:
+            # Run in reverse order.
+            steps.callback(self._delete_course)
+            steps.callback(self._delete_row)
+            steps.callback(self.lose_files)
+            steps.callback(self.cool)
+
+    def _delete_course(self):
         with mock.patch.object(SignalHandler, "send", no_signal):
-            modulestore().delete_course(self.key, USER)
+            if modulestore().has_course(self.key):
+                modulestore().delete_course(self.key, USER)
+
+    def _delete_row(self):
+        models.BlockStructureModel.objects.filter(data_usage_key=self.root).delete()
 
     @contextlib.contextmanager
     def _writing(self):
@@ -69,7 +95,7 @@ class Course:
         """Leave no structure of the course anywhere."""
         self.cool()
         self.lose_files()
-        models.BlockStructureModel.objects.filter(data_usage_key=self.root).delete()
+        self._delete_row()
 
     # What is where
 

@@ -33,6 +33,16 @@ def observe(name, course):
 
 
 def report(name, **outcome):
+    """Report the outcome of one row."""
+    write(dict(outcome, row=name))
+
+
+def report_unusable(cause):
+    """Report why no row can be observed on this platform."""
+    write({"unusable": cause})
+
+
+def write(outcome):
     """Write one line to the standard output."""
-    sys.stdout.write(MARK + json.dumps(dict(outcome, row=name)) + "\n")
+    sys.stdout.write(MARK + json.dumps(outcome) + "\n")
     sys.stdout.flush()

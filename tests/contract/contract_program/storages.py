@@ -10,7 +10,7 @@ from openedx.core.djangoapps.content.block_structure import api, models
 S3 = "storages.backends.s3boto3.S3Boto3Storage"
 S3BOTO = "storages.backends.s3boto.S3BotoStorage"
 NAMED = {"bucket_name": "block-structure-contract"}
-# Every name that django-storages' S3 classes of any version have, and none that merely looks like one.
+# Every name that django-storages' S3 classes of any version have, and no other.
 KEYWORDS = [
     "access_key",
     "acl",

@@ -46,7 +46,7 @@ def a_managers_store_can_be_watched(course):
     added = []
 
     class Watched:
-        """The manager's own store, which tells how many blocks it is given."""
+        """The manager's own store, which records how many blocks it is given."""
 
         def __init__(self, store):
             self.store = store

@@ -6,8 +6,6 @@ About 25 minutes on a busy machine, so it is run by `make test-all` and not by `
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,14 @@ import pytest
 import yaml
 from testinfra.host import Host
 
+from ...conftest import switch_release
+
 ROOT = Path(__file__).resolve().parents[3]
 RELEASES = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
 PATH = ("palm", "sumac", "teak", "verawood")
 STEPS = list(pairwise(PATH))
-# Settings of a site on palm, as recipes of that time have them: words that later releases refuse, and a slash that nothing is
-# stored with.
+# Settings of a site on palm, as recipes of that time have them: keyword arguments that later releases refuse, and a slash
+# at the front, with which nothing is stored.
 LEGACY = {
     "COURSE_PUBLISH_TASK_DELAY": 30,
     "TASK_DEFAULT_RETRY_DELAY": 30,
@@ -54,12 +54,9 @@ def manage(lms: Host, *message: str) -> None:
 
 
 def switch(release: str, path: Path, variables: str) -> None:
-    """Put another release on the host, with variables of the configuration playbooks as YAML text, as an operator would."""
+    """Install another release on the host, with variables of the configuration playbooks as YAML text."""
     path.write_text(variables)
-    argv = ["ansible-playbook", "molecule/upgrade/switch.yml", "-e", f"edxapp_release={release}", "-e", f"@{path}"]
-    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    switch_release(release, "-e", f"@{path}")
 
 
 def kept(lms: Host) -> str:
@@ -88,7 +85,7 @@ def fields(reported: dict[str, Any]) -> list[str]:
 
 
 def switches_of(release: str) -> list[str]:
-    """Return the switches, as the database has them, of a cured site of a release: those that it reads, and no other."""
+    """Return the switches, as the database has them, of a deployed site of a release: those that it reads, and no other."""
     row = RELEASES[release]
     return [f"{name}\t{int(name == row['storage_switch'])}" for name in sorted(row["switches"]) if name != RAISE]
 
@@ -111,7 +108,7 @@ def test_a_site_as_recipes_made_it_stores_nothing(tmp_path, lms: Host, learner, 
     assert database(lms, ROWS) == []
 
 
-def test_a_later_release_is_refused_without_the_word_for_it(playbooks) -> None:
+def test_a_later_release_is_refused_unless_an_upgrade_is_prepared(playbooks) -> None:
     refused = playbooks.run("deploy", "-e", json.dumps({"block_structure_release": PATH[1]}))
     assert refused.exit_code == 2
     message = " ".join(refused.output.split())
@@ -122,7 +119,7 @@ def test_a_later_release_is_refused_without_the_word_for_it(playbooks) -> None:
 
 @pytest.mark.parametrize(("previous", "release"), STEPS)
 def test_step(playbooks, tmp_path, lms: Host, learner, memcached, courses, previous: str, release: str) -> None:
-    """Prepared on the former release, switched, tidied on the new one; learners are served from storage after each."""
+    """Prepared on the previous release, switched, cleaned up on the new one; learners are served from storage after each."""
     wanted = {"block_structure_release": release, "block_structure_prepare_upgrade": True, **hashing(previous, release)}
     prepared = deploy(playbooks, tmp_path, **wanted)
     assert prepared["release"] == previous
@@ -131,7 +128,7 @@ def test_step(playbooks, tmp_path, lms: Host, learner, memcached, courses, previ
     assert database(lms, SWITCHES) == switches_of(previous)
     assert_served_without_a_rebuild(lms, learner, memcached, courses)
 
-    # With the words of the old settings nothing would start; without what was stored every course would be rebuilt.
+    # With the old keyword arguments nothing would start; without what was stored every course would be rebuilt.
     switch(release, tmp_path / "variables.yml", kept(lms))
     assert_served_without_a_rebuild(lms, learner, memcached, courses)
 

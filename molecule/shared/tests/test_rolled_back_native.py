@@ -18,7 +18,7 @@ def test_settings_are_what_the_first_deploy_found(lms: Host, release) -> None:
 
 @pytest.mark.usefixtures("rollback")
 @pytest.mark.skipif(
-    "BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS" not in os.environ, reason="this scenario leaves the collector alone"
+    "BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS" not in os.environ, reason="this scenario leaves the garbage collector alone"
 )
 def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
     for name in ("lms_gunicorn.py", "edxapp_env"):
@@ -31,7 +31,7 @@ def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
 
 
 @pytest.mark.usefixtures("rollback")
-def test_memcached_runs_with_its_former_flags(memcached) -> None:
+def test_memcached_runs_with_its_previous_flags(memcached) -> None:
     settings = memcached.stats("settings")
     assert (settings["maxbytes"], settings["item_size_max"]) == (str(64 * 1024 * 1024), str(1024 * 1024))
 

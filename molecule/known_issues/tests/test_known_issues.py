@@ -1,4 +1,4 @@
-"""What no public recipe names (docs/releases.md, "Traps by release"): a test falls into the trap, then has the role meet it.
+"""Known issues by release that no public recipe names (docs/releases.md): a test reproduces each one, then runs the role on it.
 
 The tests follow each other on one site of sumac; the last one puts verawood on the host.
 """
@@ -6,16 +6,15 @@ The tests follow each other on one site of sumac; the last one puts verawood on 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
+
+from ...conftest import restart, switch_release, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = ("/edx/etc/lms.yml", "/edx/etc/studio.yml")
@@ -28,7 +27,7 @@ CURED = {
     "block_structure_blake2b_hashing": True,
     "block_structure_bucket_object_ownership": False,
     "block_structure_bucket_public_access_block": False,
-    # No worker heals in the background what the deploy is to heal.
+    # No worker regenerates in the background what the deploy is to regenerate.
     "block_structure_course_publish_task_delay_seconds": 3600,
     "block_structure_generation_workers": 1,
 }
@@ -39,7 +38,7 @@ query = urllib.parse.urlencode({"course_id": body, "depth": "all", "nav_depth": 
 with session.open("http://127.0.0.1:8000/api/courses/v2/blocks/?" + query, timeout=300) as response:
     print(json.dumps([block["display_name"] for block in json.load(response)["blocks"].values()]))
 """
-# Writes one object as a class without default_acl does, on the settings in force; {kwargs} as in STORAGE_KWARGS.
+# Writes one object as a class without default_acl does, on the active settings; {kwargs} as in STORAGE_KWARGS.
 WITHOUT_ACL = """
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -47,23 +46,23 @@ from storages.backends.s3boto3 import S3Boto3Storage
 print("FORCED", settings.AWS_DEFAULT_ACL)
 S3Boto3Storage(**{kwargs!r}).save("block_structures/without-acl", ContentFile(b"x"))
 """
-# Writes /tmp/trap.yml: the settings in force with further STORAGE_KWARGS, given as JSON.
+# Writes /tmp/issue.yml: the active settings with further STORAGE_KWARGS, given as JSON.
 WITH_KWARGS = """
 import json, sys, yaml
 settings = yaml.safe_load(open("/edx/etc/lms.yml"))
 settings["BLOCK_STRUCTURES_SETTINGS"]["STORAGE_KWARGS"].update(json.loads(sys.argv[1]))
-yaml.safe_dump(settings, open("/tmp/trap.yml", "w"))
+yaml.safe_dump(settings, open("/tmp/issue.yml", "w"))
 """
 
 
 def unwrapped(text: str) -> str:
-    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    """Return output with the line breaks of its YAML folded, so that a whole message can be searched for."""
     return " ".join(text.replace("''", "'").split())
 
 
 def manage(lms: Host, *message: str, settings_file: str = SETTINGS[0]) -> Any:
     """Return what a command of the LMS's manage.py came to, on another settings file if one is named."""
-    # run.sh names the files in force; what stands after it has the last word.
+    # run.sh names the active files; an assignment after it overrides them.
     user = ("runuser", "--user=www-data", "--", "/edx/app/edxapp/run.sh")
     command = (*user, "env", f"LMS_CFG={settings_file}", "python", "manage.py", *message)
     return lms.run(" ".join(["%s"] * len(command)), *command)
@@ -73,15 +72,6 @@ def publish(lms: Host, course: str, title: str) -> None:
     """Have an author rename the first unit of a course and publish it."""
     done = manage(lms, "cms", "--settings=production", "sandbox_publish", course, "--title", title)
     assert done.rc == 0, done.stderr[-2000:]
-
-
-def restart(lms: Host) -> None:
-    """Restart every process of the platform, and wait until LMS and Studio serve."""
-    lms.check_output("/edx/bin/supervisorctl restart all")
-    for port in (8000, 8010):
-        lms.check_output(
-            f"curl --silent --fail --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:{port}/heartbeat"
-        )
 
 
 def titles(lms: Host, course: str) -> list[str]:
@@ -139,14 +129,14 @@ def test_md4_is_found_before_a_learner_meets_it(lms: Host, playbooks, learner, m
 
 
 @pytest.fixture(scope="module")
-def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[str, Any]:
-    """The report of the deploy that cures the site; before it a course is published, and another one in the middle of it."""
+def deployed(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[str, Any]:
+    """The report of the deploy; one course is published before it, another one in the middle of it."""
     raises, later = "s/ignore_exc: true/ignore_exc: false/", "s/COURSE_PUBLISH_TASK_DELAY: 30/COURSE_PUBLISH_TASK_DELAY: 3600/"
     lms.check_output(f"sed --in-place '{raises}; {later}' {' '.join(SETTINGS)}")
     lms.check_output(f"for file in {' '.join(SETTINGS)}; do echo 'AWS_DEFAULT_ACL: private' >> $file; done")
-    restart(lms)
+    restart(lms, "platform")
     publish(lms, courses[0], "After the row was written")
-    folder = tmp_path_factory.mktemp("cured")
+    folder = tmp_path_factory.mktemp("deployed")
     variables = {**CURED, "block_structure_report_path": str(folder / "result.json")}
     # Generated in the order of their keys: when the last one is at S3, all others are done, and the switch is still off.
     first, last = sorted(courses)[2], sorted(courses)[-1]
@@ -154,8 +144,7 @@ def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[st
     with s3_faults("hang", methods=["PUT"], match=last.split("+")[1]):
         thread = threading.Thread(target=lambda: ended.append(deploy(playbooks, folder, variables, "-vvv")))
         thread.start()
-        while thread.is_alive() and not s3_faults.met():
-            time.sleep(0.5)
+        assert wait_until(lambda: s3_faults.met() or not thread.is_alive(), 600)
         publish(lms, first, "In the middle of the deploy")
     thread.join()
     assert ended[0].exit_code == 0, ended[0].output[-5000:]
@@ -163,7 +152,7 @@ def cured(lms: Host, playbooks, s3_faults, courses, tmp_path_factory) -> dict[st
     return report
 
 
-@pytest.mark.usefixtures("cured")
+@pytest.mark.usefixtures("deployed")
 def test_a_course_published_before_the_switch_is_not_served_stale(lms: Host, courses, memcached) -> None:
     """A publish while the switch is off touches neither row nor object."""
     for _ in ("cold", "warm"):
@@ -172,15 +161,15 @@ def test_a_course_published_before_the_switch_is_not_served_stale(lms: Host, cou
     assert "After the row was written" in titles(lms, courses[0])
 
 
-def test_a_course_published_between_generation_and_switch_is_generated_once_more(cured, lms: Host, courses, memcached) -> None:
+def test_a_course_published_between_generation_and_switch_is_generated_again(deployed, lms: Host, courses, memcached) -> None:
     course = sorted(courses)[2]
-    assert {entry["key"]: entry["why"] for entry in cured["generated"]}[course] == "stale"
+    assert {entry["key"]: entry["why"] for entry in deployed["generated"]}[course] == "stale"
     memcached.flush()
     assert "In the middle of the deploy" in titles(lms, course)
 
 
-def test_objects_are_private_where_the_lms_forces_public_ones(cured, lms: Host, s3_api) -> None:
-    assert cured["findings"] is not None
+def test_objects_are_private_where_the_lms_forces_public_ones(deployed, lms: Host, s3_api) -> None:
+    assert deployed["findings"] is not None
     kwargs = {
         "bucket_name": BUCKET,
         "endpoint_url": "https://s3:5000",
@@ -204,13 +193,13 @@ def test_objects_are_private_where_the_lms_forces_public_ones(cured, lms: Host, 
 
 
 def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verification(
-    cured, cache: Host, playbooks, learner, memcached, courses, tmp_path
+    deployed, cache: Host, playbooks, learner, memcached, courses, tmp_path
 ) -> None:
-    assert [finding["severity"] for finding in cured["findings"] if finding["id"] == "cache-raises"] == ["warning"]
+    assert [finding["severity"] for finding in deployed["findings"] if finding["id"] == "cache-raises"] == ["warning"]
     for _ in ("cold", "warm"):
         assert set(statuses(learner, *courses)) == {200}
     cache.check_output("cp --preserve /etc/memcached.conf /tmp/kept && sed --in-place '/^-I/d' /etc/memcached.conf")
-    cache.check_output("systemctl restart memcached")
+    restart(cache, "memcached")
     try:
         assert memcached.stats("settings")["item_size_max"] == str(1024 * 1024)
         large = [course for course in courses if "OVER" in course]
@@ -221,7 +210,8 @@ def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verifica
         assert "So it is at each read of 2 courses (" in message, ended.output[-3000:]
         assert "Remedy: set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio." in message
     finally:
-        cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf && systemctl restart memcached")
+        cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf")
+        restart(cache, "memcached")
 
 
 KWARGS = {
@@ -239,11 +229,11 @@ KWARGS = {
 
 
 @pytest.mark.parametrize("kind", KWARGS)
-@pytest.mark.usefixtures("cured", "untouched")
+@pytest.mark.usefixtures("deployed", "untouched")
 def test_kwargs_that_stop_every_process_are_refused_by_name(lms: Host, playbooks, tmp_path, kind: str) -> None:
     kwargs, died_of, message = KWARGS[kind]
     lms.check_output("/edx/app/edxapp/venvs/edxapp/bin/python -c %s %s", WITH_KWARGS, json.dumps(kwargs))
-    done = manage(lms, "lms", "--settings=production", "check", settings_file="/tmp/trap.yml")
+    done = manage(lms, "lms", "--settings=production", "check", settings_file="/tmp/issue.yml")
     assert done.rc == 1
     assert died_of in done.stderr, done.stderr[-2000:]
     ended = deploy(playbooks, tmp_path, {**CURED, "block_structure_storage_extra_kwargs": kwargs})
@@ -252,12 +242,9 @@ def test_kwargs_that_stop_every_process_are_refused_by_name(lms: Host, playbooks
     assert ended.changed == []
 
 
-@pytest.mark.usefixtures("cured")
+@pytest.mark.usefixtures("deployed")
 def test_an_entry_of_storages_that_takes_our_place_is_refused(lms: Host, playbooks, tmp_path) -> None:
-    own = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    argv = ["ansible-playbook", "molecule/traps/switch.yml", "-e", "edxapp_release=verawood"]
-    done = subprocess.run(argv, cwd=ROOT, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:]
+    switch_release("verawood")
     entry = {
         name: {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": f"/tmp/{name}"}}
         for name in ("default", "staticfiles", "block_structures_settings")
@@ -274,7 +261,7 @@ def test_an_entry_of_storages_that_takes_our_place_is_refused(lms: Host, playboo
         "remove that entry"
     ) in unwrapped(ended.output), ended.output[-3000:]
     assert lms.check_output(f"sha256sum {' '.join(SETTINGS)}") == before
-    # The trap: whatever STORAGE_CLASS says, the LMS keeps structures there.
+    # The issue itself: whatever STORAGE_CLASS says, the LMS keeps structures there.
     program = (
         "from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel as Model; "
         "print('KEPT', Model._meta.get_field('data').storage.location)"

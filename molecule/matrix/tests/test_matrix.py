@@ -1,4 +1,4 @@
-"""A cured site of any release: found out, served from storage, and switched as its row says."""
+"""A deployed site of any release: found out, served from storage, and switched as its row says."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def result(playbooks, found, tmp_path_factory) -> dict[str, Any]:
     return report
 
 
-def test_the_release_is_found_out_and_every_course_stored(result, courses) -> None:
+def test_the_release_is_detected_and_every_course_stored(result, courses) -> None:
     assert result["release"] == RELEASE
     report = {course["key"]: course for course in result["courses"]}
     assert sorted(report) == sorted(courses)
@@ -58,7 +58,7 @@ def test_learners_with_an_empty_cache_are_served_without_a_rebuild(learner, memc
     assert database(lms, ROWS) == before
 
 
-def test_strangers_read_no_structure(s3_api) -> None:
+def test_anonymous_access_is_refused(s3_api) -> None:
     names = [entry["Key"] for entry in s3_api.call("list_objects_v2", Bucket=BUCKET)["Contents"]]
     assert names
     for name in names:

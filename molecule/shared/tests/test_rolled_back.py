@@ -6,11 +6,11 @@ import pytest
 from testinfra.host import Host
 
 
-def test_check_mode_foretells_the_rollback_and_shows_no_secret(rollback, secrets) -> None:
-    foretold, done = rollback
+def test_check_mode_predicts_the_rollback_and_shows_no_secret(rollback, secrets) -> None:
+    predicted, done = rollback
     assert done.changed
-    assert foretold.changed == done.changed
-    assert [secret for secret in secrets if secret in foretold.output + done.output] == []
+    assert predicted.changed == done.changed
+    assert [secret for secret in secrets if secret in predicted.output + done.output] == []
 
 
 @pytest.mark.usefixtures("rollback")
