@@ -2,7 +2,7 @@
 
 A cell of the table release x platform is a run of its platform's scenario on the miniature of its release. `make test` runs a
 diagonal of the table, `make test-all` every cell that there is; what each showed goes to .cache/matrix/, of which
-scripts/matrix_table.py makes the table of docs/releases.md.
+scripts/dev/matrix_table.py makes the table of docs/releases.md.
 
 The output of a scenario goes to .cache/logs/molecule-<scenario>.log while it runs. Each scenario has containers of its
 own, beside a sandbox that may be up. BLOCK_STRUCTURE_SCENARIO_JOBS (default 2) says how many run at a time.

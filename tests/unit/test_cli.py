@@ -87,7 +87,7 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         check=False,
     )
     assert ended.returncode == 3
-    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/setup python`."
+    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/dev/setup python`."
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
 from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from the catalogue of plugin_utils/diagnosis.
-docs/releases.md: what goes together with no release comes from scripts/combinations.yml, what is said of it from the role.
+docs/releases.md: what goes together with no release comes from scripts/dev/combinations.yml, what is said of it from the role.
 docs/report.md and docs/runtime.md: figures measured on a sandbox come from docs/examples.
-How a part is marked: scripts/lib/pages.py.
+How a part is marked: scripts/dev/lib/pages.py.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
 """
@@ -25,7 +25,7 @@ from block_structure.plugin_utils.diagnosis import catalogue
 from block_structure_cli import charts, collector
 from lib import pages
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "block_structure"
 
 
@@ -106,11 +106,11 @@ def finding_table() -> str:
 
 
 def combination_table() -> str:
-    """One row per combination of scripts/combinations.yml: what the role says of it, asked of the role itself."""
+    """One row per combination of scripts/dev/combinations.yml: what the role says of it, asked of the role itself."""
     table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
     site = {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket"}
     rows = []
-    for title, entry in yaml.safe_load((ROOT / "scripts" / "combinations.yml").read_text()).items():
+    for title, entry in yaml.safe_load((ROOT / "scripts" / "dev" / "combinations.yml").read_text()).items():
         message = desired.validate(
             {**site, **entry["variables"]},
             table,
@@ -124,7 +124,7 @@ def combination_table() -> str:
 
 
 def story_table() -> str:
-    """One row per step of the story that was measured on a sandbox (scripts/story)."""
+    """One row per step of the story that was measured on a sandbox (scripts/dev/story)."""
     report = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
     rows = [
         [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]]
@@ -134,7 +134,7 @@ def story_table() -> str:
 
 
 def collector_tables() -> str:
-    """What scripts/bench-runtime measured on a sandbox: outline requests, and the workers after them."""
+    """What scripts/dev/bench-runtime measured on a sandbox: outline requests, and the workers after them."""
     measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
     shown = (collector.pages(measured), collector.workers(measured))
     return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lib import pages
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CELLS = ROOT / ".cache" / "storage-cells.json"
 PAGE = ROOT / "docs" / "storage.md"
 TITLES = {"cold, copy here": "copy here"}

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Finds podman or docker, or installs podman, and writes what either needs on this machine. Sourced by scripts/setup.
+# Finds podman or docker, or installs podman, and writes what either needs on this machine. Sourced by scripts/dev/setup.
 
 readonly ENGINE_REMEDY="install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root."
 readonly SSH_REMEDY="install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root."
@@ -43,7 +43,7 @@ setup_engine() {
     quietly ssh-packages "$SSH_REMEDY" apt_install openssh-client
   fi
   cat >"$environment_file.new" <<EOF
-# Written by scripts/setup: sourced by .venv/bin/activate and by the scripts. What the caller chose comes first.
+# Written by scripts/dev/setup: sourced by .venv/bin/activate and by the scripts. What the caller chose comes first.
 : "\${BLOCK_STRUCTURE_ENGINE:=$engine}"
 export BLOCK_STRUCTURE_ENGINE
 EOF

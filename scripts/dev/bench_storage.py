@@ -21,10 +21,10 @@ from typing import Any
 import django.conf
 from django.core.files.base import ContentFile
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "roles/block_structure/files/block_structure_storage"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "roles/block_structure/files/block_structure_storage"))
 from block_structure_storage import storage
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SERVER = [sys.executable, "-m", "sandbox_s3.loopback"]
 KWARGS = {
     "access_key": "AKIAIOSFODNN7EXAMPLE",

@@ -2,7 +2,7 @@
 # What the shell scripts of this repository share. Sourced, never run.
 # Errors are two lines everywhere: the cause, and the remedy.
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 state=$root/.cache
 venv=$root/.venv
 # Read by `.venv/bin/activate` too: what Ansible, Molecule and the container engine need in the environment.

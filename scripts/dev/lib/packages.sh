@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packages of the distribution: whether this user may install them here, and how. Sourced by scripts/setup.
+# Packages of the distribution: whether this user may install them here, and how. Sourced by scripts/dev/setup.
 
 may_install() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds the images of the sandbox, each once: the tag carries the digest of everything that goes in. Sourced by scripts/setup.
+# Builds the images of the sandbox, each once: the tag carries the digest of everything that goes in. Sourced by scripts/dev/setup.
 
 readonly REGISTRY_BASE=debian:bookworm
 readonly NEEDED_GIB=6
@@ -22,7 +22,7 @@ setup_images() {
   build lms "$lms" "$base"
   cat >"$state/images.yml" <<EOF
 ---
-# Written by scripts/setup: the images that the sandbox starts from.
+# Written by scripts/dev/setup: the images that the sandbox starts from.
 sandbox_images:
   lms1: localhost/block-structure-lms:$lms
   cache1: localhost/block-structure-cache:$cache
@@ -75,7 +75,7 @@ prepare_build() {
   require_space
   rm -rf "$state/build"
   mkdir -p "$state/build"
-  "$venv/bin/python" "$root/scripts/lib/pip_for_builds.py" >"$state/build/pip.conf"
+  "$venv/bin/python" "$root/scripts/dev/lib/pip_for_builds.py" >"$state/build/pip.conf"
   : >"$state/build/certificates.pem"
   for bundle in "${PIP_CERT:-}" "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
     if [ -n "$bundle" ] && [ -r "$bundle" ]; then

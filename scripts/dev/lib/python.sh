@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The virtual environment of the controller. Sourced by scripts/setup.
+# The virtual environment of the controller. Sourced by scripts/dev/setup.
 
 readonly PYTHON_REMEDY="install Python 3.11 or later with its venv module (Debian, Ubuntu: apt-get install python3 python3-venv)."
 
@@ -45,7 +45,7 @@ setup_python() {
 activate_hook() {
   cat >>"$venv/bin/activate" <<'HOOK'
 
-# Added by scripts/setup: the environment of the sandbox, once the engine has been set up.
+# Added by scripts/dev/setup: the environment of the sandbox, once the engine has been set up.
 if [ -r "$VIRTUAL_ENV/../.cache/environment.sh" ]; then
     . "$VIRTUAL_ENV/../.cache/environment.sh"
 fi

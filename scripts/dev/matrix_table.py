@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from lib import pages
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CELLS = ROOT / ".cache" / "matrix"
 PAGE = ROOT / "docs" / "releases.md"
 RELEASES = ROOT / "roles" / "block_structure" / "vars" / "releases.yml"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What draws and opens the report: Graphviz for call graphs, Chromium for its tests and screenshots. Sourced by scripts/setup.
+# What draws and opens the report: Graphviz for call graphs, Chromium for its tests and screenshots. Sourced by scripts/dev/setup.
 
 readonly BROWSER_REMEDY="install chromium and graphviz (apt-get install chromium graphviz), or set BLOCK_STRUCTURE_CHROMIUM."
 

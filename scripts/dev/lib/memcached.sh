@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The memcached that the property tests hold the sizing against. Sourced by scripts/setup.
+# The memcached that the property tests hold the sizing against. Sourced by scripts/dev/setup.
 
 readonly MEMCACHED_REMEDY="install memcached (Debian, Ubuntu: apt-get install memcached), or run this as root."
 

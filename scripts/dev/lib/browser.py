@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-REMEDY = "run `scripts/setup browser` (Debian: apt-get install chromium), or name one in BLOCK_STRUCTURE_CHROMIUM."
+REMEDY = "run `scripts/dev/setup browser` (Debian: apt-get install chromium), or name one in BLOCK_STRUCTURE_CHROMIUM."
 WIDTHS = {"desktop": (1100, 900), "phone": (390, 844)}
 
 
