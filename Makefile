@@ -1,4 +1,4 @@
-# Short recipes only: what they do stands in scripts/. Output of long steps goes to .cache/logs/.
+# Short recipes only: the work is done in scripts/dev/. Output of long steps goes to .cache/logs/.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ SHELL := /bin/bash
 ACTIVATE := . .venv/bin/activate
 # The package that the role carries to the LMS has its own tests.
 STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
-# Each of these begins with small courses in a sandbox of its own, and takes that away again, whatever came of it.
+# Each of these starts a sandbox of its own with small courses, and removes it again whatever the outcome.
 SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime
 in_sandbox = scripts/dev/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/dev/sandbox down; exit $$status; }
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
@@ -60,8 +60,12 @@ report-screenshots: browser ## Write docs/images from docs/examples
 	@$(ACTIVATE) && scripts/dev/report-screenshots
 
 .PHONY: docs
-docs: tools ## Write the generated parts of the README
+docs: tools ## Write the generated parts of the documents
 	@$(ACTIVATE) && python scripts/dev/generate_docs.py
+
+.PHONY: release
+release: tools ## Check the checkout, collect the changelog, build and verify the collection's archive in dist/; pushes nothing
+	@scripts/dev/release
 
 .PHONY: lint
 lint: tools ## Run every linter
@@ -125,4 +129,4 @@ bench-generate: setup ## Measure generation against the platform's own command (
 .PHONY: clean
 clean: ## Remove the sandbox, its images and everything that setup made
 	@scripts/dev/sandbox down --images
-	@rm -rf .venv .cache
+	@rm -rf .venv .cache dist

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from block_structure_cli.main import main
 from click.testing import CliRunner
 
@@ -76,6 +77,12 @@ def test_host_out_of_reach_is_an_error_of_the_environment(tmp_path):
     assert ended.returncode == 3, ended.stderr
     assert ended.stderr.startswith("127.0.0.1: ")
     assert "Remedy: " in ended.stderr
+
+
+def test_version_is_the_collections():
+    shown = run("--version")
+    assert shown.returncode == 0
+    assert shown.stdout == f"block-structure {yaml.safe_load((ROOT / 'galaxy.yml').read_text())['version']}\n"
 
 
 def test_missing_libraries_are_told_with_a_remedy(tmp_path):

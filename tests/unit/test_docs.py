@@ -1,6 +1,7 @@
 """The documents say what their sources say."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from lib import pages
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAGMENTS = sorted((ROOT / "changelog.d").glob("*.md"))
+SCRIV = Path(sys.executable).with_name("scriv")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
@@ -23,16 +24,32 @@ def test_readme_is_what_the_specification_and_the_release_table_say():
     assert done.returncode == 0, done.stderr
 
 
-def test_there_is_a_fragment_to_check():
-    assert FRAGMENTS
+def changes(text: str) -> list[str]:
+    """Return the entries of a fragment or of the changelog."""
+    return re.split(r"^- ", text, flags=re.MULTILINE)[1:]
 
 
-@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
-def test_each_change_tells_the_operator_what_to_do(fragment):
-    entries = re.split(r"^- ", fragment.read_text(), flags=re.MULTILINE)[1:]
-    assert entries
-    for entry in entries:
-        assert re.search(r"^  Operator action: \S.*", entry, flags=re.MULTILINE), entry
+def test_each_change_tells_the_operator_what_to_do():
+    """Of the changelog and of the fragments that are not collected yet, of which there are none right after a release."""
+    for page in (ROOT / "CHANGELOG.md", *ROOT.glob("changelog.d/*.md")):
+        entries = changes(page.read_text())
+        assert entries, page.name
+        for entry in entries:
+            assert re.search(r"^  Operator action: \S.*", entry, flags=re.MULTILINE), f"{page.name}: {entry}"
+
+
+def test_collected_fragments_become_the_newest_entry_of_the_changelog(tmp_path):
+    """scriv itself collects them, with the configuration of this repository."""
+    shutil.copytree(ROOT / "changelog.d", tmp_path / "changelog.d")
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
+    before = (tmp_path / "CHANGELOG.md").read_text()
+    (tmp_path / "changelog.d" / "20270101_one.md").write_text("### Fixed\n\n- A fault.\n  Operator action: none.\n")
+    subprocess.run([SCRIV, "collect", "--version", "99.0.0"], cwd=tmp_path, check=True, capture_output=True)
+    after = (tmp_path / "CHANGELOG.md").read_text()
+    newest, older = after.index("\n## 99.0.0 ("), after.index("\n## 0.1.0 (")
+    assert newest < after.index("- A fault.\n  Operator action: none.") < older
+    assert changes(after)[-len(changes(before)) :] == changes(before)
+    assert not list(tmp_path.glob("changelog.d/*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -59,6 +59,13 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
             ],
         ),
         (
+            ["scripts/dev/release", "1.2.3"],
+            [
+                "scripts/dev/release takes no argument.",
+                "Remedy: state the version in galaxy.yml.",
+            ],
+        ),
+        (
             ["scripts/dev/sandbox", "down", "--everything"],
             [
                 "scripts/dev/sandbox down does not know '--everything'.",
@@ -249,6 +256,71 @@ def test_sandbox_before_setup(checkout: Path) -> None:
 def test_lint_before_setup(checkout: Path) -> None:
     assert refusal(run("scripts/dev/lint", root=checkout)) == [
         "The linters are not installed.",
+        "Remedy: run scripts/dev/setup python.",
+    ]
+
+
+@pytest.fixture
+def releasable(checkout: Path) -> Path:
+    """A git repository of a release that is out: its version is in galaxy.yml and in the changelog."""
+    (checkout / "galaxy.yml").write_text("namespace: openedx_operators\nname: block_structure\nversion: 1.2.3\n")
+    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n<!-- scriv-insert-here -->\n\n## 1.2.3 (2027-01-01)\n")
+    (checkout / "changelog.d").mkdir()
+    (checkout / ".gitignore").write_text(".venv\n.cache\n__pycache__\n")
+    (checkout / ".venv").symlink_to(sys.prefix)
+    git(checkout, "init", "--quiet")
+    commit(checkout)
+    return checkout
+
+
+def git(checkout: Path, *argv: str) -> None:
+    """Run git as an author of its own."""
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *argv], cwd=checkout, check=True)
+
+
+def commit(checkout: Path) -> None:
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "x")
+
+
+def test_release_of_a_dirty_checkout(releasable: Path) -> None:
+    (releasable / "new").write_text("x")
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "The checkout has changes that are not committed.",
+        "Remedy: commit or stash them; 'git status' lists them.",
+    ]
+
+
+def test_release_of_a_tagged_version(releasable: Path) -> None:
+    git(releasable, "tag", "v1.2.3")
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "Version 1.2.3 is tagged already.",
+        "Remedy: raise the version in galaxy.yml.",
+    ]
+
+
+def test_release_without_a_changelog_entry(releasable: Path) -> None:
+    galaxy = releasable / "galaxy.yml"
+    galaxy.write_text(galaxy.read_text().replace("1.2.3", "1.2.4"))
+    commit(releasable)
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "CHANGELOG.md has no entry for 1.2.4, and changelog.d has no fragment to make one of.",
+        "Remedy: write one with 'scriv create'.",
+    ]
+
+
+def test_release_with_fragments_for_a_version_that_has_its_entry(releasable: Path) -> None:
+    (releasable / "changelog.d/one.md").write_text("### Added\n\n- A.\n  Operator action: none.\n")
+    commit(releasable)
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "CHANGELOG.md has an entry for 1.2.3, and changelog.d has fragments.",
+        "Remedy: raise the version in galaxy.yml, or move the fragments into that entry.",
+    ]
+
+
+def test_release_before_setup(checkout: Path) -> None:
+    assert refusal(run("scripts/dev/release", root=checkout)) == [
+        "The release tools are not installed.",
         "Remedy: run scripts/dev/setup python.",
     ]
 
