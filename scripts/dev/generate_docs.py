@@ -1,10 +1,11 @@
 """Write the generated parts of the documents from their sources; `--check` says whether they are current.
 
-README.md: the variable table comes from roles/block_structure/meta/argument_specs.yml (entry point `main`), the release matrix
-from roles/block_structure/vars/releases.yml. docs/diagnose.md: the findings come from the catalogue of plugin_utils/diagnosis.
-docs/releases.md: what goes together with no release comes from scripts/dev/combinations.yml, what is said of it from the role.
-docs/report.md and docs/runtime.md: figures measured on a sandbox come from docs/examples.
-How a part is marked: scripts/dev/lib/pages.py.
+README.md, docs/releases.md: the tables of releases come from roles/block_structure/vars/releases.yml; the combinations that are
+refused or reported come from scripts/dev/combinations.yml, and the messages from the role's own validation.
+docs/variables.md: roles/block_structure/meta/argument_specs.yml, entry point `main`.
+docs/diagnose.md: the catalogue of plugins/plugin_utils/diagnosis.
+docs/report.md, docs/runtime.md: figures measured on a sandbox, from docs/examples.
+The markers of a generated part: scripts/dev/lib/pages.py.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
 """
@@ -51,15 +52,44 @@ def variable_table() -> str:
 
 
 def _cached(row: dict[str, Any]) -> str:
-    """Return up to which size a stock site of a release caches a structure, and what ends it."""
+    """Return the largest structure that a stock site of a release caches, and what sets that limit."""
     limits = {"the client": row["client_item_limit_bytes"], "the platform": row["cache_cap_bytes"]}
     report = [f"{limit // 1024 // 1024} MiB ({whose})" for whose, limit in limits.items() if limit]
     return ", ".join(report) or "memcached's `-I`"
 
 
+def _releases() -> dict[str, dict[str, Any]]:
+    """Return the rows of the release table by name, the oldest release first."""
+    table: dict[str, dict[str, Any]] = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
+    return table
+
+
+def _title(name: str, row: dict[str, Any]) -> str:
+    """Return a release as its users write it; `main` is no named release."""
+    return name.capitalize() if name in row["branch"] else name
+
+
+def release_summary() -> str:
+    """One row per run of releases that behave alike, for the README."""
+    groups: list[tuple[tuple[str, ...], list[str]]] = []
+    for name, row in _releases().items():
+        title = f"**{_title(name, row)}**" if row["support"] == "tested" else _title(name, row)
+        behaviour = (
+            row["config_format"].upper(),
+            "always on" if not row["storage_switch"] else "on by a switch",
+            _cached(row),
+            # No Tutor installs main; it is listed with the release before it.
+            row["tutor_cache"] or groups[-1][0][-1],
+        )
+        if not groups or groups[-1][0] != behaviour:
+            groups.append((behaviour, []))
+        groups[-1][1].append(title)
+    rows = [(", ".join(names), *behaviour) for behaviour, names in groups]
+    return pages.table(("releases", "settings file", "storage is", "largest structure cached, limit of", "cache on Tutor"), rows)
+
+
 def release_matrix() -> str:
-    """One row per release: what the role does there."""
-    table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
+    """One row per release: what the role knows of it."""
     columns = (
         "release",
         "support",
@@ -77,7 +107,7 @@ def release_matrix() -> str:
     )
     rows = [
         (
-            name.capitalize() if name in row["branch"] else name,
+            _title(name, row),
             row["support"],
             row["django"],
             row["config_format"].upper(),
@@ -91,23 +121,23 @@ def release_matrix() -> str:
             row["unknown_kwargs"],
             f"{row['tutor_major']}, {row['tutor_cache']}" if row["tutor_major"] else "-",
         )
-        for name, row in table.items()
+        for name, row in _releases().items()
     ]
     return pages.table(columns, rows)
 
 
 def finding_table() -> str:
-    """One row per finding that a look at a site can bring up."""
+    """One row per finding that verify and diagnose can report."""
     rows = [
         [f"`{name}`", entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
         for name, entry in catalogue.CATALOGUE.items()
     ]
-    return pages.table(("finding", "subject", "severity", "what it says", "asked of"), rows)
+    return pages.table(("finding", "subject", "severity", "what it says", "source"), rows)
 
 
 def combination_table() -> str:
-    """One row per combination of scripts/dev/combinations.yml: what the role says of it, asked of the role itself."""
-    table = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
+    """One row per combination of scripts/dev/combinations.yml, with the message of the role's own validation."""
+    table = _releases()
     site = {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket"}
     rows = []
     for title, entry in yaml.safe_load((ROOT / "scripts" / "dev" / "combinations.yml").read_text()).items():
@@ -119,8 +149,8 @@ def combination_table() -> str:
             memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
         )
         report = message["errors"] or message["findings"]
-        rows.append([title, "refused" if message["errors"] else "told", report[0]["cause"]])
-    return pages.table(("combination", "", "what is said"), rows)
+        rows.append([title, "refused" if message["errors"] else "warning", report[0]["cause"]])
+    return pages.table(("combination", "outcome", "message"), rows)
 
 
 def story_table() -> str:
@@ -134,18 +164,19 @@ def story_table() -> str:
 
 
 def collector_tables() -> str:
-    """What scripts/dev/bench-runtime measured on a sandbox: outline requests, and the workers after them."""
+    """Measured on a sandbox by scripts/dev/bench-runtime: outline requests, and the workers after them."""
     measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
     shown = (collector.pages(measured), collector.workers(measured))
     return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)
 
 
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"variables": variable_table, "releases": release_matrix},
+    "README.md": {"releases": release_summary},
     "docs/diagnose.md": {"findings": finding_table},
-    "docs/releases.md": {"combinations": combination_table},
+    "docs/releases.md": {"releases": release_matrix, "combinations": combination_table},
     "docs/report.md": {"story": story_table},
     "docs/runtime.md": {"collector": collector_tables},
+    "docs/variables.md": {"variables": variable_table},
 }
 
 
@@ -175,7 +206,7 @@ def main() -> int:
                 page.write_text(wanted)
     if arguments.check and outdated:
         print(
-            f"Not what their sources say: {', '.join(outdated)}.\nRemedy: run `make docs` and commit the result.",
+            f"Outdated generated parts in: {', '.join(outdated)}.\nRemedy: run `make docs` and commit the result.",
             file=sys.stderr,
         )
         return 1
