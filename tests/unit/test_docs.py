@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from block_structure.plugin_utils import role_variables
+from block_structure_cli.main import main
 from lib import pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,7 +16,7 @@ SCRIV = Path(sys.executable).with_name("scriv")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-def test_readme_is_what_the_specification_and_the_release_table_say():
+def test_generated_parts_are_current():
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "dev" / "generate_docs.py"), "--check"],
         capture_output=True,
@@ -52,19 +54,65 @@ def test_collected_fragments_become_the_newest_entry_of_the_changelog(tmp_path):
     assert not list(tmp_path.glob("changelog.d/*.md"))
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_within_the_repository_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text())
-    missing = [target for target in targets if not (page.parent / target).exists()]
-    assert not missing
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        linked = (page.parent / target) if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
-@pytest.mark.parametrize("command", ["ansible-playbook [^`|]*playbooks/([a-z_]+)\\.yml"])
-def test_playbooks_that_documents_name_exist(command):
-    named = {name for page in PAGES for name in re.findall(command, page.read_text())}
+def test_playbooks_that_documents_name_exist():
+    by_path = r"ansible-playbook [^`|]*playbooks/([a-z_]+)\.yml"
+    by_name = r"openedx_operators\.block_structure\.([a-z_]+)\b(?!\.)"
+    for command in (by_path, by_name):
+        named = {name for page in PAGES for name in re.findall(command, page.read_text())}
+        assert named
+        assert [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()] == []
+
+
+def test_commands_that_documents_name_exist():
+    named = {name for page in PAGES for name in re.findall(r"scripts/block-structure ([a-z][a-z-]*)", page.read_text())}
     assert named
-    missing = [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()]
-    assert not missing
+    assert sorted(named - set(main.list_commands(None))) == []
+
+
+def test_targets_that_documents_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)}
+    assert named
+    assert sorted(named - targets) == []
+
+
+def test_variables_that_documents_name_exist():
+    """Beside variables, documents name results, packages, and the tags and groups of the playbooks; `…_` stands for several."""
+    known = {*role_variables.known_names(), *role_variables.EXPORTED}
+    known |= {path.name for folder in ("scripts", "roles/block_structure/files") for path in (ROOT / folder).iterdir()}
+    known |= {name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"block_structure_\w+", path.read_text())}
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"\bblock_structure_[a-z0-9_]+", page.read_text())
+        # Its metrics are named by the command itself.
+        if page.name != "watch.md"
+    }
+    assert named
+    unknown = [
+        (page, name)
+        for page, name in sorted(named)
+        if name not in known and not (name.endswith("_") and any(other.startswith(name) for other in known))
+    ]
+    assert unknown == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 6 * 1024
 
 
 def test_a_generated_part_is_replaced_between_its_markers_alone(tmp_path):
