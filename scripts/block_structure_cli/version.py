@@ -8,7 +8,7 @@ GALAXY = Path(__file__).resolve().parents[2] / "galaxy.yml"
 
 
 def version() -> str:
-    """Return the collection's version, such as `0.1.0`. Raises OSError without galaxy.yml, ValueError if it names no version."""
+    """Return the version, such as `0.1.0`. Raises OSError without galaxy.yml, ValueError if that names no version."""
     for line in GALAXY.read_text().splitlines():
         key, _, value = line.partition(":")
         if key == "version":

@@ -60,8 +60,8 @@ def _cached(row: dict[str, Any]) -> str:
 
 def _releases() -> dict[str, dict[str, Any]]:
     """Return the rows of the release table by name, the oldest release first."""
-    table: dict[str, dict[str, Any]] = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())["__block_structure_releases"]
-    return table
+    variables: dict[str, dict[str, Any]] = yaml.safe_load((ROLE / "vars" / "releases.yml").read_text())
+    return variables["__block_structure_releases"]
 
 
 def _title(name: str, row: dict[str, Any]) -> str:
@@ -85,7 +85,8 @@ def release_summary() -> str:
             groups.append((behaviour, []))
         groups[-1][1].append(title)
     rows = [(", ".join(names), *behaviour) for behaviour, names in groups]
-    return pages.table(("releases", "settings file", "storage is", "largest structure cached, limit of", "cache on Tutor"), rows)
+    columns = ("releases", "settings file", "storage is", "largest structure cached, limit of", "cache on Tutor")
+    return pages.table(columns, rows)
 
 
 def release_matrix() -> str:
