@@ -1,11 +1,13 @@
 """The documents say what their sources say."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import examples
 import pytest
 from block_structure.plugin_utils import role_variables
 from block_structure_cli.main import main
@@ -132,3 +134,21 @@ def test_a_part_without_its_markers_is_named_and_nothing_is_written(tmp_path):
         pages.write(page, "one", "x")
     assert str(ended.value) == "page.md has no generated part named one.\nRemedy: put its two markers back."
     assert page.read_text() == "no markers\n"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "examples").glob("*.json")), ids=lambda path: path.stem)
+def test_examples_are_compact_and_hold_nothing_unread(path):
+    example = json.loads(path.read_text())
+    assert examples.without_unread(path.stem, example) == example
+    assert examples.compact(example) == path.read_text()
+
+
+def test_an_example_keeps_its_values_and_loses_what_nothing_reads():
+    diagnosis = {
+        "versions": {"a": 1},
+        "courses": [{"key": f"course {number}", "row": True, "storage_ms": 1.25} for number in range(9)],
+    }
+    kept = examples.without_unread("diagnosis", diagnosis)
+    assert kept == {"courses": [{"key": f"course {number}", "storage_ms": 1.25} for number in range(9)]}
+    assert json.loads(examples.compact(kept)) == kept
+    assert max(map(len, examples.compact(kept).splitlines())) <= examples.WIDTH + 2
