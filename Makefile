@@ -1,4 +1,4 @@
-# Short recipes only: what they do stands in scripts/. Output of long steps goes to .cache/logs/.
+# Short recipes only: the work is done in scripts/dev/. Output of long steps goes to .cache/logs/.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,9 +8,9 @@ SHELL := /bin/bash
 ACTIVATE := . .venv/bin/activate
 # The package that the role carries to the LMS has its own tests.
 STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
-# Each of these begins with small courses in a sandbox of its own, and takes that away again, whatever came of it.
+# Each of these starts a sandbox of its own with small courses, and removes it again whatever the outcome.
 SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime
-in_sandbox = scripts/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/sandbox down; exit $$status; }
+in_sandbox = scripts/dev/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/dev/sandbox down; exit $$status; }
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_COURSES := small
 
@@ -20,52 +20,56 @@ help: ## Show the targets
 
 .PHONY: setup
 setup: ## Make .venv, the container engine and the images ready; a repeat takes seconds
-	@scripts/setup
+	@scripts/dev/setup
 
 .PHONY: tools
 tools:
-	@scripts/setup python
+	@scripts/dev/setup python
 
 .PHONY: demo
 demo: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= palm
 demo: setup ## Show a slow site (of the release palm), cure it, show it again (about 10 minutes)
-	@scripts/sandbox up
-	@$(ACTIVATE) && scripts/demo
+	@scripts/dev/sandbox up
+	@$(ACTIVATE) && scripts/dev/demo
 
 .PHONY: bench-runtime
 bench-runtime: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= teak
 bench-runtime: setup ## Measure outline requests with and without the tuned collector (about 15 minutes; not part of `make test`)
-	@$(call in_sandbox,scripts/bench-runtime)
+	@$(call in_sandbox,scripts/dev/bench-runtime)
 
 .PHONY: demo-down
 demo-down: ## Remove the sandbox of the demo
-	@scripts/sandbox down
+	@scripts/dev/sandbox down
 
 .PHONY: story
 story: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= palm
 story: setup browser ## Tell the story of the slow course page on the sandbox, as table, picture and report (about 20 minutes)
-	@scripts/sandbox up
-	@$(ACTIVATE) && scripts/story
+	@scripts/dev/sandbox up
+	@$(ACTIVATE) && scripts/dev/story
 
 .PHONY: browser
 browser: tools
-	@scripts/setup browser
+	@scripts/dev/setup browser
 
 .PHONY: memcached
 memcached: tools
-	@scripts/setup memcached
+	@scripts/dev/setup memcached
 
 .PHONY: report-screenshots
 report-screenshots: browser ## Write docs/images from docs/examples
-	@$(ACTIVATE) && scripts/report-screenshots
+	@$(ACTIVATE) && scripts/dev/report-screenshots
 
 .PHONY: docs
-docs: tools ## Write the generated parts of the README
-	@$(ACTIVATE) && python scripts/generate_docs.py
+docs: tools ## Write the generated parts of the documents
+	@$(ACTIVATE) && python scripts/dev/generate_docs.py
+
+.PHONY: release
+release: tools ## Check the checkout, collect the changelog, build and verify the collection's archive in dist/; pushes nothing
+	@scripts/dev/release
 
 .PHONY: lint
 lint: tools ## Run every linter
-	@$(ACTIVATE) && scripts/lint
+	@$(ACTIVATE) && scripts/dev/lint
 
 .PHONY: unit
 unit: tools memcached ## Run the unit and property tests
@@ -86,19 +90,19 @@ molecule: setup browser ## Run every molecule scenario
 
 .PHONY: bench-storage
 bench-storage: tools ## Time a cold read: plain S3 at added latencies against the local copy
-	@$(ACTIVATE) && python scripts/bench_storage.py
+	@$(ACTIVATE) && python scripts/dev/bench_storage.py
 
 .PHONY: load-outage
 load-outage: export BLOCK_STRUCTURE_OUTAGE_SECONDS ?= 60
 load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbox of its own)
-	@scripts/storage-scenario test_load.py
+	@scripts/dev/storage-scenario test_load.py
 
 .PHONY: storage-table
 storage-table: export BLOCK_STRUCTURE_SLOW = yes
 storage-table: setup ## Meet every fault of S3 with both storage classes, write the table of docs/storage.md (up to an hour)
 	@rm -f .cache/storage-cells.json
-	@scripts/storage-scenario test_outages.py
-	@$(ACTIVATE) && python scripts/storage_table.py
+	@scripts/dev/storage-scenario test_outages.py
+	@$(ACTIVATE) && python scripts/dev/storage_table.py
 
 .PHONY: test
 test: setup browser memcached lint ## Run everything that CI runs
@@ -106,7 +110,7 @@ test: setup browser memcached lint ## Run everything that CI runs
 
 .PHONY: bench-diagnose
 bench-diagnose: setup ## Measure what a diagnosis of 1,000 courses costs (about 10 minutes; BENCH_COURSES changes the number)
-	@$(call in_sandbox,scripts/bench-diagnose --courses $${BENCH_COURSES:-1000})
+	@$(call in_sandbox,scripts/dev/bench-diagnose --courses $${BENCH_COURSES:-1000})
 
 .PHONY: test-all
 test-all: export BLOCK_STRUCTURE_SLOW := yes
@@ -116,13 +120,13 @@ test-all: test ## The same on every release, with the slow fault tests (hours)
 matrix: export BLOCK_STRUCTURE_SLOW := yes
 matrix: setup ## Deploy to every release on every platform, verify and roll back; write the table of docs/releases.md (hours)
 	@rm -rf .cache/matrix
-	@$(ACTIVATE) && { status=0; pytest tests/molecule -k test_matrix_cell || status=$$?; python scripts/matrix_table.py; exit $$status; }
+	@$(ACTIVATE) && { status=0; pytest tests/molecule -k test_matrix_cell || status=$$?; python scripts/dev/matrix_table.py; exit $$status; }
 
 .PHONY: bench-generate
 bench-generate: setup ## Measure generation against the platform's own command (about 10 minutes)
-	@$(call in_sandbox,scripts/bench-generate)
+	@$(call in_sandbox,scripts/dev/bench-generate)
 
 .PHONY: clean
 clean: ## Remove the sandbox, its images and everything that setup made
-	@scripts/sandbox down --images
-	@rm -rf .venv .cache
+	@scripts/dev/sandbox down --images
+	@rm -rf .venv .cache dist

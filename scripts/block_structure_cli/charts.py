@@ -231,7 +231,7 @@ def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float
 
 
 def story(steps: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Write the story of one course as a picture for paper and mail: a bar for each measured step of scripts/story."""
+    """Write the story of one course as a picture for paper and mail: a bar for each measured step of scripts/dev/story."""
     colours = {"before": "#b35900", "after": "#1766b5"}
     steps = [step for step in steps if step["ms"]]
     figure, axes = _axes(0.6 + 0.6 * len(steps))

@@ -1,4 +1,4 @@
-"""What `scripts/bench-runtime` measured of LMSs with and without the tuned collector: its file, tables and bars.
+"""What `scripts/dev/bench-runtime` measured of LMSs with and without the tuned collector: its file, tables and bars.
 
 A system is one LMS of the comparison: {"tuned", "padded", "thresholds", "errors", "courses": {blocks: {"ms", "cpu_ms"}},
 "rss_kb", "pss_kb", "peak_kb", "worst_pause_ms", "collections"}. ms: what each outline request took; cpu_ms: the workers'

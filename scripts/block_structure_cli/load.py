@@ -130,7 +130,7 @@ def _explain(code: int, message: str) -> Failure:
         )
     return Failure(
         f"The load generator ended with code {code}: {lines[-1][:300] if lines else 'it said nothing'}.",
-        "run `scripts/setup python`, and look at the address of the site.",
+        "run `scripts/dev/setup python`, and look at the address of the site.",
         ENVIRONMENT,
     )
 
@@ -175,7 +175,7 @@ def run(
                 )
             except OSError as error:
                 raise Failure(
-                    f"The load generator cannot be started: {error}.", "run `scripts/setup python`.", ENVIRONMENT
+                    f"The load generator cannot be started: {error}.", "run `scripts/dev/setup python`.", ENVIRONMENT
                 ) from error
             _wait(process, load.seconds, on_second)
             talk.seek(0)

@@ -25,7 +25,7 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is made of. diagnoses and further runs: the oldest first. bench: of scripts/bench-runtime."""
+    """What a report is made of. diagnoses and further runs: the oldest first. bench: of scripts/dev/bench-runtime."""
 
     before: runs.Run | None = None
     after: runs.Run | None = None
@@ -75,7 +75,7 @@ def load_profile(path: Path) -> dict[str, Any]:
 
 
 def load_bench(path: Path) -> dict[str, Any]:
-    """Return what scripts/bench-runtime wrote."""
+    """Return what scripts/dev/bench-runtime wrote."""
     return load_json(
         path,
         ("release", "objects", "systems"),

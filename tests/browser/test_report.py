@@ -140,5 +140,5 @@ def test_it_prints_on_few_pages(seen: Seen) -> None:
 def test_a_machine_without_a_browser_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLOCK_STRUCTURE_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(NoBrowserError, match=r"No Chromium was found\.\nRemedy: run `scripts/setup browser`"):
+    with pytest.raises(NoBrowserError, match=r"No Chromium was found\.\nRemedy: run `scripts/dev/setup browser`"):
         executable()

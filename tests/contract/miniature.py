@@ -25,7 +25,7 @@ LEGACY = ROOT / "molecule/edxapp/etc/openssl-legacy.cnf"
 def images() -> dict[str, str]:
     """Return the sandbox's images by host."""
     if not IMAGES.is_file():
-        raise RuntimeError("The sandbox's images are not built.\nRemedy: run scripts/setup.")
+        raise RuntimeError("The sandbox's images are not built.\nRemedy: run scripts/dev/setup.")
     return yaml.safe_load(IMAGES.read_text())["sandbox_images"]
 
 
@@ -34,7 +34,7 @@ def engine(*message: str, stdin: str = "") -> str:
     argv = [os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman"), *message]
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(argv[:3])} failed: {done.stderr.strip()}\nRemedy: run scripts/setup.")
+        raise RuntimeError(f"{' '.join(argv[:3])} failed: {done.stderr.strip()}\nRemedy: run scripts/dev/setup.")
     return done.stdout
 
 

@@ -2,7 +2,7 @@
 
 Each cell of the table release x platform is a run of its platform's matrix scenario on the miniature of its release.
 `make test` runs a diagonal of the table, `make test-all` all of it; what each showed goes to .cache/matrix/, from which
-scripts/matrix_table.py writes the table of docs/releases.md.
+scripts/dev/matrix_table.py writes the table of docs/releases.md.
 
 The output of a scenario goes to .cache/logs/molecule-<scenario>.log while it runs, the seconds that it took to
 .cache/logs/molecule-seconds.json. Each scenario has containers of its own, beside a sandbox that may be up.

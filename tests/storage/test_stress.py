@@ -1,4 +1,4 @@
-"""The short form of the stress run; scripts/stress_storage.py says what it does."""
+"""The short form of the stress run; scripts/dev/stress_storage.py says what it does."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from block_structure_cli.main import main
 from click.testing import CliRunner
 
@@ -78,6 +79,12 @@ def test_host_out_of_reach_is_an_error_of_the_environment(tmp_path):
     assert "Remedy: " in ended.stderr
 
 
+def test_version_is_the_collections():
+    shown = run("--version")
+    assert shown.returncode == 0
+    assert shown.stdout == f"block-structure {yaml.safe_load((ROOT / 'galaxy.yml').read_text())['version']}\n"
+
+
 def test_missing_libraries_are_told_with_a_remedy(tmp_path):
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     ended = subprocess.run(
@@ -87,7 +94,7 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         check=False,
     )
     assert ended.returncode == 3
-    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/setup python`."
+    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/dev/setup python`."
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the role says of each combination that does not go together (scripts/combinations.yml), word for word."""
+"""What the role says of each combination that does not go together (scripts/dev/combinations.yml), word for word."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from block_structure.plugin_utils import role_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
-COMBINATIONS = yaml.safe_load((ROOT / "scripts/combinations.yml").read_text())
+COMBINATIONS = yaml.safe_load((ROOT / "scripts/dev/combinations.yml").read_text())
 # title -> whether the deploy is refused, the cause, and the remedy; {valid}: the names of the release's valid arguments.
 SAID: dict[str, tuple[bool, str, str]] = {
     "a switch that is gone (Quince)": (

@@ -1,50 +1,120 @@
 """The documents say what their sources say."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import examples
 import pytest
+from block_structure.plugin_utils import role_variables
+from block_structure_cli.main import main
 from lib import pages
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAGMENTS = sorted((ROOT / "changelog.d").glob("*.md"))
+SCRIV = Path(sys.executable).with_name("scriv")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-def test_readme_is_what_the_specification_and_the_release_table_say():
+def test_generated_parts_are_current():
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "generate_docs.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "scripts" / "dev" / "generate_docs.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_there_is_a_fragment_to_check():
-    assert FRAGMENTS
+def changes(text: str) -> list[str]:
+    """Return the entries of a fragment or of the changelog."""
+    return re.split(r"^- ", text, flags=re.MULTILINE)[1:]
 
 
-@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
-def test_each_change_tells_the_operator_what_to_do(fragment):
-    entries = re.split(r"^- ", fragment.read_text(), flags=re.MULTILINE)[1:]
-    assert entries
-    for entry in entries:
-        assert re.search(r"^  Operator action: \S.*", entry, flags=re.MULTILINE), entry
+def test_each_change_tells_the_operator_what_to_do():
+    """Of the changelog and of the fragments that are not collected yet, of which there are none right after a release."""
+    for page in (ROOT / "CHANGELOG.md", *ROOT.glob("changelog.d/*.md")):
+        entries = changes(page.read_text())
+        assert entries, page.name
+        for entry in entries:
+            assert re.search(r"^  Operator action: \S.*", entry, flags=re.MULTILINE), f"{page.name}: {entry}"
+
+
+def test_collected_fragments_become_the_newest_entry_of_the_changelog(tmp_path):
+    """scriv itself collects them, with the configuration of this repository."""
+    shutil.copytree(ROOT / "changelog.d", tmp_path / "changelog.d")
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
+    before = (tmp_path / "CHANGELOG.md").read_text()
+    (tmp_path / "changelog.d" / "20270101_one.md").write_text("### Fixed\n\n- A fault.\n  Operator action: none.\n")
+    subprocess.run([SCRIV, "collect", "--version", "99.0.0"], cwd=tmp_path, check=True, capture_output=True)
+    after = (tmp_path / "CHANGELOG.md").read_text()
+    newest, older = after.index("\n## 99.0.0 ("), after.index("\n## 0.1.0 (")
+    assert newest < after.index("- A fault.\n  Operator action: none.") < older
+    assert changes(after)[-len(changes(before)) :] == changes(before)
+    assert not list(tmp_path.glob("changelog.d/*.md"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_within_the_repository_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text())
-    missing = [target for target in targets if not (page.parent / target).exists()]
-    assert not missing
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        linked = (page.parent / target) if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
-@pytest.mark.parametrize("command", ["ansible-playbook [^`|]*playbooks/([a-z_]+)\\.yml"])
-def test_playbooks_that_documents_name_exist(command):
-    named = {name for page in PAGES for name in re.findall(command, page.read_text())}
+def test_playbooks_that_documents_name_exist():
+    by_path = r"ansible-playbook [^`|]*playbooks/([a-z_]+)\.yml"
+    by_name = r"openedx_operators\.block_structure\.([a-z_]+)\b(?!\.)"
+    for command in (by_path, by_name):
+        named = {name for page in PAGES for name in re.findall(command, page.read_text())}
+        assert named
+        assert [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()] == []
+
+
+def test_commands_that_documents_name_exist():
+    named = {name for page in PAGES for name in re.findall(r"scripts/block-structure ([a-z][a-z-]*)", page.read_text())}
     assert named
-    missing = [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()]
-    assert not missing
+    assert sorted(named - set(main.list_commands(None))) == []
+
+
+def test_targets_that_documents_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)}
+    assert named
+    assert sorted(named - targets) == []
+
+
+def test_variables_that_documents_name_exist():
+    """Beside variables, documents name results, packages, and the tags and groups of the playbooks; `…_` stands for several."""
+    known = {*role_variables.known_names(), *role_variables.EXPORTED}
+    known |= {path.name for folder in ("scripts", "roles/block_structure/files") for path in (ROOT / folder).iterdir()}
+    known |= {name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"block_structure_\w+", path.read_text())}
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"\bblock_structure_[a-z0-9_]+", page.read_text())
+        # Its metrics are named by the command itself.
+        if page.name != "watch.md"
+    }
+    assert named
+    unknown = [
+        (page, name)
+        for page, name in sorted(named)
+        if name not in known and not (name.endswith("_") and any(other.startswith(name) for other in known))
+    ]
+    assert unknown == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 6 * 1024
 
 
 def test_a_generated_part_is_replaced_between_its_markers_alone(tmp_path):
@@ -64,3 +134,21 @@ def test_a_part_without_its_markers_is_named_and_nothing_is_written(tmp_path):
         pages.write(page, "one", "x")
     assert str(ended.value) == "page.md has no generated part named one.\nRemedy: put its two markers back."
     assert page.read_text() == "no markers\n"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "examples").glob("*.json")), ids=lambda path: path.stem)
+def test_examples_are_compact_and_hold_nothing_unread(path):
+    example = json.loads(path.read_text())
+    assert examples.without_unread(path.stem, example) == example
+    assert examples.compact(example) == path.read_text()
+
+
+def test_an_example_keeps_its_values_and_loses_what_nothing_reads():
+    diagnosis = {
+        "versions": {"a": 1},
+        "courses": [{"key": f"course {number}", "row": True, "storage_ms": 1.25} for number in range(9)],
+    }
+    kept = examples.without_unread("diagnosis", diagnosis)
+    assert kept == {"courses": [{"key": f"course {number}", "storage_ms": 1.25} for number in range(9)]}
+    assert json.loads(examples.compact(kept)) == kept
+    assert max(map(len, examples.compact(kept).splitlines())) <= examples.WIDTH + 2

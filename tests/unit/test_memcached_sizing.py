@@ -40,9 +40,9 @@ def start(binary: str, path: str, plan: memcached_sizing.MemcachedPlan) -> subpr
 
 @pytest.fixture(scope="session")
 def memcached_binary() -> str:
-    """The memcached of this machine; scripts/setup installs it."""
+    """The memcached of this machine; scripts/dev/setup installs it."""
     binary = shutil.which("memcached")
-    assert binary, "memcached is not installed; scripts/setup memcached installs it"
+    assert binary, "memcached is not installed; scripts/dev/setup memcached installs it"
     return binary
 
 

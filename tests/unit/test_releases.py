@@ -20,7 +20,7 @@ NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "pal
 NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
 PRODUCT = [*ROOT.glob("roles/block_structure/**/*.py"), *ROOT.glob("scripts/**/*.py")]
 # The same without an ending, and the plays of the sandbox; they may name the release to begin with.
-OTHERS = [path for path in ROOT.glob("scripts/*") if path.is_file() and not path.suffix]
+OTHERS = [path for path in (*ROOT.glob("scripts/*"), *ROOT.glob("scripts/dev/*")) if path.is_file() and not path.suffix]
 OTHERS += [*ROOT.glob("molecule/**/*.yml"), *ROOT.glob("molecule/edxapp/**/*.py"), *ROOT.glob("molecule/edxapp/**/*.j2")]
 TASKS = [
     *(

@@ -45,24 +45,31 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
     ("argv", "lines"),
     [
         (
-            ["scripts/setup", "everything"],
+            ["scripts/dev/setup", "everything"],
             [
-                "scripts/setup does not know the stage 'everything'.",
+                "scripts/dev/setup does not know the stage 'everything'.",
                 "Remedy: use python, engine, images, browser or memcached, or no argument for the first three.",
             ],
         ),
         (
-            ["scripts/sandbox"],
+            ["scripts/dev/sandbox"],
             [
-                "scripts/sandbox needs to know what to do.",
-                "Remedy: use scripts/sandbox up, down, status or env.",
+                "scripts/dev/sandbox needs to know what to do.",
+                "Remedy: use scripts/dev/sandbox up, down, status or env.",
             ],
         ),
         (
-            ["scripts/sandbox", "down", "--everything"],
+            ["scripts/dev/release", "1.2.3"],
             [
-                "scripts/sandbox down does not know '--everything'.",
-                "Remedy: use 'scripts/sandbox down' or 'scripts/sandbox down --images'.",
+                "scripts/dev/release takes no argument.",
+                "Remedy: state the version in galaxy.yml.",
+            ],
+        ),
+        (
+            ["scripts/dev/sandbox", "down", "--everything"],
+            [
+                "scripts/dev/sandbox down does not know '--everything'.",
+                "Remedy: use 'scripts/dev/sandbox down' or 'scripts/dev/sandbox down --images'.",
             ],
         ),
     ],
@@ -72,7 +79,7 @@ def test_wrong_argument(argv: list[str], lines: list[str]) -> None:
 
 
 def test_unknown_engine(checkout: Path) -> None:
-    assert refusal(run("scripts/setup", "engine", root=checkout, BLOCK_STRUCTURE_ENGINE="lxc")) == [
+    assert refusal(run("scripts/dev/setup", "engine", root=checkout, BLOCK_STRUCTURE_ENGINE="lxc")) == [
         "BLOCK_STRUCTURE_ENGINE is 'lxc'.",
         "Remedy: set it to podman or docker, or unset it.",
     ]
@@ -82,7 +89,9 @@ def test_no_engine_and_not_root(checkout: Path, programs: Path) -> None:
     for engine in ("podman", "docker"):
         program(programs, engine, "exit 125")
     program(programs, "id", "echo 1000")
-    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    ended = run(
+        "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE=""
+    )
     assert refusal(ended) == [
         "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu.",
         "Remedy: install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root.",
@@ -99,7 +108,7 @@ def without_ssh(programs: Path, user: int) -> str:
 
 
 def test_no_ssh_and_not_root(checkout: Path, programs: Path) -> None:
-    ended = run("scripts/setup", "engine", root=checkout, PATH=without_ssh(programs, 1000), BLOCK_STRUCTURE_ENGINE="")
+    ended = run("scripts/dev/setup", "engine", root=checkout, PATH=without_ssh(programs, 1000), BLOCK_STRUCTURE_ENGINE="")
     assert refusal(ended) == [
         "The command ssh, with which Ansible speaks to the sandbox, is missing.",
         "Remedy: install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root.",
@@ -109,7 +118,7 @@ def test_no_ssh_and_not_root(checkout: Path, programs: Path) -> None:
 def test_root_installs_a_missing_ssh(checkout: Path, programs: Path) -> None:
     path = without_ssh(programs, 0)
     program(programs, "apt-get", f'echo "$@" >> {checkout}/asked')
-    ended = run("scripts/setup", "engine", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE="")
+    ended = run("scripts/dev/setup", "engine", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE="")
     assert ended.returncode == 0, ended.stderr
     assert (checkout / "asked").read_text().split()[-1] == "openssh-client"
 
@@ -121,7 +130,9 @@ def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
     program(programs, "podman", f"test -e {asked}")
     program(programs, "id", "echo 0")
     program(programs, "apt-get", f'echo "$@" >> {asked}')
-    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    ended = run(
+        "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE=""
+    )
     assert ended.returncode == 0, ended.stderr
     assert "podman runc netavark aardvark-dns iptables" in asked.read_text()
     assert ":=podman}" in (checkout / ".cache/environment.sh").read_text()
@@ -130,7 +141,9 @@ def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
 def test_docker_is_taken_where_podman_does_not_answer(checkout: Path, programs: Path) -> None:
     program(programs, "podman", "exit 125")
     program(programs, "docker", "exit 0")
-    ended = run("scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="")
+    ended = run(
+        "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE=""
+    )
     assert ended.returncode == 0, ended.stderr
     assert ":=docker}" in (checkout / ".cache/environment.sh").read_text()
 
@@ -139,7 +152,7 @@ def test_chosen_docker_that_does_not_answer_is_not_replaced(checkout: Path, prog
     program(programs, "podman", "exit 0")
     program(programs, "docker", "exit 1")
     ended = run(
-        "scripts/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="docker"
+        "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE="docker"
     )
     assert refusal(ended)[0] == "docker is not installed or its service does not answer."
 
@@ -148,7 +161,7 @@ def test_no_browser_and_not_root(checkout: Path, programs: Path) -> None:
     program(programs, "id", "echo 1000")
     assert refusal(
         run(
-            "scripts/setup",
+            "scripts/dev/setup",
             "browser",
             root=checkout,
             PATH=f"{programs}:/usr/bin:/bin",
@@ -164,7 +177,7 @@ def test_no_memcached_and_not_root(checkout: Path, programs: Path) -> None:
     for name in ("bash", "dirname"):
         (programs / name).symlink_to(str(shutil.which(name)))
     program(programs, "id", "echo 1000")
-    assert refusal(run("scripts/setup", "memcached", root=checkout, PATH=str(programs))) == [
+    assert refusal(run("scripts/dev/setup", "memcached", root=checkout, PATH=str(programs))) == [
         "There is no memcached, and it can be installed only by root on Debian or Ubuntu.",
         "Remedy: install memcached (Debian, Ubuntu: apt-get install memcached), or run this as root.",
     ]
@@ -177,7 +190,7 @@ def test_root_installs_a_missing_memcached(checkout: Path, programs: Path) -> No
     program(programs, "id", "echo 0")
     laid = f"printf '#!/bin/sh\\necho memcached 1.6.18\\n' > {programs}/memcached; chmod +x {programs}/memcached"
     program(programs, "apt-get", f'echo "$@" >> {checkout}/asked; {laid}')
-    ended = run("scripts/setup", "memcached", root=checkout, PATH=str(programs))
+    ended = run("scripts/dev/setup", "memcached", root=checkout, PATH=str(programs))
     assert ended.returncode == 0, ended.stderr
     assert (checkout / "asked").read_text().split()[-1] == "memcached"
     assert ended.stdout.splitlines()[-1].endswith("memcached: memcached 1.6.18 is ready")
@@ -187,7 +200,7 @@ def test_no_python(checkout: Path, programs: Path) -> None:
     for name in ("python3", "python3.11", "python3.12", "python3.13"):
         program(programs, name, "exit 1")
     program(programs, "id", "echo 1000")
-    ended = run("scripts/setup", "python", root=checkout, PATH=f"{programs}:{os.environ['PATH']}")
+    ended = run("scripts/dev/setup", "python", root=checkout, PATH=f"{programs}:{os.environ['PATH']}")
     assert refusal(ended) == [
         "No Python 3.11 or later with the modules venv and ensurepip was found.",
         "Remedy: install Python 3.11 or later with its venv module (Debian, Ubuntu: apt-get install python3 python3-venv).",
@@ -204,7 +217,7 @@ def buildable(checkout: Path) -> Path:
 
 def set_up_images(checkout: Path, programs: Path, engine: str) -> subprocess.CompletedProcess[str]:
     path = f"{programs}:{os.environ['PATH']}"
-    return run("scripts/setup", "engine", "images", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE=engine)
+    return run("scripts/dev/setup", "engine", "images", root=checkout, PATH=path, BLOCK_STRUCTURE_ENGINE=engine)
 
 
 def test_no_space_for_the_images(buildable: Path, programs: Path) -> None:
@@ -234,16 +247,81 @@ def test_docker_without_what_builds_images(buildable: Path, programs: Path, vers
 
 
 def test_sandbox_before_setup(checkout: Path) -> None:
-    assert refusal(run("scripts/sandbox", "up", root=checkout)) == [
+    assert refusal(run("scripts/dev/sandbox", "up", root=checkout)) == [
         "The sandbox's tools are not installed.",
-        "Remedy: run scripts/setup.",
+        "Remedy: run scripts/dev/setup.",
     ]
 
 
 def test_lint_before_setup(checkout: Path) -> None:
-    assert refusal(run("scripts/lint", root=checkout)) == [
+    assert refusal(run("scripts/dev/lint", root=checkout)) == [
         "The linters are not installed.",
-        "Remedy: run scripts/setup python.",
+        "Remedy: run scripts/dev/setup python.",
+    ]
+
+
+@pytest.fixture
+def releasable(checkout: Path) -> Path:
+    """A git repository of a release that is out: its version is in galaxy.yml and in the changelog."""
+    (checkout / "galaxy.yml").write_text("namespace: openedx_operators\nname: block_structure\nversion: 1.2.3\n")
+    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n<!-- scriv-insert-here -->\n\n## 1.2.3 (2027-01-01)\n")
+    (checkout / "changelog.d").mkdir()
+    (checkout / ".gitignore").write_text(".venv\n.cache\n__pycache__\n")
+    (checkout / ".venv").symlink_to(sys.prefix)
+    git(checkout, "init", "--quiet")
+    commit(checkout)
+    return checkout
+
+
+def git(checkout: Path, *argv: str) -> None:
+    """Run git as an author of its own."""
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *argv], cwd=checkout, check=True)
+
+
+def commit(checkout: Path) -> None:
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "x")
+
+
+def test_release_of_a_dirty_checkout(releasable: Path) -> None:
+    (releasable / "new").write_text("x")
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "The checkout has changes that are not committed.",
+        "Remedy: commit or stash them; 'git status' lists them.",
+    ]
+
+
+def test_release_of_a_tagged_version(releasable: Path) -> None:
+    git(releasable, "tag", "v1.2.3")
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "Version 1.2.3 is tagged already.",
+        "Remedy: raise the version in galaxy.yml.",
+    ]
+
+
+def test_release_without_a_changelog_entry(releasable: Path) -> None:
+    galaxy = releasable / "galaxy.yml"
+    galaxy.write_text(galaxy.read_text().replace("1.2.3", "1.2.4"))
+    commit(releasable)
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "CHANGELOG.md has no entry for 1.2.4, and changelog.d has no fragment to make one of.",
+        "Remedy: write one with 'scriv create'.",
+    ]
+
+
+def test_release_with_fragments_for_a_version_that_has_its_entry(releasable: Path) -> None:
+    (releasable / "changelog.d/one.md").write_text("### Added\n\n- A.\n  Operator action: none.\n")
+    commit(releasable)
+    assert refusal(run("scripts/dev/release", root=releasable)) == [
+        "CHANGELOG.md has an entry for 1.2.3, and changelog.d has fragments.",
+        "Remedy: raise the version in galaxy.yml, or move the fragments into that entry.",
+    ]
+
+
+def test_release_before_setup(checkout: Path) -> None:
+    assert refusal(run("scripts/dev/release", root=checkout)) == [
+        "The release tools are not installed.",
+        "Remedy: run scripts/dev/setup python.",
     ]
 
 
@@ -259,7 +337,7 @@ def test_pip_configuration_for_builds_keeps_what_a_container_can_see(tmp_path: P
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     written = subprocess.run(
-        [sys.executable, str(ROOT / "scripts/lib/pip_for_builds.py")],
+        [sys.executable, str(ROOT / "scripts/dev/lib/pip_for_builds.py")],
         env={**environment, "PIP_CONFIG_FILE": str(configuration), "PIP_RETRIES": "7"},
         capture_output=True,
         text=True,
@@ -276,14 +354,14 @@ def test_pip_configuration_for_builds_keeps_what_a_container_can_see(tmp_path: P
 
 def test_what_tools_leave_behind_changes_no_image(checkout: Path) -> None:
     def digest() -> str:
-        program = ". scripts/lib/common.sh; digest scripts/lib <<<base"
+        program = ". scripts/dev/lib/common.sh; digest scripts/dev/lib <<<base"
         return subprocess.run(["bash", "-c", program], cwd=checkout, text=True, capture_output=True, check=True).stdout
 
     before = digest()
     for folder in (".ruff_cache/0.17.6", "__pycache__"):
-        (checkout / "scripts/lib" / folder).mkdir(parents=True)
-    (checkout / "scripts/lib/.ruff_cache/0.17.6/1").write_text("x")
-    (checkout / "scripts/lib/__pycache__/x.pyc").write_text("x")
+        (checkout / "scripts/dev/lib" / folder).mkdir(parents=True)
+    (checkout / "scripts/dev/lib/.ruff_cache/0.17.6/1").write_text("x")
+    (checkout / "scripts/dev/lib/__pycache__/x.pyc").write_text("x")
     assert digest() == before
-    (checkout / "scripts/lib/new").write_text("x")
+    (checkout / "scripts/dev/lib/new").write_text("x")
     assert digest() != before

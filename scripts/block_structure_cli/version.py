@@ -1,0 +1,16 @@
+"""The version of this checkout. It is stated in galaxy.yml and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+GALAXY = Path(__file__).resolve().parents[2] / "galaxy.yml"
+
+
+def version() -> str:
+    """Return the version, such as `0.1.0`. Raises OSError without galaxy.yml, ValueError if that names no version."""
+    for line in GALAXY.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == "version":
+            return value.strip()
+    raise ValueError(f"{GALAXY.name} names no version.")
