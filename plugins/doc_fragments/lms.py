@@ -14,6 +14,11 @@ options:
     type: list
     elements: str
     required: true
+attributes:
+  action_group:
+    description: Use C(group/openedx_operators.block_structure.lms) in C(module_defaults) to set defaults for this module.
+    membership: [openedx_operators.block_structure.lms]
+    support: full
 """
 
     # The release is known.

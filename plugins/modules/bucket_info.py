@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Callable
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    HAS_BOTO3 = True
-except ImportError:
-    HAS_BOTO3 = False
-
 DOCUMENTATION = r"""
 module: bucket_info
 short_description: Read the state of one S3 bucket
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Returns versioning, encryption, public access block, ownership, policy, tags and lifecycle of a bucket, or null when there
-    is none. A bucket that these credentials may not look at (403) is an error of its own, never "missing".
+    is none. Fails when these credentials may not read the bucket (403), so that it never counts as missing.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   name:
     description: Name of the bucket.
@@ -37,13 +28,13 @@ options:
     description: Access key; the AWS credential chain when unset.
     type: str
   secret_key:
-    description: Secret key.
+    description: Secret key that goes with O(access_key).
     type: str
   session_token:
-    description: Session token.
+    description: Session token of temporary credentials.
     type: str
   aws_ca_bundle:
-    description: File of certificate authorities.
+    description: File of certificate authorities on the host.
     type: path
   validate_certs:
     description: Whether to verify the endpoint's certificate.
@@ -54,6 +45,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -65,10 +58,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bucket:
-  description: Its aspects, with the names of those that the store does not have in C(lacking); null when there is no bucket.
+  description: The features of the bucket, and in C(lacking) the names of those that the store does not support; null when
+    there is no bucket.
   type: dict
   returned: success
 """
+
+import json
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    HAS_BOTO3 = True
+except ImportError:
+    HAS_BOTO3 = False
+
 
 # Codes that mean "nothing is set" (S3 API reference, error responses of each Get operation).
 UNSET = {
