@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import exits
+from . import exits, version
 
 _FOLDER = Path(__file__).parent / "commands"
 
@@ -30,6 +30,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
+@click.version_option(version(), message="%(prog)s %(version)s")
 def main() -> None:
     """Look at, measure and refresh the block structures of an Open edX site.
 
