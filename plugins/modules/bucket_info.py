@@ -2,6 +2,68 @@
 
 from __future__ import annotations
 
+DOCUMENTATION = r"""
+module: bucket_info
+short_description: Read the state of one S3 bucket
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
+description:
+  - Returns versioning, encryption, public access block, ownership, policy, tags and lifecycle of a bucket, or null when there
+    is none. Fails when these credentials may not read the bucket (403), so that it never counts as missing.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+options:
+  name:
+    description: Name of the bucket.
+    type: str
+    required: true
+  region:
+    description: Region of the bucket.
+    type: str
+  endpoint_url:
+    description: Endpoint of an S3-compatible store.
+    type: str
+  access_key:
+    description: Access key; the AWS credential chain when unset.
+    type: str
+  secret_key:
+    description: Secret key that goes with O(access_key).
+    type: str
+  session_token:
+    description: Session token of temporary credentials.
+    type: str
+  aws_ca_bundle:
+    description: File of certificate authorities on the host.
+    type: path
+  validate_certs:
+    description: Whether to verify the endpoint's certificate.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Read the bucket
+  openedx_operators.block_structure.bucket_info:
+    name: example-block-structures
+    region: eu-central-1
+"""
+
+RETURN = r"""
+bucket:
+  description: The features of the bucket, and in C(lacking) the names of those that the store does not support; null when
+    there is no bucket.
+  type: dict
+  returned: success
+"""
+
 import json
 from typing import Any, Callable
 
@@ -18,59 +80,6 @@ try:
 except ImportError:
     HAS_BOTO3 = False
 
-DOCUMENTATION = r"""
-module: bucket_info
-short_description: Read the state of one S3 bucket
-description:
-  - Returns versioning, encryption, public access block, ownership, policy, tags and lifecycle of a bucket, or null when there
-    is none. A bucket that these credentials may not look at (403) is an error of its own, never "missing".
-options:
-  name:
-    description: Name of the bucket.
-    type: str
-    required: true
-  region:
-    description: Region of the bucket.
-    type: str
-  endpoint_url:
-    description: Endpoint of an S3-compatible store.
-    type: str
-  access_key:
-    description: Access key; the AWS credential chain when unset.
-    type: str
-  secret_key:
-    description: Secret key.
-    type: str
-  session_token:
-    description: Session token.
-    type: str
-  aws_ca_bundle:
-    description: File of certificate authorities.
-    type: path
-  validate_certs:
-    description: Whether to verify the endpoint's certificate.
-    type: bool
-    default: true
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-"""
-
-EXAMPLES = r"""
-- name: Read the bucket
-  openedx_operators.block_structure.bucket_info:
-    name: example-block-structures
-    region: eu-central-1
-"""
-
-RETURN = r"""
-bucket:
-  description: Its aspects, with the names of those that the store does not have in C(lacking); null when there is no bucket.
-  type: dict
-  returned: success
-"""
 
 # Codes that mean "nothing is set" (S3 API reference, error responses of each Get operation).
 UNSET = {

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import as_failures
-from ..module_utils.decisions import candidate
-from ..module_utils.decisions.releases import from_named_row
-from ..module_utils.host import lms, probe_client
-
 DOCUMENTATION = r"""
 module: candidate
 short_description: Prove candidate settings by booting the LMS on them
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Boots the LMS once on a candidate settings file, writes, reads, lists and deletes one canary object through the storage
-    of block structures, and makes a long cache key. Fails with the platform's own words when anything of this fails.
-  - In check mode nothing is booted, because there the candidate file does not exist.
+    of block structures, and makes a long cache key. Fails with the platform's own message when any of this fails.
+  - In check mode nothing is booted, because the candidate file does not exist then.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.lms
+  - openedx_operators.block_structure.lms.release
 options:
-  manage_argv:
-    description: Command that runs the LMS's manage.py on the candidate file.
-    type: list
-    elements: str
-    required: true
-  release:
-    description: Row of the release table, with its name.
-    type: dict
-    required: true
   package_version:
     description: Version of block_structure_storage that the role carries; a candidate that uses it must import this one.
     type: str
@@ -36,7 +27,8 @@ options:
     default: []
   settings_source:
     description:
-      - Python source of the settings to boot on, for a platform whose settings are a module. It goes by standard input.
+      - Python source of the settings to boot on, for a platform whose settings are a module. The LMS reads it from standard
+        input.
       - O(manage_argv) then ends with the Python interpreter.
     type: str
 attributes:
@@ -44,6 +36,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -63,6 +57,13 @@ boots:
   type: int
   returned: always
 """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import as_failures
+from ..module_utils.decisions import candidate
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client
 
 
 def main() -> None:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.edit import managed_block
-
 DOCUMENTATION = r"""
 module: managed_block
-short_description: A block of lines in somebody else's file
+short_description: Keep a block of lines in a file of the platform
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Sets, replaces or removes the one block that the role keeps in a file. Every other byte, owner, group and mode stay.
-  - The new text is given to a command that proves it, also in check mode, and only then put in place at once. The diff shows
-    the block alone, because the rest of such a file may hold secrets.
+  - The new text is first given to a command that validates it, in check mode too, and then written atomically. The diff shows
+    the block alone, because the rest of the file may hold secrets.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   path:
     description: The file.
     type: path
     required: true
   variable:
-    description: Public variable that names the file, for the message about a missing one.
+    description: Public variable that names the file; errors name it.
     type: str
     required: true
   block:
-    description: Lines of the block; unset (null) removes it. Removing it from a file that is not there is no change.
+    description: Lines of the block; null removes it. Removing it from a file that does not exist is no change.
     type: str
   validate:
     description: Command that reads the whole new text on standard input and fails when the platform could not use it.
@@ -36,7 +32,7 @@ options:
     elements: str
     default: []
   backup:
-    description: Keep a copy of the former file beside it.
+    description: Keep a copy of the previous file beside it.
     type: bool
     default: true
 attributes:
@@ -44,6 +40,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -56,8 +54,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-former:
-  description: Lines of the block before, null when there was none. What puts it back.
+previous:
+  description: Lines of the block before, to restore them; null when there was none.
   type: str
   returned: success
 differs:
@@ -67,8 +65,18 @@ differs:
 changes:
   description: What differs, as field, before and after.
   type: list
+  elements: dict
   returned: success
 """
+
+import os
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.edit import managed_block
 
 
 def prove(module: AnsibleModule, text: str) -> None:

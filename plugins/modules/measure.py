@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import as_failures
-from ..module_utils.common.findings import two_lines
-from ..module_utils.host import lms, probe_client
-
 DOCUMENTATION = r"""
 module: measure
 short_description: Time and profile the block structures of an Open edX site
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Boots the LMS once and runs measuring operations of the probe in their order.
   - C(benchmark), C(profile) and C(runtime) write nothing. C(forget) removes the cached structures of the named courses, so that
-    the next request finds a cold cache; the next read of each puts it back.
+    the next request finds a cold cache; the next read of each stores it again.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.lms
+  - openedx_operators.block_structure.lms.identify
 options:
-  manage_argv:
-    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
-    type: list
-    elements: str
-    required: true
-  identify:
-    description: How to find the installed release in the same boot, as probe/identify.py takes it.
-    type: dict
-    required: true
   operations:
     description: Operations with their arguments; C(op) names each, one of benchmark, profile, runtime, forget.
     type: list
@@ -32,10 +24,12 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Does not forget; measures all the same.
+    description: Measures, and does not run C(forget).
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -54,9 +48,10 @@ RETURN = r"""
 results:
   description: The answer to each operation, in order.
   type: list
+  elements: dict
   returned: success
 identified:
-  description: What the installed platform shows, the releases that it may be, and the one that was gone on with.
+  description: What the installed platform shows, the releases that it may be, and the one that was used.
   type: dict
   returned: success
 boots:
@@ -64,6 +59,12 @@ boots:
   type: int
   returned: always
 """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import as_failures
+from ..module_utils.common.findings import two_lines
+from ..module_utils.host import lms, probe_client
 
 MEASURING = ("benchmark", "profile", "runtime")
 FORGETTING = "forget"

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Callable
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.decisions import platforms
-
 DOCUMENTATION = r"""
 module: platform_info
 short_description: How Open edX is installed on a host
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
-  - Looks for a native installation, and for an LMS that runs by C(tutor local) or on Kubernetes. Fails when this is not the
-    platform that was named, and says both.
-  - Where a platform is named and seen, no other is looked for.
+  - Detects a native installation, and an LMS that runs by C(tutor local) or on Kubernetes. Fails when it is not the platform
+    that
+    was named, and reports both.
+  - Where a platform is named and detected, no other is tried.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   named:
     description: Platform of the inventory, or C(auto).
     type: str
     required: true
   native_files:
-    description: Files that a native installation has, all of them.
+    description: Files that a native installation has; it is detected when all of them exist.
     type: list
     elements: path
     required: true
@@ -44,6 +40,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -61,6 +59,16 @@ platform:
   type: str
   returned: success
 """
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import platforms
 
 # A cluster that cannot be reached must not hold a run for long.
 _SECONDS = 60

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common import redact
-from ..module_utils.common.errors import BlockStructureError, as_failures
-from ..module_utils.common.findings import two_lines
-from ..module_utils.decisions import storage_settings
-from ..module_utils.decisions.releases import from_named_row
-from ..module_utils.host import lms, probe_client, runs
-
 DOCUMENTATION = r"""
 module: run
 short_description: Run operations in the LMS with a run directory
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Boots the LMS once, runs the operations of the probe in their order, and writes each event as a JSON line to
-    C(run_dir)/C(run)/events.jsonl. The actions site_state, regenerate, move and prune start it in the
-    background and follow that file.
-  - SIGTERM and SIGINT are handed to the LMS process, which finishes or abandons the courses in hand and reports.
+    O(run_dir)/O(run)/C(events.jsonl).
+  - M(openedx_operators.block_structure.regenerate), M(openedx_operators.block_structure.prune),
+    M(openedx_operators.block_structure.move) and M(openedx_operators.block_structure.site_state) start it in the background and
+    follow that file.
+  - SIGTERM and SIGINT are passed to the LMS process, which finishes or abandons its current courses and reports.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.lms
+  - openedx_operators.block_structure.lms.release_or_identify
 options:
-  manage_argv:
-    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
-    type: list
-    elements: str
-    required: true
-  release:
-    description: Row of the release table, with its name.
-    type: dict
-  identify:
-    description: How to find the installed release in the same boot, as probe/identify.py takes it.
-    type: dict
   operations:
     description: Operations of the probe.
     type: list
@@ -51,7 +34,7 @@ options:
     type: str
     required: true
   resume:
-    description: Name of a run to go on with, or C(latest). Its remaining courses replace what the generate operations choose.
+    description: Name of a run to resume, or V(latest). Its remaining courses replace what the generate operations select.
     type: str
   target_secrets:
     description: Secrets of the storage that a move operation copies to, nested as in BLOCK_STRUCTURES_SETTINGS.
@@ -60,9 +43,11 @@ options:
 attributes:
   check_mode:
     support: partial
-    details: Runs what only looks (a dry run of generate, prune without remove), and refuses everything else.
+    details: Runs operations that change nothing (a dry run of generate, prune without remove), and refuses all others.
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -77,15 +62,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: One result an operation.
+  description: One result for each operation.
   type: list
+  elements: dict
   returned: success
 courses:
   description: The last report of each course of the run.
   type: list
+  elements: dict
   returned: success
 resumed:
-  description: Name of the run that was gone on with, or null.
+  description: Name of the run that was resumed, or null.
   type: str
   returned: success
 boots:
@@ -93,6 +80,21 @@ boots:
   type: int
   returned: always
 """
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common import redact
+from ..module_utils.common.errors import BlockStructureError, as_failures
+from ..module_utils.common.findings import two_lines
+from ..module_utils.decisions import storage_settings
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client, runs
 
 
 def resumed(operations: list[dict[str, Any]], previous: runs.Run) -> list[dict[str, Any]]:

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import as_failures
-from ..module_utils.decisions import runtime
-from ..module_utils.decisions.releases import from_named_row
-from ..module_utils.host import lms, probe_client
-
 DOCUMENTATION = r"""
 module: site_info
 short_description: Survey the block structures of an Open edX site
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
-  - Boots the LMS once and returns settings in force, switches, configuration row and, per course, the tier that answers.
+  - Boots the LMS once and returns the active settings, switches, configuration row and, per course, the tier that answers.
   - For use by the block_structure role. Secrets are redacted before they leave the LMS.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.lms
+  - openedx_operators.block_structure.lms.release_or_identify
 options:
-  manage_argv:
-    description: Command that runs the LMS's manage.py, up to and including C(lms) and its options.
-    type: list
-    elements: str
-    required: true
-  release:
-    description: Row of the release table, with its name.
-    type: dict
-  identify:
-    description:
-      - How to find the installed release, as probe/identify.py takes it; what it finds takes the place of O(release), in the
-        same boot. The module fails when the platform is no release for sure, or not the one that was named.
-    type: dict
   courses:
-    description: Course keys to look at; all when unset.
+    description: Course keys to survey; all when unset.
     type: list
     elements: str
   read:
@@ -41,18 +26,20 @@ options:
     default: true
   runtime:
     description:
-      - What the collector of the LMS's workers is to be set to, as the role's desired state holds it. It is tried in a fork of
-        the booted LMS, and refused when its Python cannot do it.
+      - How the garbage collector of the LMS's workers will be set, as C(runtime) of the resolved description. It is tried in a
+        fork of
+        the booted LMS, and refused when its Python does not support it.
     type: dict
     default: {}
   measure_runtime:
     description:
-      - Measure instead what the collector costs reads of this site's structures, in forks of the booted LMS, with those
+      - Measure instead what the garbage collector costs reads of this site's structures, in forks of the booted LMS, with those
         thresholds or with proposed ones.
     type: bool
     default: false
   examine:
-    description: Also ask what anonymous requests may do, what the credentials may do, and what other processes run with.
+    description: Also check what anonymous requests may do, what the credentials may do, and which settings other processes run
+      with.
     type: bool
     default: false
   rebuild:
@@ -60,7 +47,7 @@ options:
     type: bool
     default: false
   worker_timeout_seconds:
-    description: Seconds to wait for the answers of Celery workers when examining; 0 asks nobody.
+    description: Seconds to wait for the answers of Celery workers when examining; 0 asks none.
     type: float
     default: 2
 attributes:
@@ -68,6 +55,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -86,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 survey:
-  description: Platform, settings, switches, row and courses as the probe's survey returns them.
+  description: Platform, settings, switches, row and courses, as the probe's operation C(survey) returns them.
   type: dict
   returned: success
 runtime:
@@ -98,7 +87,7 @@ examination:
   type: dict
   returned: success
 seconds:
-  description: How long the boot and the look took.
+  description: How long the boot and the survey took.
   type: float
   returned: success
 identified:
@@ -110,6 +99,15 @@ boots:
   type: int
   returned: always
 """
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import as_failures
+from ..module_utils.decisions import runtime
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import lms, probe_client
 
 
 def main() -> None:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.decisions import tutor
-from ..module_utils.decisions.releases import from_named_row
-
 DOCUMENTATION = r"""
 module: tutor_info
 short_description: Version, folders and plugins of Tutor on a host
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
-  - Runs the C(tutor) command, changes nothing, and fails when its version is not the one of the release.
-  - For use by the block_structure role. Nothing of Tutor's configuration but its list of plugins and its namespace is read.
+  - Runs the C(tutor) command, changes nothing, and fails when its version does not belong to the release.
+  - Of Tutor's configuration only the list of plugins and the namespace are read.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   argv:
     description: Command that runs C(tutor), with its user and its root.
@@ -26,10 +20,10 @@ options:
     elements: str
     required: true
   release:
-    description: Row of the release table, with its name; left out while the release is not known.
+    description: Row of the release table, with its name; left out while the installed release is not known.
     type: dict
   majors:
-    description: Tutor major of each release, to name the release that is installed.
+    description: Tutor major version of each release, to name the installed release.
     type: dict
     required: true
 attributes:
@@ -37,6 +31,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -53,6 +49,17 @@ tutor:
   type: dict
   returned: success
 """
+
+import ast
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions import tutor
+from ..module_utils.decisions.releases import from_named_row
 
 _QUESTIONS = {
     "version": ["--version"],

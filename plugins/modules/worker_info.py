@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
-import json
-import os
-import signal
-import subprocess
-import time
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.decisions import runtime
-from ..module_utils.host import processes
-
 DOCUMENTATION = r"""
 module: worker_info
-short_description: The collector of running LMS workers
+short_description: How the garbage collector of running LMS workers is set
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
-  - Finds the workers of each service among the processes of the host, and returns what each says of itself.
-  - A gunicorn worker that has the role's hook is asked anew, by SIGUSR1, at which gunicorn reopens its log files; a process
-    of Celery's pool says it when it starts and after each task. A report counts only for the process that wrote it, known by
+  - Finds the workers of each service among the processes of the host, and returns what each reports.
+  - A gunicorn worker that has the role's hook is asked again with SIGUSR1, at which gunicorn also reopens its log files; a
+    process
+    of Celery's pool reports when it starts and after each task. A report counts only for the process that wrote it, identified
+      by
     pid and start time. No configuration file is read.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   services:
     description:
-      - What to look for, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
-      - One with C(container) runs in containers; its C(argv) is what runs a command there, with C(pods), a command that lists
-        pods, once for each of them.
+      - The services, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
+      - A service with C(container) runs in containers. Its C(argv) runs a command there; with C(pods), a command that lists
+        pods,
+        once for each pod.
     type: list
     elements: dict
     required: true
@@ -38,15 +32,15 @@ options:
     type: path
     required: true
   thresholds:
-    description: Thresholds that workers should have; unset when none are asked for.
+    description: Thresholds that workers should have; unset when none are wanted.
     type: list
     elements: int
   freeze:
-    description: Whether workers should have frozen what they hold.
+    description: Whether workers should have frozen the objects that they hold.
     type: bool
     default: false
   answer_seconds:
-    description: How long a gunicorn worker may take to answer; one that works on a request answers between two steps of it.
+    description: Seconds that a gunicorn worker may take to report; one that serves a request reports between two steps of it.
     type: int
     default: 10
 attributes:
@@ -54,6 +48,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -67,23 +63,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: Each worker with pid, service, resident_kb (VmRSS), peak_kb (VmHWM) and report, null when it says nothing.
+  description: Each worker with pid, service, resident_kb (VmRSS), peak_kb (VmHWM) and report, null when it has none.
   type: list
+  elements: dict
   returned: success
 msg:
   description: The problems on one line.
   type: str
   returned: always
 problems:
-  description: One line for each worker that does not run as asked.
+  description: One line for each worker that is not set as wanted.
   type: list
+  elements: str
   returned: success
 differs:
-  description: Whether there is a problem, which a restart may cure.
+  description: Whether there is a problem, which a restart may fix.
   type: bool
   returned: success
 """
 
+import inspect
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.decisions import runtime
+from ..module_utils.host import processes
 
 # Written after the source of processes.py, which needs nothing but the Python of the container.
 _INSIDE = """

@@ -30,17 +30,8 @@ class Commands(click.Group):
         return command
 
 
-def show_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    """Print the version and end, before any command is looked for."""
-    if wanted:
-        click.echo(f"block-structure {version()}")
-        context.exit()
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=show_version, help="Show the version and exit."
-)
+@click.version_option(version(), message="%(prog)s %(version)s")
 def main() -> None:
     """Look at, measure and refresh the block structures of an Open edX site.
 

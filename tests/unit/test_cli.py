@@ -94,7 +94,8 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         check=False,
     )
     assert ended.returncode == 3
-    assert ended.stderr.splitlines()[1] == "Remedy: run `scripts/dev/setup python`."
+    remedy = f"run `{tmp_path}/scripts/dev/setup python`, which makes an environment with all that it needs."
+    assert ended.stderr.splitlines()[1] == f"Remedy: {remedy}"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ REJECTED = {
     "unknown platform": (
         {"block_structure_platform": "devstack"},
         (
-            "block_structure_platform is refused: value of block_structure_platform must be one of: auto, native, tutor_k8s, tutor_local, got: devstack.\n"
+            "block_structure_platform is refused: value of block_structure_platform must be one of: auto, native, tutor_k8s, "
+            "tutor_local, got: devstack.\n"
             "Remedy: give it the type that docs/variables.md names."
         ),
     ),
