@@ -67,9 +67,9 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
         ("teak", {"block_structure_storage_local_dir": "/"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
         (
             "teak",
-            {"block_structure_storage_budget_seconds": 0},
+            {"block_structure_storage_resilience": {"budget_seconds": 0}},
             "resilient-not-positive",
-            "block_structure_storage_budget_seconds is 0.\nRemedy: give a number above zero.",
+            "budget_seconds of block_structure_storage_resilience is 0.\nRemedy: give a number above zero.",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fau
 LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
-        "does not implement 'lifecycle' of a bucket. Remedy: set block_structure_bucket_lifecycle to false.",
+        "does not implement 'lifecycle' of a bucket. Remedy: set lifecycle of block_structure_bucket_features to false.",
         "lifecycle",
         "get_bucket_lifecycle_configuration",
     ),
