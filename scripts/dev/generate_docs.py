@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import messages
 import yaml
 from block_structure.module_utils.decisions import desired
 from block_structure.plugin_utils import role_variables
@@ -185,10 +186,20 @@ def collector_tables() -> str:
     return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)
 
 
+def message_table() -> str:
+    """One row per message of the catalogue."""
+    rows = [
+        [f"`{entry.identifier}`", entry.severity, entry.cause, entry.remedy, f"`{entry.variable}`" if entry.variable else "-"]
+        for entry in messages.collect(ROOT)
+    ]
+    return pages.table(("message", "severity", "cause", "remedy", "variable"), rows)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"releases": release_summary},
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"releases": release_matrix, "combinations": combination_table},
+    "docs/messages.md": {"messages": message_table},
     "docs/report.md": {"story": story_table},
     "docs/runtime.md": {"collector": collector_tables},
     "docs/variables.md": {"variables": variable_table},

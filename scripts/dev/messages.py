@@ -1,0 +1,103 @@
+"""The catalogue of messages: every refusal and finding of the project, read from the code and the tasks that raise it.
+
+A message is written where its facts are, so the catalogue is collected and never copied: calls of BlockStructureError and
+Finding in plugins/, and tasks that use the action `refuse`. What is filled in at run time is shown as `…`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REFUSE = "openedx_operators.block_structure.refuse"
+FIELDS = {
+    "BlockStructureError": ("identifier", "cause", "remedy", "variable"),
+    "Finding": ("identifier", "severity", "cause", "remedy", "variable"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Message:
+    """One message: its stable identifier, and cause, remedy and variable as far as the code fixes them."""
+
+    identifier: str
+    severity: str
+    cause: str
+    remedy: str
+    variable: str
+
+
+class Source:
+    """One Python file whose constants are known, so that a message may name one."""
+
+    def __init__(self, path: Path) -> None:
+        self.tree = ast.parse(path.read_text())
+        assigned = (node for node in self.tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant))
+        self.constants = {
+            target.id: str(node.value.value)
+            for node in assigned
+            for target in node.targets
+            if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant)
+        }
+
+    def text(self, node: ast.expr | None) -> str:
+        """Return the text of an argument, with `…` for each part that is known only at run time."""
+        if isinstance(node, ast.Constant):
+            return "" if node.value is None else str(node.value)
+        if isinstance(node, ast.Name):
+            return self.constants.get(node.id, "…")
+        if isinstance(node, ast.FormattedValue):
+            return self.text(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(self.text, node.values))
+        if isinstance(node, ast.BinOp):
+            return self.text(node.left) + self.text(node.right)
+        return "" if node is None else "…"
+
+    def message(self, call: ast.Call) -> Message | None:
+        """Return the message that a call makes, None for a call that makes none."""
+        name = call.func.id if isinstance(call.func, ast.Name) else None
+        if name not in FIELDS or len(call.args) < 3:
+            return None
+        given = dict(zip(FIELDS[name], call.args, strict=False))
+        given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in FIELDS[name]})
+        if not isinstance(given["identifier"], ast.Constant):
+            return None
+        texts = {field: self.text(given.get(field)) for field in ("cause", "remedy", "variable")}
+        severity = self.text(given["severity"]) if "severity" in given else "error"
+        return Message(self.text(given["identifier"]), severity, **texts)
+
+    def messages(self) -> Iterator[Message]:
+        """Yield every message of the file."""
+        for node in ast.walk(self.tree):
+            found = self.message(node) if isinstance(node, ast.Call) else None
+            if found:
+                yield found
+
+
+def _of_tasks(tasks: Any) -> Iterator[Message]:
+    """Yield the messages of a list of tasks, those of its blocks included."""
+    for task in tasks or []:
+        for part in ("block", "rescue", "always"):
+            yield from _of_tasks(task.get(part))
+        if REFUSE in task:
+            shown = {
+                name: re.sub(r"\{\{.*?\}\}", "…", str(task[REFUSE].get(name, ""))) for name in ("cause", "remedy", "variable")
+            }
+            yield Message(task[REFUSE]["id"], "error", **shown)
+
+
+def collect(root: Path) -> list[Message]:
+    """Return every message of a checkout, by identifier; one that several places raise alike is listed once."""
+    found: set[Message] = set()
+    for path in (root / "plugins").rglob("*.py"):
+        found.update(Source(path).messages())
+    for path in (root / "roles" / "block_structure" / "tasks").rglob("*.yml"):
+        found.update(_of_tasks(yaml.safe_load(path.read_text())))
+    return sorted(found)

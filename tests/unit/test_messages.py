@@ -1,0 +1,35 @@
+"""The catalogue of messages: each has a cause and a remedy that read as sentences, and names a variable that exists."""
+
+from __future__ import annotations
+
+import re
+
+import messages
+import pytest
+from block_structure.plugin_utils import role_variables
+from block_structure.plugin_utils.diagnosis import catalogue
+
+from .conftest import ROOT
+
+MESSAGES = messages.collect(ROOT)
+
+
+def test_the_catalogue_has_refusals_and_findings():
+    assert len(MESSAGES) > 120
+    assert {message.severity for message in MESSAGES} >= {"error", "warning", "info"}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.identifier)
+def test_a_message_is_two_sentences_and_names_a_variable_that_exists(message):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", message.identifier)
+    assert message.cause
+    assert message.remedy
+    assert "\n" not in message.cause.strip()
+    assert "\n" not in message.remedy.strip()
+    if message.variable and "…" not in message.variable:
+        assert message.variable in role_variables.options()
+
+
+def test_every_finding_that_is_described_can_be_raised():
+    raised = {message.identifier for message in MESSAGES}
+    assert set(catalogue.CATALOGUE) - raised <= {"course-not-stored", "object-missing", "object-corrupt", "object-unreadable"}
