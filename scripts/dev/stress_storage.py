@@ -304,13 +304,15 @@ def check(directories: list[Path], top: Path, endpoint: str) -> dict[str, Any]:
         found["left_in_spool"] += state["spool"]["waiting"]
         for name in ("spooled", "uploaded", "superseded", "spool_refused", "local_damaged", "written_s3"):
             found[name] += state["counters"]["counts"].get(name, 0)
-    fresh, lost = storage_on(top / "fresh", endpoint, **PATIENT), []
+    fresh = storage_on(top / "fresh", endpoint, **PATIENT)
+    lost: list[dict[str, Any]] = []
     for name in newest.values():
         try:
             found["wrong"] += fresh.open(name).read() != bytes_of(name)
-        except FileNotFoundError:
-            lost.append(name)
-    return {**found, "courses": len(newest), "lost": len(lost), "lost_names": lost[:5]}
+        except FileNotFoundError as error:
+            # What a lost one is like: why, and what there is of its course in its place.
+            lost.append({"name": name, "why": str(error), "there": sorted(fresh.listdir(course_of(name))[1])[-3:]})
+    return {**found, "courses": len(newest), "lost": len(lost), "lost_objects": lost[:5]}
 
 
 def main() -> None:

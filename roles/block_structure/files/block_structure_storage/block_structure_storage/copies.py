@@ -239,7 +239,8 @@ class Copies(Drawer):
 class Spool(Drawer):
     """Objects that S3 could not take when they were written.
 
-    Nothing leaves it but by an upload, a deletion, or a newer version of the same course: rows name the newest one only.
+    Nothing leaves it but by an upload, a deletion, or two newer versions of the same course: the row names the newest, and the
+    one before it until the writer of the newest has saved the row, or was killed before it could.
     """
 
     def __init__(self, where: folder.Folder, place: str, max_bytes: int, signed: signing.Signing, copies: Copies) -> None:
@@ -261,7 +262,8 @@ class Spool(Drawer):
             files = directory.files()
             older = []  # type: List[str]
             if version:
-                older = [name for _, _, name in files if name.startswith("%s-%s-" % (self.place, course)) and name < file]
+                versions = sorted(name for _, _, name in files if name.startswith("%s-%s-" % (self.place, course)))
+                older = [name for name in versions if name < file][:-1]
             held = sum(size for _, size, name in files if name != file and name not in older)
             self._take_room(held, len(content))
             try:

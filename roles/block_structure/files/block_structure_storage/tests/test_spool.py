@@ -75,18 +75,19 @@ def test_a_file_that_cannot_be_read_holds_up_no_other_and_is_named(s3: Any, calm
     assert drained(made)["left"] == 0
 
 
-def test_forty_publishes_of_a_course_during_an_outage_leave_the_newest(s3: Any, calm: Any) -> None:
+def test_forty_publishes_of_a_course_during_an_outage_leave_the_newest_two(s3: Any, calm: Any) -> None:
     made = calm(spool_max_bytes=2 * len(DATA))
     denied(s3)
     write(made, version(1, course=2))
     for number in range(40):
         write(made, version(number))
-    assert [entry["name"] for entry in made.waiting()] == [version(1, course=2), version(39)]
-    assert counts(made)["superseded"] == 39 and "spool_refused" not in counts(made)
+    # The row may name the one before the newest, should the writer of the newest be killed before it has saved the row.
+    assert [entry["name"] for entry in made.waiting()] == [version(1, course=2), version(38), version(39)]
+    assert counts(made)["superseded"] == 38 and "spool_refused" not in counts(made)
     assert read(made, version(39)) == DATA
     s3.heal()
     drained(made)
-    assert s3.names() == [version(39), version(1, course=2)]
+    assert s3.names() == [version(38), version(39), version(1, course=2)]
 
 
 def test_an_older_version_that_comes_late_supersedes_nothing(s3: Any, calm: Any) -> None:
