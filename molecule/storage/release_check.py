@@ -39,7 +39,7 @@ def main():
     plain = storage.ReleaseS3Storage(**request["kwargs"])
     seen["read_by_plain"] = plain.open(name).read() == DATA
     metadata = plain.bucket.Object(name).metadata
-    seen["digest_kept"] = remote.METADATA in metadata
+    seen["digest_kept"] = remote.DIGEST in metadata
     seen["listed"] = here.listdir(name.rsplit("/", 1)[0])[1] == [name.rsplit("/", 1)[1]]
     # An outage: another endpoint would be another place, so the client alone is turned away.
     away = made(request, "away")

@@ -158,6 +158,10 @@ def owner_of(uid: int, user: str | None) -> str:
 
 def directory_state(path: Path, user: str | None) -> str | None:
     """Return how the local directory is, None if it is absent. Raises BlockStructureError for one with other things in it."""
+    if path.is_symlink():
+        raise BlockStructureError(
+            "local-dir-link", f"{path} is a symbolic link.", f"let {VARIABLE} name the directory that it leads to.", VARIABLE
+        )
     if not path.exists():
         return None
     if not path.is_dir():
@@ -200,17 +204,22 @@ def make_directory(path: Path, user: str) -> None:
             f"make it, or correct {VARIABLE}.",
             VARIABLE,
         )
-    path.mkdir(mode=0o700, exist_ok=True)
-    for entry in [path, *path.rglob("*")]:
-        os.chown(entry, account.pw_uid, account.pw_gid)
-    path.chmod(0o700)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    # Its owner may run other code: root opens the directory itself, follows no link, and touches nothing in it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, account.pw_uid, account.pw_gid)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
 
 
 def remove_directory(path: Path) -> None:
     """Remove what the class keeps, and the directory if nothing else is left."""
     for name in LOCAL_NAMES:
         entry = path / name
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)

@@ -348,6 +348,23 @@ def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, me
     spool.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 
 
+def test_root_follows_no_link_and_changes_no_owner_below_the_directory(tmp_path: Path) -> None:
+    """Whoever runs code in the LMS owns the directory, and could lead root elsewhere with a link in it."""
+    lms = Lms(tmp_path)
+    secret = tmp_path / "root-only"
+    secret.write_text("x")
+    assert lms.run(user="nobody")["changed"]
+    (lms.local_dir / "objects").mkdir(exist_ok=True)
+    (lms.local_dir / "objects" / "planted").symlink_to(secret)
+    lms.local_dir.chmod(0o755)
+    owner = secret.stat().st_uid
+    assert lms.run(user="nobody")["changed"]
+    assert secret.stat().st_uid == owner
+    link = tmp_path / "link"
+    link.symlink_to(lms.local_dir)
+    assert f"{link} is a symbolic link.\nRemedy: let " in lms.run(local_dir=str(link), user="nobody")["msg"]
+
+
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:
     assert "Remedy: make it, or correct block_structure_storage_local_dir." in lms.run(local_dir=f"{tmp_path}/a/b")["msg"]
     assert "Remedy: correct block_structure_native_python." in lms.run(python="/bin/false")["msg"]
