@@ -5,8 +5,6 @@ from __future__ import absolute_import
 from ..protocol import describe, emit
 from . import edxapp, facts, objects
 
-VERSIONS = ("data_version", "transformers_schema_version", "block_structure_schema_version")
-
 
 def _rows():
     """Return {course key text: row}. The key is taken from the usage key: asking the modulestore costs a query a course."""
