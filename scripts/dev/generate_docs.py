@@ -37,18 +37,32 @@ def _default(option: dict[str, Any]) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def variable_table() -> str:
-    """One row per public variable, in the order of the argument specification."""
-    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())
+def _variable_rows(options: dict[str, Any], within: str = "") -> list[list[str]]:
+    """Return one row per option, in their order, and below a dictionary one per key that it takes."""
     rows = []
-    for name, option in spec["argument_specs"]["main"]["options"].items():
+    for name, option in options.items():
         description = option["description"]
         text = " ".join(description) if isinstance(description, list) else description
         kind = option["type"] + (" of " + option["elements"] if "elements" in option else "")
         if "choices" in option:
             text += " Choices: " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
-        rows.append([f"`{name}`", kind, _default(option), text])
-    return pages.table(("variable", "type", "default", "meaning"), rows)
+        keys = option.get("options", {})
+        rows.append([f"`{within}{name}`", kind, "its keys" if keys else _default(option), text])
+        rows += _variable_rows(keys, f"{name}.")
+    return rows
+
+
+def variable_table() -> str:
+    """The variables of a site, then the arguments of each verb, as the argument specification has them."""
+    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    parts = []
+    for entry, verb in spec.items():
+        if not verb["options"]:
+            continue
+        if entry != "main":
+            parts.append(f"## Arguments of playbooks/{entry.rpartition('/')[2]}.yml")
+        parts.append(pages.table(("variable", "type", "default", "meaning"), _variable_rows(verb["options"])))
+    return "\n\n".join(parts)
 
 
 def _cached(row: dict[str, Any]) -> str:

@@ -45,8 +45,9 @@ for _cell in TABLE if SLOW else DIAGONAL:
 # Whole Tutor sites are for `make tutor` and `make test-all`, the longest scenario for `make test-all`; the matrix scenarios run
 # as cells only.
 APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "switch_release"))}
-# The longest first: started last, one of them would run alone at the end while the other job has nothing to do.
-LONGEST = ("storage", "default", "faults", "generation", "custom_layout", "diagnose", "palm", "known_issues")
+# The longest first: started last, one of them would run alone at the end. The first one on a release prepares its image for the
+# others, so two of one release (teak; verawood; palm) do not start together.
+LONGEST = ("storage", "custom_layout", "default", "palm", "faults", "generation", "diagnose", "known_issues")
 FOUND = [*sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - APART), *CELLS]
 SCENARIOS = list(dict.fromkeys([*LONGEST, *FOUND]))
 SANDBOX = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")

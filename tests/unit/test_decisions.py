@@ -117,7 +117,9 @@ def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
     live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None, "lacking": [aspect]}
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_features(live, bucket.compare(live, wanted))
-    assert f"does not implement '{aspect}' of a bucket.\nRemedy: set block_structure_bucket_" in str(caught.value)
+    variable = "block_structure_bucket_tags" if aspect == "tags" else "of block_structure_bucket_features"
+    assert f"does not implement '{aspect}' of a bucket.\nRemedy: set " in str(caught.value)
+    assert variable in caught.value.remedy
     option = {"policy": "tls_only"}.get(aspect, aspect)
     alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False})
     bucket.check_features(live, bucket.compare(live, alone))

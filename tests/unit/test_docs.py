@@ -94,7 +94,7 @@ def test_targets_that_documents_name_exist():
 
 def test_variables_that_documents_name_exist():
     """Beside variables, documents name results, packages, and the tags and groups of the playbooks; `…_` stands for several."""
-    known = {*role_variables.known_names(), *role_variables.EXPORTED}
+    known = {*role_variables.options(), *role_variables.EXPORTED}
     known |= {path.name for folder in ("scripts", "roles/block_structure/files") for path in (ROOT / folder).iterdir()}
     known |= {name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"block_structure_\w+", path.read_text())}
     named = {

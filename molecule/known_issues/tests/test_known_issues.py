@@ -25,10 +25,9 @@ LMS_KEYS = ("AKIAI44QH8DHBEXAMPLE", SECRETS[1])
 # A bucket that honours access-control lists, as buckets made before April 2023 do.
 CURED = {
     "block_structure_blake2b_hashing": True,
-    "block_structure_bucket_object_ownership": False,
-    "block_structure_bucket_public_access_block": False,
+    "block_structure_bucket_features": {"object_ownership": False, "public_access_block": False},
     # No worker regenerates in the background what the deploy is to regenerate.
-    "block_structure_course_publish_task_delay_seconds": 3600,
+    "block_structure_task_settings": {"course_publish_task_delay_seconds": 3600},
     "block_structure_generation_workers": 1,
 }
 TITLES = """

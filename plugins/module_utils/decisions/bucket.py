@@ -55,13 +55,13 @@ def check_name(name: str) -> None:
 
 # Aspect of a bucket -> what leaves it alone, for a store that lacks it.
 LEAVE_ALONE = {
-    "versioning": "block_structure_bucket_versioning to false",
-    "encryption": "block_structure_bucket_encryption to false",
-    "public_access_block": "block_structure_bucket_public_access_block to false",
-    "object_ownership": "block_structure_bucket_object_ownership to false",
-    "policy": "block_structure_bucket_tls_only to false",
+    "versioning": "versioning of block_structure_bucket_features to false",
+    "encryption": "encryption of block_structure_bucket_features to false",
+    "public_access_block": "public_access_block of block_structure_bucket_features to false",
+    "object_ownership": "object_ownership of block_structure_bucket_features to false",
+    "policy": "tls_only of block_structure_bucket_features to false",
     "tags": "block_structure_bucket_tags to {}",
-    "lifecycle": "block_structure_bucket_lifecycle to false",
+    "lifecycle": "lifecycle of block_structure_bucket_features to false",
 }
 
 

@@ -98,7 +98,8 @@ def judge_canary(canary: dict[str, Any]) -> None:
         raise BlockStructureError(
             "object-public",
             "An object written by the LMS can be read by everybody.",
-            "leave block_structure_bucket_object_ownership on, or set block_structure_storage_default_acl to private.",
+            "leave object_ownership of block_structure_bucket_features on, or "
+            "set block_structure_storage_default_acl to private.",
             "block_structure_storage_default_acl",
         )
 

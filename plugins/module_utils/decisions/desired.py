@@ -28,6 +28,7 @@ from .releases import (
 )
 
 PREFIX = names.PREFIX
+_STORAGE = f"{PREFIX}storage_"
 INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
 RAISE_SWITCH = "block_structure.raise_error_when_not_found"
 # Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
@@ -156,20 +157,26 @@ def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) 
 
 def storage_options(variables: dict[str, Any], local_dir: str | None = None) -> storage_settings.StorageOptions:
     """Return the options of storage_settings.build from the public variables; local_dir is the platform's own."""
-    general = ("course_publish_task_delay_seconds", "task_default_retry_delay_seconds", "task_max_retries", "pruning_active")
-    values = {}
-    for name in [field.name for field in fields(storage_settings.StorageOptions)]:
-        own = name if name in general or name == "storage_class" else f"storage_{name}"
-        values[name] = variables[PREFIX + own]
+    given = {
+        **{name[len(_STORAGE) :]: value for name, value in variables.items() if name.startswith(_STORAGE)},
+        **variables["block_structure_storage_resilience"],
+        **variables["block_structure_task_settings"],
+        "storage_class": variables["block_structure_storage_class"],
+    }
+    known = [field.name for field in fields(storage_settings.StorageOptions)]
+    values = {name: value for name, value in given.items() if name in known}
     values["local_dir"] = values["local_dir"] or local_dir or storage_settings.StorageOptions.local_dir
     return storage_settings.StorageOptions(**values)
 
 
 def bucket_options(variables: dict[str, Any]) -> bucket.BucketOptions:
     """Return the options of bucket.compare from the public variables."""
-    names = [field.name for field in fields(bucket.BucketOptions) if field.name != "name"]
-    values = {name: variables[f"{PREFIX}bucket_{name}"] for name in names}
-    return bucket.BucketOptions(name=variables["block_structure_storage_bucket"], **values)
+    others = ("noncurrent_days", "abort_multipart_days", "tags")
+    return bucket.BucketOptions(
+        name=variables["block_structure_storage_bucket"],
+        **variables["block_structure_bucket_features"],
+        **{name: variables[f"{PREFIX}bucket_{name}"] for name in others},
+    )
 
 
 def settings_files(variables: dict[str, Any], release: Release, tutor_site: bool) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
 
 @dataclass(frozen=True)
 class StorageOptions:
-    """The operator's choices; every field is the public variable of the same name with its prefix left out."""
+    """The operator's choices; every field is a public variable without its prefix, or a key of one."""
 
     bucket: str
     prefix: str
@@ -231,9 +231,9 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
         if unit is not None and value <= 0:
             raise BlockStructureError(
                 "resilient-not-positive",
-                f"block_structure_storage_{field_name} is {value}.",
+                f"{field_name} of block_structure_storage_resilience is {value}.",
                 "give a number above zero.",
-                f"block_structure_storage_{field_name}",
+                "block_structure_storage_resilience",
             )
         kwargs[name] = value if unit is None else value * unit
     return kwargs

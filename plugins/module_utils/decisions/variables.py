@@ -31,7 +31,7 @@ def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | 
             )
         elif name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "the README lists every variable."
+            hint = f"did you mean {near[0]}?" if near else "docs/variables.md lists every variable."
             errors.append(BlockStructureError("variable-unknown", f"There is no variable {name}.", hint, name))
     return errors
 

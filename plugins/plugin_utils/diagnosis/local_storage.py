@@ -58,8 +58,9 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "storage-spool-full",
                 "warning",
                 f"{refused} objects found no room in the spool and are stored nowhere; reads rebuild them.",
-                "raise block_structure_storage_spool_size_mb, or free the file system of block_structure_storage_local_dir.",
-                "block_structure_storage_spool_size_mb",
+                "raise spool_size_mb of block_structure_storage_resilience, "
+                "or free the file system of block_structure_storage_local_dir.",
+                "block_structure_storage_resilience",
                 refused,
                 cost="a rebuild at each cold read of these courses",
             )

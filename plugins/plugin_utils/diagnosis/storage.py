@@ -193,9 +193,9 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 "pruning-off",
                 "info",
                 "PRUNING_ACTIVE is off: no old version of a structure is ever removed from storage.",
-                "leave block_structure_pruning_active on and run playbooks/deploy.yml.",
-                "block_structure_pruning_active",
-                value=True,
+                "leave pruning_active of block_structure_task_settings on and run playbooks/deploy.yml.",
+                "block_structure_task_settings",
+                value={"pruning_active": True},
                 cost="space in the bucket",
             )
         )
@@ -251,7 +251,7 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
                 "error",
                 f"{len(asked['readable'])} of {asked['asked']} objects asked for without credentials were given: "
                 f"{names(asked['readable'], 1)}.",
-                "leave block_structure_bucket_public_access_block and block_structure_bucket_object_ownership on, and "
+                "leave public_access_block and object_ownership of block_structure_bucket_features on, and "
                 "block_structure_storage_default_acl unset, and run playbooks/deploy.yml.",
                 "block_structure_storage_default_acl",
                 evidence=asked["readable"],
@@ -264,10 +264,11 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
                 "bucket-listable",
                 "error",
                 "The bucket's objects can be listed without credentials.",
-                "leave block_structure_bucket_public_access_block on and run playbooks/deploy.yml; remove the statement of the "
+                "leave public_access_block of block_structure_bucket_features on and run "
+                "playbooks/deploy.yml; remove the statement of the "
                 "bucket's policy that allows it.",
-                "block_structure_bucket_public_access_block",
-                value=True,
+                "block_structure_bucket_features",
+                value={"public_access_block": True},
                 cost=_DANGER,
             )
         )
@@ -314,9 +315,9 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
                 "error",
                 f"The bucket's policy allows everybody {', '.join(actions)}.",
                 "remove that statement from the bucket's policy; then run playbooks/deploy.yml, which blocks public policies.",
-                "block_structure_bucket_public_access_block",
+                "block_structure_bucket_features",
                 evidence=actions,
-                value=True,
+                value={"public_access_block": True},
                 cost=_DANGER,
             )
         )
@@ -328,10 +329,10 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
                 "bucket-not-private",
                 "warning",
                 f"Public access to the bucket is not blocked; off: {', '.join(open_ways)}.",
-                "leave block_structure_bucket_public_access_block on and run playbooks/deploy.yml.",
-                "block_structure_bucket_public_access_block",
+                "leave public_access_block of block_structure_bucket_features on and run playbooks/deploy.yml.",
+                "block_structure_bucket_features",
                 evidence=block,
-                value=True,
+                value={"public_access_block": True},
                 cost=_DANGER,
             )
         )
