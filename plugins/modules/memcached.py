@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import subprocess
-import tempfile
-import time
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.changes import Change, as_diff
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.common.findings import two_lines
-from ..module_utils.decisions import memcached_sizing
-from ..module_utils.decisions.releases import from_named_row
-from ..module_utils.edit import memcached_config
-from ..module_utils.host import memcached_client
-
 DOCUMENTATION = r"""
 module: memcached
 short_description: Size a memcached server for block structures
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
-  - Computes the memory (-m) and item size (-I) that the measured structures need, compares with the live process
+  - Computes the memory (-m) and item size (-I) that the measured structures need, compares them with the running process
     (C(stats settings)) and with the configuration file, and edits only these two lines of the file.
-  - New flags are first given to a throw-away memcached on a private unix socket; a server that would refuse them is never
-    touched. The module does not restart anything; C(restart_required) says when the live process differs.
+  - New flags are first tried on a temporary memcached with a private unix socket; a server that would refuse them is never
+    changed. The module does not restart anything; RV(restart_required) reports when the running process differs.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   need:
-    description: What the server has to hold; needed to size, not to ask nor to restore.
+    description: What the server has to hold; required to size a server, not to query or restore one.
     type: dict
     suboptions:
       release:
@@ -55,10 +43,10 @@ options:
         elements: str
         default: []
   server:
-    description: Server as C(host:port) or C(unix:/path), as Django's CACHES name it; takes the place of host and port.
+    description: Server as C(host:port) or C(unix:/path), as Django's CACHES name it; takes the place of O(host) and O(port).
     type: str
   state:
-    description: C(present) configures the server, C(checked) only reports.
+    description: V(present) configures the server, V(checked) only reports.
     type: str
     choices: [present, checked]
     default: present
@@ -102,13 +90,15 @@ options:
     description: File on the host that keeps the configuration as it was before the first change; never overwritten.
     type: path
   restore:
-    description: Exact text of the configuration file to put back, instead of computed flags.
+    description: Exact text of the configuration file to restore, instead of computed flags.
     type: str
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: full
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -145,6 +135,23 @@ restart_required:
   type: bool
   returned: success
 """
+
+import os
+import pwd
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
+from ..module_utils.decisions import memcached_sizing
+from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.edit import memcached_config
+from ..module_utils.host import memcached_client
 
 
 def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:

@@ -11,7 +11,7 @@ author:
 description:
   - Reads every variable of the host that begins with C(block_structure_), checks all of them together, and returns the resolved
     description, without secrets. No host is contacted.
-  - Fails with every error at once, two lines each. Fails as well on an ansible-core that the collection does not support.
+  - Fails with every error at once, two lines each.
 options:
   releases:
     description: The release table, C(vars/releases.yml) of the role.
@@ -50,6 +50,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+values:
+  description: The public variables with their specified types, without secrets, by name without the prefix.
+  type: dict
+  returned: success
 desired:
   description: The resolved description of what the role deploys.
   type: dict

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.errors import BlockStructureError, as_failures
-from ..module_utils.decisions import spool
-from ..module_utils.host import lms, probe_client
-
 DOCUMENTATION = r"""
 module: spool
-short_description: Objects that wait for S3
+short_description: List or upload objects that wait for S3
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Boots the LMS once and lists what the resilient storage class could not write to S3 yet; with drain, uploads it first.
   - Fails where the LMS uses another storage class, unless the active settings were given.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.lms
+  - openedx_operators.block_structure.lms.identify
 options:
-  manage_argv:
-    description: Command that runs the LMS's manage.py.
-    type: list
-    elements: str
-    required: true
-  identify:
-    description: How to find the installed release in the same boot, as probe/identify.py takes it.
-    type: dict
-    required: true
   drain:
     description: Upload the objects. In check mode they are only listed.
     type: bool
@@ -35,7 +27,7 @@ options:
     description: With O(active), BLOCK_STRUCTURES_SETTINGS as they will be; left out when they will be none of this role.
     type: dict
   must_be_empty:
-    description: Fail while objects are left, those of another bucket included. Check mode takes for granted that they go out.
+    description: Fail while objects are left, those of another bucket included. Check mode assumes that they are uploaded.
     type: bool
     default: false
 attributes:
@@ -43,6 +35,8 @@ attributes:
     support: full
   diff_mode:
     support: none
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -52,7 +46,7 @@ EXAMPLES = r"""
     identify: "{{ __block_structure_desired['identify'] }}"
     drain: true
 
-- name: Leave nothing behind that only the storage class in force could upload
+- name: Leave nothing behind that only the active storage class could upload
   openedx_operators.block_structure.spool:
     manage_argv: "{{ __block_structure_manage_argv }}"
     identify: "{{ __block_structure_desired['identify'] }}"
@@ -74,6 +68,7 @@ state:
 objects:
   description: What waits now, as name, bytes and since (seconds since 1970).
   type: list
+  elements: dict
   returned: success
 drained:
   description: How many objects were uploaded and are left, and why; null when nothing was to be uploaded.
@@ -84,6 +79,12 @@ boots:
   type: int
   returned: always
 """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import BlockStructureError, as_failures
+from ..module_utils.decisions import spool
+from ..module_utils.host import lms, probe_client
 
 
 def finish(module: AnsibleModule, boots: int, changed: bool, report: dict[str, object]) -> None:

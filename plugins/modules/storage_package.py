@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import stat
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.common.changes import Change, as_diff
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.common.findings import two_lines
-from ..module_utils.decisions.spool import counted
-from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
-
 DOCUMENTATION = r"""
 module: storage_package
 short_description: Install the resilient storage class for the LMS
+version_added: "0.1.0"
+author:
+  - The block_structure maintainers (@openedx-operators)
 description:
   - Places the files of the package below site-packages of the LMS's Python, byte for byte, and removes those of another
-    version; no package index is asked.
+    version; no package index is used.
   - Makes the directory in which the class keeps local copies and objects that wait for S3, mode 0700, owned by the LMS's user.
   - With state absent, removes both; of the directory only what the class itself keeps there, and nothing at all while
     objects wait in it for S3.
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
 options:
   python:
     description: Python of the LMS's virtual environment; its site-packages get the files.
@@ -46,7 +35,7 @@ options:
       the same mount ends with its container.
     type: path
   user:
-    description: User that runs the LMS's processes; goes with O(local_dir), and is not asked for where it is removed.
+    description: User that runs the LMS's processes; goes with O(local_dir), and is not needed to remove it.
     type: str
   only_if_named_in:
     description: Possible settings files of the LMS; nothing is done unless one is there and names the package.
@@ -62,6 +51,8 @@ attributes:
     support: full
   diff_mode:
     support: full
+  platform:
+    platforms: posix
 """
 
 EXAMPLES = r"""
@@ -77,8 +68,25 @@ RETURN = r"""
 changes:
   description: What differs, as field, before and after.
   type: list
+  elements: dict
   returned: success
 """
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.changes import Change, as_diff
+from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.findings import two_lines
+from ..module_utils.decisions.spool import counted
+from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
 
 VARIABLE = "block_structure_storage_local_dir"
 

@@ -77,7 +77,8 @@ class Installation:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=300,
+            # The longest is ansible-test, which installs what it needs.
+            timeout=900,
         )
 
 
@@ -117,6 +118,16 @@ def clone(tmp_path_factory) -> Path:
     subprocess.run([*git, "add", "--all"], cwd=folder, check=True)
     subprocess.run([*git, "commit", "--quiet", "--message", "The checkout"], cwd=folder, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def archive(installation, clone, tmp_path_factory) -> Path:
+    """The archive that is built from a clone."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = installation(NEWEST).run("ansible-galaxy", "collection", "build", "--output-path", folder, cwd=clone)
+    assert done.returncode == 0, done.stdout
+    (built,) = folder.iterdir()
+    return built
 
 
 # A host of a valid inventory but for its bucket, so that a run ends before any host is contacted.

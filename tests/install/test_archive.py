@@ -13,16 +13,6 @@ import yaml
 from .conftest import COLLECTION, NEWEST, OLDEST, ROOT, Installation
 
 
-@pytest.fixture(scope="session")
-def archive(installation, clone, tmp_path_factory) -> Path:
-    """The archive that is built from a clone."""
-    folder = tmp_path_factory.mktemp("dist")
-    done = installation(NEWEST).run("ansible-galaxy", "collection", "build", "--output-path", folder, cwd=clone)
-    assert done.returncode == 0, done.stdout
-    (built,) = folder.iterdir()
-    return built
-
-
 def test_archive_has_what_an_operator_runs_and_nothing_else(archive):
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
     assert archive.name == f"{galaxy['namespace']}-{galaxy['name']}-{galaxy['version']}.tar.gz"
@@ -33,7 +23,16 @@ def test_archive_has_what_an_operator_runs_and_nothing_else(archive):
     assert [name for name in names if {"tests", "molecule", "__pycache__", ".venv", ".cache"} & set(Path(name).parts)] == []
     tops = {Path(name).parts[0] for name in names}
     folders = {"docs", "inventory", "meta", "playbooks", "plugins", "roles"}
-    files = {"CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "requirements.yml"}
+    files = {
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "FILES.json",
+        "LICENSE",
+        "MANIFEST.json",
+        "README.md",
+        "SECURITY.md",
+        "requirements.yml",
+    }
     assert tops == folders | files
     for folder in ("playbooks", "plugins", "roles/block_structure/tasks", "roles/block_structure/vars"):
         ours = (path for path in (ROOT / folder).rglob("*.*") if not {"collections", "__pycache__"} & set(path.parts[:-1]))

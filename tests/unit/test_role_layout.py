@@ -19,10 +19,10 @@ def deploy_playbook() -> list[tuple[str, list[str]]]:
     """Return (step, tags) of the plays of playbooks/deploy.yml, in their order."""
     plays: list[dict[str, Any]] = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
     return [
-        (task["ansible.builtin.import_role"]["tasks_from"], play["tags"])
+        (task["ansible.builtin.include_role"]["tasks_from"], play["tags"])
         for play in plays
         for task in play.get("tasks", [])
-        if task["ansible.builtin.import_role"]["tasks_from"] not in ONLY_ACROSS_HOSTS
+        if task["ansible.builtin.include_role"]["tasks_from"] not in ONLY_ACROSS_HOSTS
     ]
 
 
