@@ -118,7 +118,7 @@ def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_features(live, bucket.compare(live, wanted))
     variable = "block_structure_bucket_tags" if aspect == "tags" else "of block_structure_bucket_features"
-    assert f"does not implement '{aspect}' of a bucket.\nRemedy: set " in str(caught.value)
+    assert f"does not implement the bucket feature '{aspect}'.\nRemedy: set " in str(caught.value)
     assert variable in caught.value.remedy
     option = {"policy": "tls_only"}.get(aspect, aspect)
     alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False})
@@ -131,7 +131,7 @@ def test_what_the_store_did_not_take_is_named(aspect):
     live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None}
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_taken(bucket.compare(live, wanted))
-    assert f"The store accepted '{aspect}' of the bucket and does not have it afterwards." in str(caught.value)
+    assert f"The store accepted the change of the bucket's '{aspect}' and did not apply it." in str(caught.value)
     assert bucket.LEAVE_ALONE[aspect] in str(caught.value)
 
 

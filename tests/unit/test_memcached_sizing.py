@@ -152,7 +152,7 @@ def test_a_running_server_is_never_shrunk_unless_told(release):
 def test_pointless_item_sizes_are_told_with_the_figure(release):
     over_cap = memcached_sizing.plan([], release("teak"), item_size="8m")
     assert [finding.identifier for finding in over_cap.findings] == ["item-size-over-cap"]
-    assert "brings nothing above 3m" in over_cap.findings[0].cause
+    assert "has no benefit over 3m" in over_cap.findings[0].cause
     over_client = memcached_sizing.plan([], release("palm"), item_size="3m")
     assert [finding.identifier for finding in over_client.findings] == ["item-size-over-client"]
     assert "server_max_value_length: 3145728" in over_client.findings[0].remedy

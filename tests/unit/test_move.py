@@ -102,7 +102,7 @@ def test_a_name_is_moved_once_and_keeps_its_time(old, new):
     name = f"{old}{USAGE_KEY}/2026-11-25-031500-000001"
     moved = move.new_name(name, new, USAGE_KEY)
     assert moved == f"{new}{USAGE_KEY}/2026-11-25-031500-000001"
-    assert protocol.lies_under(moved, new)
+    assert protocol.is_under(moved, new)
     assert move.new_name(moved, new, USAGE_KEY) == moved
 
 

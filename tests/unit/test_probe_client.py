@@ -68,7 +68,7 @@ def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         identified(table, "teak", None, tmp_path)
     assert refused.value.identifier == "release-differs"
-    assert "'teak', and the installed platform is palm: it calls itself" in refused.value.cause
+    assert "'teak', and the installed platform is palm: it reports release line" in refused.value.cause
 
 
 @pytest.mark.parametrize(

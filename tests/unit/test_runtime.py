@@ -46,7 +46,7 @@ def test_whatever_is_proposed_is_accepted(objects):
         ("50000,20,100", "gc.set_threshold takes three numbers"),
         ([50000, 20, "100"], "each must be an integer"),
         ([50000, True, 100], "each must be an integer"),
-        ([0, 20, 100], "zero switches the collector off, and a worker would never give its garbage back"),
+        ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
         ([699, 20, 100], "699 is not from 700 to 1000000"),
         ([50000, 0, 100], "0 is not from 1 to 1000"),
         ([50000, 20, 1001], "1001 is not from 1 to 1000"),
@@ -56,7 +56,7 @@ def test_thresholds_that_hurt_are_refused(variables, table, value, why):
     reported = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
     assert [error["message"] for error in reported["errors"]] == [
         (
-            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: give three integers, such as [50000, 20, 100]: "
+            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: set three integers, such as [50000, 20, 100]: "
             "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
         )
     ]
@@ -83,9 +83,9 @@ def test_nothing_is_wanted_unless_asked_for(variables, table):
 def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(variables):
     elsewhere = {**variables, "block_structure_platform": "elsewhere"}
     assert not runtime.wanted(elsewhere)
-    with pytest.raises(BlockStructureError, match="does not tune workers of the platform elsewhere yet") as refused:
+    with pytest.raises(BlockStructureError, match="does not support it on the platform elsewhere yet") as refused:
         runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
-    assert refused.value.remedy.endswith("the role does it on native, tutor_local, tutor_k8s.")
+    assert refused.value.remedy.endswith("supported are native, tutor_local, tutor_k8s.")
 
 
 def test_courses_to_measure_are_few_and_of_all_sizes():
@@ -247,7 +247,7 @@ def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
     with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
         runtime.check_possible(runtime.Wanted(None, True), old)
     runtime.check_possible(TUNED, old)
-    with pytest.raises(BlockStructureError, match=r"makes \[50000, 20, 100\] of the thresholds \[60000, 20, 100\]"):
+    with pytest.raises(BlockStructureError, match=r"turns the thresholds \[60000, 20, 100\] into \[50000, 20, 100\]"):
         runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
 
 
@@ -269,7 +269,7 @@ def worker(**report):
         ({**worker(), "report": None}, TUNED, ["worker 7 of lms does not report its thresholds"]),
         (worker(), runtime.Wanted(None, True), ["worker 7 of lms has frozen nothing"]),
         (worker(frozen=1000), runtime.Wanted(None, True), []),
-        (worker(enabled=False), TUNED, ["worker 7 of lms has its collector switched off"]),
+        (worker(enabled=False), TUNED, ["worker 7 of lms has garbage collection disabled"]),
         (worker(), runtime.Wanted(None, False), ["worker 7 of lms still runs with [50000, 20, 100]"]),
         ({**worker(), "report": None}, runtime.Wanted(None, False), []),
         ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),

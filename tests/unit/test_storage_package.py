@@ -65,13 +65,13 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
     ("name", "changes", "identifier", "message"),
     [
         ("ironwood", {}, "resilient-release", "and ironwood has no such class.\nRemedy: use plain on this release."),
-        ("teak", {"block_structure_storage_local_dir": "var"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
-        ("teak", {"block_structure_storage_local_dir": "/"}, "local-dir-not-absolute", "Remedy: give an absolute path"),
+        ("teak", {"block_structure_storage_local_dir": "var"}, "local-dir-not-absolute", "Remedy: set an absolute path"),
+        ("teak", {"block_structure_storage_local_dir": "/"}, "local-dir-not-absolute", "Remedy: set an absolute path"),
         (
             "teak",
             {"block_structure_storage_resilience": {"budget_seconds": 0}},
             "resilient-not-positive",
-            "budget_seconds of block_structure_storage_resilience is 0.\nRemedy: give a number above zero.",
+            "budget_seconds of block_structure_storage_resilience is 0.\nRemedy: set a number above zero.",
         ),
     ],
 )
@@ -334,8 +334,8 @@ def test_which_settings_leave_waiting_objects_behind(state, settings, leaves: bo
 @pytest.mark.parametrize(
     ("files", "problem", "message"),
     [
-        (1, "503 SlowDown", "1 object waits on this host for S3, and uploading fails: 503 SlowDown."),
-        (2, None, "2 objects wait on this host for S3, and none of them is for the bucket in force."),
+        (1, "503 SlowDown", "1 object waits on this host for S3, and the upload fails: 503 SlowDown."),
+        (2, None, "2 objects wait on this host for S3, and all of them are for another bucket."),
     ],
 )
 def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, message: str) -> None:

@@ -32,7 +32,7 @@ def test_a_rollback_is_refused_while_an_object_waits(driver_of: Any, playbooks: 
     with one_waits(driver, s3_faults, COURSE):
         refused = playbooks.run("rollback")
         assert refused.exit_code != 0
-        assert "1 object waits on this host for S3, and uploading fails: " in " ".join(refused.output.split())
+        assert "1 object waits on this host for S3, and the upload fails: " in " ".join(refused.output.split())
         assert refused.changed == []
     assert lms.run(IMPORT).rc == 0
     driver("drain")

@@ -38,7 +38,7 @@ def describe(error):
     return {"type": type(error).__name__, "message": " ".join(str(error).split())[:2000], "code": code}
 
 
-def lies_under(name, prefix):
+def is_under(name, prefix):
     # type: (str, str) -> bool
     """Return whether an object lies where the platform writes with this DIRECTORY_PREFIX: <prefix><usage key>/<time>."""
     return name.startswith(prefix) and name[len(prefix) :].count("/") == 1

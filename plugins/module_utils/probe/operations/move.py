@@ -16,7 +16,7 @@ from ..engine import (
     hollow,
     objects,
 )
-from ..protocol import describe, emit, lies_under
+from ..protocol import describe, emit, is_under
 from . import candidate, generate
 
 # Failures one after the other, for each thread, after which a service that is away is waited for no longer.
@@ -32,7 +32,7 @@ def new_name(name, prefix, usage_key):
 
     Source: edx-platform block_structure/models.py, _directory_name and _path_name.
     """
-    if lies_under(name, prefix):
+    if is_under(name, prefix):
         return name
     return prefix + str(usage_key).replace("/", "_") + "/" + posixpath.basename(name)
 
@@ -188,7 +188,7 @@ def repoint(operation, _release):
     """
     edxapp.forget_request()
     prefix, store = objects.prefix(), fetching.Store()
-    rows = [row for row in _rows() if not lies_under(str(row.data.name), prefix)]
+    rows = [row for row in _rows() if not is_under(str(row.data.name), prefix)]
     mover = Mover(store, store, prefix, adopt, int(operation.get("workers") or 0), tells=False)
     known = dict((str(row.data_usage_key.course_key), row) for row in rows)
     renamed, left = [], []
