@@ -226,7 +226,7 @@ def test_nothing_to_resume_is_told(tmp_path):
     for key in "abc":
         log.write({"event": "course", "key": key, "status": "ok"})
     log.close()
-    with pytest.raises(BlockStructureError, match="The run 20260101T000000Z-0000 left nothing to do"):
+    with pytest.raises(BlockStructureError, match="The run 20260101T000000Z-0000 is complete"):
         runs.to_resume(tmp_path, "latest")
 
 

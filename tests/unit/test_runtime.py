@@ -388,5 +388,5 @@ def test_a_block_stays_where_it_stands(before, after):
 
 
 def test_a_block_without_its_end_is_refused():
-    with pytest.raises(ValueError, match="line 2 begins a block that no line '# END block_structure' ends"):
+    with pytest.raises(ValueError, match="line 2 begins a block without the end marker '# END block_structure'"):
         managed_block.put(f"a\n{managed_block.BEGIN}\nb\n", "c")

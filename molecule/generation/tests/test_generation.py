@@ -109,7 +109,7 @@ def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
     assert {course["key"] for course in resumed["courses"]} == set(some)
     code, _, text = tool.run("regenerate", "--resume")
     assert code == 2
-    assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in text
+    assert f"The run {resumed['run']} is complete.\nRemedy: start a new one without --resume." in text
 
 
 def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
@@ -148,7 +148,7 @@ def test_a_second_run_is_refused_and_names_the_running_one_and_its_start(engine,
     assert code == 4, text
     assert f"A run on {lms.check_output('hostname')} (process " in text
     assert ", user www-data, run -) works on this site since 20" in text
-    assert "Remedy: wait until it ends, or end that process; its lock goes with it." in text
+    assert "Remedy: wait until it ends, or end that process, which releases the lock." in text
     assert reported["error"]["id"] == "run-held"
 
 
