@@ -276,7 +276,7 @@ def test_a_renamed_variable_is_refused_by_its_new_name():
     errors = names.unknown_names(
         ["block_structure_old"], ["block_structure_new"], {"block_structure_old": "block_structure_new"}
     )
-    assert str(errors[0]) == "block_structure_old has a new name.\nRemedy: write block_structure_new instead."
+    assert str(errors[0]) == "block_structure_old was renamed.\nRemedy: use block_structure_new instead."
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("palm"))
     assert "legacy provider" in refused.value.remedy
-    with pytest.raises(BlockStructureError, match="can be read by everybody"):
+    with pytest.raises(BlockStructureError, match="publicly readable"):
         candidate.judge({"key_hash": None, "canary": {"name": "x", "public": True}}, release("teak"))
 
 

@@ -462,7 +462,7 @@ def test_a_worker_that_is_killed_costs_its_course_one_retry(reported, tmp_path):
     attempts = {report["key"]: report["attempt"] for report in made.reports}
     assert attempts.pop("course-3") == 2
     assert set(attempts.values()) == {1}
-    assert [event["message"] for event in reported if event["event"] == "retry"] == ["the worker was lost: killed by signal 9"]
+    assert [event["message"] for event in reported if event["event"] == "retry"] == ["the worker died: killed by signal 9"]
 
 
 @pytest.mark.usefixtures("reported")
@@ -471,7 +471,7 @@ def test_a_worker_that_dies_twice_is_reported_failed():
     made.work()
     failed = [report for report in made.reports if report["status"] == "failed"]
     assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "WorkerDied", 2)]
-    assert failed[0]["message"] == "the worker was lost: exited with 7"
+    assert failed[0]["message"] == "the worker died: exited with 7"
     assert len(made.reports) == len(KEYS)
 
 
@@ -560,7 +560,7 @@ def held(*, tasks=(), waiting=None, served=(LMS,)):
 @pytest.fixture
 def queue(monkeypatch):
     """Return a function that lets a queue with one task out look at what a broker holds, a second apart."""
-    monkeypatch.setattr(enqueue, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(enqueue, "INSPECT_SECONDS", 0)
     monkeypatch.setattr(enqueue.edxapp, "published_version", lambda _key: "1")
 
     def inspect(*seen, patience=1):
@@ -573,7 +573,7 @@ def queue(monkeypatch):
         for number in range(len(seen)):
             now = 100.0 + number
             monkeypatch.setattr(enqueue.time, "time", lambda now=now: now)
-            made._look()
+            made._inspect()
         return made
 
     return inspect
@@ -583,13 +583,13 @@ def test_workers_that_do_not_answer_are_an_outage_after_a_while(queue, reported)
     silent = held(tasks=None, waiting={LMS: 1}, served=())
     assert queue(silent, silent).outage is None
     assert queue(silent, silent, silent).outage == "Celery workers"
-    assert reported[-1]["message"] == "no Celery worker answers; messages that wait: 1 in edx.lms.core.default"
+    assert reported[-1]["message"] == "no Celery worker answers; waiting messages: 1 in edx.lms.core.default"
 
 
 def test_a_queue_that_no_worker_reads_is_an_outage_though_studios_worker_answers(queue, reported):
     unread = held(waiting={LMS: 1}, served=["edx.cms.core.default"])
     assert queue(unread, unread, unread).outage == "Celery workers"
-    assert reported[-1]["message"] == "no Celery worker reads the queue; messages that wait: 1 in edx.lms.core.default"
+    assert reported[-1]["message"] == "no Celery worker reads the queue; waiting messages: 1 in edx.lms.core.default"
 
 
 def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queue, reported):
@@ -600,7 +600,7 @@ def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queu
 
 
 def test_a_task_that_nothing_holds_is_lost_after_some_looks(queue, reported):
-    made = queue(*[held()] * enqueue.LOOKS_BEFORE_LOST)
+    made = queue(*[held()] * enqueue.MISSES_BEFORE_LOST)
     assert [(event["event"], event["type"]) for event in reported] == [("retry", "TaskLost")]
     assert [task.attempt for task in made.waiting] == [2]
     assert made.out == {}

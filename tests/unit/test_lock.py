@@ -63,7 +63,7 @@ def test_a_second_run_is_refused_and_told_who_runs(tmp_path):
         with run(database, "second") as (refused, numbers):
             assert numbers == []
             assert f"(process {parent}, user " in refused
-            assert ", run first) works on this site since 20" in refused
+            assert ", run first) has been working on this site since 20" in refused
         with run(tmp_path / "another.sqlite3", "elsewhere") as (_, numbers):
             assert numbers
     with run(database, "third") as (_, numbers):
@@ -89,7 +89,7 @@ def test_a_database_in_memory_has_nobody_to_keep_away():
 
 def test_a_database_that_has_no_lock_of_ours_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connection=SimpleNamespace(vendor="postgresql")))
-    with pytest.raises(lock.UnsupportedError, match=r"^The site's database is postgresql, where a second run could") as refused:
+    with pytest.raises(lock.UnsupportedError, match=r"^The site's database is postgresql, which has no lock to") as refused:
         lock.site_lock("first")
     assert refused.value.identifier == "lock-unsupported"
     assert refused.value.remedy.startswith("Open edX runs on MySQL and MariaDB; ")

@@ -137,7 +137,7 @@ def test_a_storage_that_does_not_overwrite_loses_the_wrong_copy_first():
 def test_a_copy_with_wrong_bytes_is_an_error():
     target = store()
     target.backend.garbles = True
-    with pytest.raises(move.CopyError, match="what was read back is not what was written"):
+    with pytest.raises(move.CopyError, match="the object read back differs from the one written"):
         move.copy(store(a=WHOLE), target, "a", "b")
 
 
@@ -220,7 +220,7 @@ def test_a_move_says_how_far_it_is(capsys):
 
 
 def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failure(capsys):
-    mover = move.Mover(store(), store(), "y/", move.adopt, workers=1, tells=False)
+    mover = move.Mover(store(), store(), "y/", move.adopt, workers=1, reports=False)
     assert [report["done"] for report in mover([Row(1)])] == ["missing"]
     assert '"object"' not in capsys.readouterr().out
 

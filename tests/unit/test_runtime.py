@@ -119,7 +119,7 @@ def test_a_fork_measures_and_leaves_this_process_alone():
 def test_what_fails_in_a_fork_is_told():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
         probe._in_fork(lambda: 1 / 0)
-    with pytest.raises(RuntimeError, match="the measuring process died"):
+    with pytest.raises(RuntimeError, match="the measuring process was killed"):
         probe._in_fork(lambda: os.kill(os.getpid(), 9))
 
 
