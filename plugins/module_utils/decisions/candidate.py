@@ -111,7 +111,7 @@ def meaning(problem: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def _storage_error(problem: dict[str, Any]) -> BlockStructureError:
     meant, remedy = meaning(problem)
-    step = {"missing": "look for the deleted"}.get(problem["step"], problem["step"])
+    step = {"missing": "check for the deleted"}.get(problem["step"], problem["step"])
     message = f"{problem['type']}: {problem['message']}"
     return BlockStructureError(
         "storage-unusable",

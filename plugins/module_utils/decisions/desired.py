@@ -31,7 +31,7 @@ PREFIX = names.PREFIX
 _STORAGE = f"{PREFIX}storage_"
 INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
 RAISE_SWITCH = "block_structure.raise_error_when_not_found"
-# Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
+# Memcached variables that apply to any cache, and may be set without a memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # System -> the variable that names its settings file on a native installation.
 _CONFIG_VARIABLES = {"lms": "block_structure_native_lms_config", "cms": "block_structure_native_cms_config"}
