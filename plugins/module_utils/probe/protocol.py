@@ -5,13 +5,11 @@ Everything else on standard output comes from the platform.
 
 from __future__ import absolute_import
 
+import importlib
 import json
 import sys
 
-try:
-    from urllib.parse import quote
-except ImportError:  # Python 2
-    quote = __import__("urllib").quote
+quote = importlib.import_module("urllib.parse" if sys.version_info[0] > 2 else "urllib").quote
 
 PROTOCOL = 1
 MARK = "BLOCK_STRUCTURE_PROBE "
