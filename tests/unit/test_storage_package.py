@@ -348,6 +348,6 @@ def test_waiting_objects_are_reported_with_the_reason(files: int, problem: str |
     spool.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 
 
-def test_a_missing_parent_directory_and_a_broken_python_are_reported(lms: Lms, tmp_path: Path) -> None:
+def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:
     assert "Remedy: make it, or correct block_structure_storage_local_dir." in lms.run(local_dir=f"{tmp_path}/a/b")["msg"]
     assert "Remedy: correct block_structure_native_python." in lms.run(python="/bin/false")["msg"]
