@@ -137,8 +137,8 @@ REFUSED = {
     },
 }
 CAUSE = (
-    "block_structure_storage_bucket 'Bad_Bucket' may have lower-case letters, digits, dots and hyphens only, and begins and"
-    " ends with a letter or a digit."
+    "block_structure_storage_bucket 'Bad_Bucket' must consist of lower-case letters, digits, dots and hyphens, and begin and"
+    " end with a letter or a digit."
 )
 BAD_BUCKET = (CAUSE, "Remedy: choose a name such as 'example-block-structures'.")
 

@@ -168,8 +168,8 @@ def test_role_on_a_memcached_host_asks_it_for_nothing_of_an_lms(installation, re
     done = installation(NEWEST).run("ansible-playbook", "--check", playbook, "-i", hosts, cwd=playbook.parent)
     assert refusals(done) == {
         "lms1": (
-            "No Open edX was found on this host: no native installation where the block_structure_native_ variables say, "
-            "and no LMS that Tutor or kubectl reaches as block_structure_tutor_user."
+            "No Open edX was found on this host: no native installation at the block_structure_native_ paths, and no "
+            "LMS that Tutor or kubectl can reach as block_structure_tutor_user."
         ),
         "cache1": "lms1 was not inspected in this run, so memcached cannot be sized.",
     }
@@ -192,4 +192,4 @@ def test_role_on_a_memcached_host_asks_its_server(installation, repository, tmp_
     arithmetic = " ".join(done.stdout.split())
     assert "1 structures (0 not measured yet)" in arithmetic, done.stdout
     # The -m of the running server, which nothing but the server knows.
-    assert "what runs now (64)" in arithmetic, done.stdout
+    assert "the running value (64)" in arithmetic, done.stdout

@@ -18,24 +18,24 @@ SAID: dict[str, tuple[bool, str, str]] = {
     "a switch that is gone (Quince)": (
         True,
         (
-            "block_structure_invalidate_cache_on_publish is true, and quince has no switch "
-            "block_structure.invalidate_cache_on_publish any more."
+            "block_structure_invalidate_cache_on_publish is true, and quince no longer has "
+            "the switch block_structure.invalidate_cache_on_publish."
         ),
         "remove block_structure_invalidate_cache_on_publish; the release behaves as if it were off.",
     ),
     "another one (Palm)": (
         True,
         (
-            "block_structure_raise_error_when_not_found is true, and palm has no switch "
-            "block_structure.raise_error_when_not_found any more."
+            "block_structure_raise_error_when_not_found is true, and palm no longer has "
+            "the switch block_structure.raise_error_when_not_found."
         ),
         "remove block_structure_raise_error_when_not_found; the release behaves as if it were off.",
     ),
     "a switch that keeps new courses out of the cache (up to Koa)": (
         False,
         (
-            "block_structure_invalidate_cache_on_publish is true, and on koa a publish of a course that is not stored yet "
-            "ends in an error: a new course is rebuilt in each request."
+            "block_structure_invalidate_cache_on_publish is true, and on koa publishing a course that is not stored "
+            "yet fails: a new course is rebuilt in each request."
         ),
         "remove block_structure_invalidate_cache_on_publish; a publish replaces the structure without it.",
     ),
@@ -72,26 +72,26 @@ SAID: dict[str, tuple[bool, str, str]] = {
     ),
     "blake2b where it is used always (Teak and later)": (
         False,
-        "block_structure_blake2b_hashing brings nothing: teak always hashes long cache keys with blake2b.",
+        "block_structure_blake2b_hashing has no effect: teak always hashes long cache keys with blake2b.",
         "remove block_structure_blake2b_hashing.",
     ),
     "an item size that the release's cap makes useless (Teak and later)": (
         False,
-        "block_structure_memcached_item_size 8m brings nothing above 3m: teak never caches a structure of 2 MiB or more.",
+        "block_structure_memcached_item_size 8m has no benefit over 3m: teak never caches a structure of 2 MiB or more.",
         "use 3m.",
     ),
     "an item size that the client's own limit makes useless (up to Palm)": (
         False,
         (
-            "block_structure_memcached_item_size 3m brings nothing alone: python-memcached of palm refuses values over "
-            "1048576 bytes before it asks the server."
+            "block_structure_memcached_item_size 3m alone has no effect: python-memcached of palm refuses values over "
+            "1048576 bytes before it contacts the server."
         ),
         "also set OPTIONS: {{server_max_value_length: 3145728}} for the default cache in the LMS settings.",
     ),
     "memcached where Tutor has Redis (Tutor 11 and later)": (
         True,
-        "The group block_structure_memcached has cache1, and the cache of Tutor 11 (koa) is Redis, which it does not reach.",
-        "remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md).",
+        "The group block_structure_memcached has cache1, and the cache of Tutor 11 (koa) is Redis, to which it does not apply.",
+        "remove it; size Redis with Tutor's patch redis-conf (docs/tutor.md).",
     ),
     "a prefix with a leading slash (any release)": (
         True,

@@ -50,7 +50,7 @@ def test_secrets_are_apart_and_come_together_again(release):
     assert merged["STORAGE_KWARGS"]["bucket_name"] == "example-bucket"
 
 
-def test_a_kwarg_that_an_old_release_ignores_is_told(release):
+def test_a_kwarg_that_an_old_release_ignores_is_reported(release):
     options = storage_settings.StorageOptions(**OPTIONS, extra_kwargs={"acl_name": "x"})
     findings = storage_settings.build(options, release("palm")).findings
     assert [finding.identifier for finding in findings] == ["kwarg-ignored"]
@@ -118,7 +118,7 @@ def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_features(live, bucket.compare(live, wanted))
     variable = "block_structure_bucket_tags" if aspect == "tags" else "of block_structure_bucket_features"
-    assert f"does not implement '{aspect}' of a bucket.\nRemedy: set " in str(caught.value)
+    assert f"does not implement the bucket feature '{aspect}'.\nRemedy: set " in str(caught.value)
     assert variable in caught.value.remedy
     option = {"policy": "tls_only"}.get(aspect, aspect)
     alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False})
@@ -131,7 +131,7 @@ def test_what_the_store_did_not_take_is_named(aspect):
     live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None}
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_taken(bucket.compare(live, wanted))
-    assert f"The store accepted '{aspect}' of the bucket and does not have it afterwards." in str(caught.value)
+    assert f"The store accepted the change of the bucket's '{aspect}' and did not apply it." in str(caught.value)
     assert bucket.LEAVE_ALONE[aspect] in str(caught.value)
 
 
@@ -276,7 +276,7 @@ def test_a_renamed_variable_is_refused_by_its_new_name():
     errors = names.unknown_names(
         ["block_structure_old"], ["block_structure_new"], {"block_structure_old": "block_structure_new"}
     )
-    assert str(errors[0]) == "block_structure_old has a new name.\nRemedy: write block_structure_new instead."
+    assert str(errors[0]) == "block_structure_old was renamed.\nRemedy: use block_structure_new instead."
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_renamed_variable_is_refused_by_its_new_name():
         ({"type": "OSError", "code": None, "message": "m"}, "OSError: m"),
     ],
 )
-def test_canary_problems_are_told_with_a_remedy(release, problem, message):
+def test_canary_problems_are_reported_with_a_remedy(release, problem, message):
     result = {"key_hash": None, "canary": {"problem": {**problem, "step": "write"}}}
     with pytest.raises(BlockStructureError, match="The LMS cannot write an object in its storage") as refused:
         candidate.judge(result, release("teak"))
@@ -315,7 +315,7 @@ def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("palm"))
     assert "legacy provider" in refused.value.remedy
-    with pytest.raises(BlockStructureError, match="can be read by everybody"):
+    with pytest.raises(BlockStructureError, match="publicly readable"):
         candidate.judge({"key_hash": None, "canary": {"name": "x", "public": True}}, release("teak"))
 
 
@@ -347,7 +347,7 @@ def test_memcached_flags_are_what_was_asked_for_and_setting_twice_is_setting_onc
     assert memcached_config.set_flags(once, {"-m": "256", "-I": "3m"}) == once
 
 
-def test_boto_is_told_the_endpoint_in_parts_and_the_region_by_its_host(release):
+def test_boto_gets_the_endpoint_in_parts_and_the_region_as_host(release):
     own = {**OPTIONS, "endpoint_url": "https://s3.example.com:9000", "addressing_style": "path", "region": "eu-central-1"}
     kwargs = storage_settings.build(storage_settings.StorageOptions(**own), release("ironwood")).public["STORAGE_KWARGS"]
     report = {name: kwargs.get(name) for name in ("host", "port", "calling_format", "endpoint_url", "region_name")}
@@ -363,7 +363,7 @@ def test_boto_is_told_the_endpoint_in_parts_and_the_region_by_its_host(release):
     assert "host" not in storage_settings.build(aws, release("juniper")).public["STORAGE_KWARGS"]
 
 
-def test_an_endpoint_without_tls_is_said_to_boto_apart(release):
+def test_boto_gets_use_ssl_for_an_endpoint_without_tls(release):
     plain = storage_settings.StorageOptions(**{**OPTIONS, "endpoint_url": "http://127.0.0.1:5000"})
     kwargs = storage_settings.build(plain, release("ironwood")).public["STORAGE_KWARGS"]
     assert (kwargs["use_ssl"], kwargs["port"]) == (False, 5000)

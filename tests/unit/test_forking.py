@@ -69,7 +69,7 @@ def sockets() -> set[str]:
 def test_no_socket_to_s3_is_left_for_a_fork_and_the_client_is_used_again(backend):
     client = backend.connection.meta.client
     before = sockets()
-    edxapp._let_go_of_s3(backend)
+    edxapp._close_s3(backend)
     closed = before - sockets()
     assert closed
     child = os.fork()
@@ -84,6 +84,6 @@ def test_a_client_that_cannot_be_closed_is_forgotten(backend):
     """As botocore was until 1.21, on releases before Nutmeg."""
     old = SimpleNamespace(meta=SimpleNamespace(client=object()))
     backend._connections.connection = old
-    edxapp._let_go_of_s3(backend)
+    edxapp._close_s3(backend)
     assert backend.connection is not old
     assert not backend.exists("nothing")

@@ -56,14 +56,14 @@ def run(database: Path | str, name: str) -> Iterator[tuple[str, list[int]]]:
         process.stdout.close()
 
 
-def test_a_second_run_is_refused_and_told_who_runs(tmp_path):
+def test_a_second_run_is_refused_and_names_the_first(tmp_path):
     database = tmp_path / "edxapp.sqlite3"
     with run(database, "first") as (message, (parent, _worker)):
         assert message
         with run(database, "second") as (refused, numbers):
             assert numbers == []
             assert f"(process {parent}, user " in refused
-            assert ", run first) works on this site since 20" in refused
+            assert ", run first) has been working on this site since 20" in refused
         with run(tmp_path / "another.sqlite3", "elsewhere") as (_, numbers):
             assert numbers
     with run(database, "third") as (_, numbers):
@@ -81,7 +81,7 @@ def test_a_run_that_is_killed_keeps_the_lock_until_its_workers_are_gone(tmp_path
             assert numbers
 
 
-def test_a_database_in_memory_has_nobody_to_keep_away():
+def test_a_database_in_memory_needs_no_lock():
     with run(":memory:", "first") as (_, first), run(":memory:", "second") as (_, second):
         assert first
         assert second
@@ -89,7 +89,7 @@ def test_a_database_in_memory_has_nobody_to_keep_away():
 
 def test_a_database_that_has_no_lock_of_ours_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connection=SimpleNamespace(vendor="postgresql")))
-    with pytest.raises(lock.UnsupportedError, match=r"^The site's database is postgresql, where a second run could") as refused:
+    with pytest.raises(lock.UnsupportedError, match=r"^The site's database is postgresql, which has no lock to") as refused:
         lock.site_lock("first")
     assert refused.value.identifier == "lock-unsupported"
     assert refused.value.remedy.startswith("Open edX runs on MySQL and MariaDB; ")

@@ -41,39 +41,39 @@ def test_a_platform_is_what_the_host_shows(named, evidence, platform):
             "native",
             LOCAL,
             (
-                "block_structure_platform is 'native', and what runs on this host is tutor_local "
+                "block_structure_platform is 'native', and this host runs tutor_local "
                 "(`tutor local exec lms` works).\n"
                 "Remedy: set block_structure_platform to the installed platform or to auto; if it is native, correct the "
-                "block_structure_native_ or block_structure_tutor_ variables that lead to it."
+                "block_structure_native_ or block_structure_tutor_ variables that locate it."
             ),
         ),
         (
             "auto",
             NOTHING,
             (
-                "No Open edX was found on this host: no native installation where the block_structure_native_ variables say, "
-                "and no LMS that Tutor or kubectl reaches as block_structure_tutor_user.\n"
-                "Remedy: start the site; or set block_structure_platform, and a run says what is missing of it."
+                "No Open edX was found on this host: no native installation at the block_structure_native_ paths, and no "
+                "LMS that Tutor or kubectl can reach as block_structure_tutor_user.\n"
+                "Remedy: start the site; or set block_structure_platform, and the next run reports what is missing."
             ),
         ),
         (
             "auto",
             {**NATIVE, "tutor_k8s": K8S["tutor_k8s"]},
             (
-                "This host shows more than one Open edX: native (/edx/app/edxapp/edx-platform/manage.py is there) and "
+                "This host has more than one Open edX: native (/edx/app/edxapp/edx-platform/manage.py is there) and "
                 "tutor_k8s (kubectl finds deployment/lms in the namespace openedx).\n"
-                "Remedy: name the one to work on in block_structure_platform."
+                "Remedy: set block_structure_platform to the one to manage."
             ),
         ),
     ],
 )
-def test_what_does_not_agree_is_told_with_both_sides(named, evidence, text):
+def test_a_platform_mismatch_is_reported_with_both_sides(named, evidence, text):
     with pytest.raises(BlockStructureError) as refused:
         platforms.decide(named, evidence)
     assert str(refused.value) == text
 
 
-def test_every_platform_with_a_row_is_looked_for():
+def test_every_platform_with_a_row_is_detected():
     source = (PLUGINS / "modules/platform_info.py").read_text()
     assert [name for name in role_variables.platforms() if f'"{name}": lambda' not in source] == []
 
@@ -130,7 +130,7 @@ def test_the_module_sees_each_platform(tmp_path):
     assert both["error"]["id"] == "platform-ambiguous"
 
 
-def test_a_named_platform_that_is_seen_is_all_that_is_looked_for(tmp_path):
+def test_detection_stops_at_the_named_platform(tmp_path):
     own = tmp_path / "manage.py"
     own.touch()
     assert inspect(tmp_path, "native", [str(own)], WORKS, "exit 1")["platform"] == "native"

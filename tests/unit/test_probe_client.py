@@ -29,7 +29,7 @@ def test_the_program_is_one_line_and_runs_where_functions_see_no_globals(release
     line = probe_client.bundle({"protocol": 1})
     assert line.count("\n") == 1
     # There is no platform here: the probe itself says so, which it can only do after all of its modules were installed.
-    with pytest.raises(BlockStructureError, match="The LMS could not answer 'survey': ModuleNotFoundError"):
+    with pytest.raises(BlockStructureError, match="The LMS could not run 'survey': ModuleNotFoundError"):
         answer(release, OLD_SHELL, tmp_path)
 
 
@@ -59,7 +59,7 @@ def identified(table, named: str | None, found: str | None, tmp_path) -> probe_c
     return probe_client.run([sys.executable, str(path), "lms"], None, [{"op": "generate"}], identify=how)
 
 
-def test_what_is_installed_is_told_apart_from_the_results(table, tmp_path):
+def test_the_identified_release_is_separate_from_the_results(table, tmp_path):
     answer = identified(table, None, "palm", tmp_path)
     assert (answer.results, answer.identified["release"]) == ([{"generated": 1}], "palm")
 
@@ -68,7 +68,7 @@ def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         identified(table, "teak", None, tmp_path)
     assert refused.value.identifier == "release-differs"
-    assert "'teak', and the installed platform is palm: it calls itself" in refused.value.cause
+    assert "'teak', and the installed platform is palm: it reports release line" in refused.value.cause
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
     [
         ("raise TypeError(\"unhashable type: 'dict'\")", "lms-does-not-start", "TypeError: unhashable type: 'dict'"),
         ("import sys; sys.exit('no such settings')", "lms-does-not-start", "no such settings"),
-        ("pass", "lms-does-not-start", "it said nothing"),
+        ("pass", "lms-does-not-start", "it wrote no output"),
         ("import time; time.sleep(60)", "lms-boot-timeout", "did not start within 1 seconds"),
         (
             'import os; print(\'BLOCK_STRUCTURE_PROBE {"event": "boot"}\', flush=True); os.kill(os.getpid(), 9)',
             "probe-interrupted",
-            "ended in the middle of its work",
+            "ended unexpectedly",
         ),
     ],
 )
-def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, program, identifier, message):
+def test_a_failed_boot_is_reported_with_the_platforms_message(release, tmp_path, program, identifier, message):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, program, tmp_path, boot_timeout=1)
     assert refused.value.identifier == identifier
@@ -97,7 +97,7 @@ def test_an_environment_that_lost_the_storage_class_gets_it_from_a_deploy(releas
     with pytest.raises(BlockStructureError) as refused:
         answer(release, "import block_structure_storage.nothing_here", tmp_path)
     assert refused.value.cause == "The LMS does not start: ModuleNotFoundError: No module named 'block_structure_storage'"
-    assert refused.value.remedy == "run playbooks/deploy.yml, which brings the class back."
+    assert refused.value.remedy == "run playbooks/deploy.yml, which reinstalls the class."
 
 
 def test_secrets_are_scrubbed_from_the_platforms_words(release, tmp_path):
@@ -106,7 +106,7 @@ def test_secrets_are_scrubbed_from_the_platforms_words(release, tmp_path):
     assert refused.value.cause == "The LMS does not start: ValueError: key (secret) is wrong"
 
 
-def test_a_command_that_is_not_there_is_told(release):
+def test_a_missing_command_is_reported(release):
     with pytest.raises(BlockStructureError, match="The LMS's command cannot be run"):
         probe_client.run(["/nowhere/python"], release("teak"), [])
 

@@ -19,7 +19,7 @@ REJECTED = {
     "unknown release": (
         {"block_structure_release": "zebrawood"},
         (
-            "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
+            "block_structure_release is 'zebrawood', which is not an Open edX release that this role knows.\n"
             "Remedy: set it to one of ironwood, juniper, koa, lilac, maple, nutmeg, olive, palm, quince, "
             "redwood, sumac, teak, ulmo, "
             "verawood, main."
@@ -28,8 +28,8 @@ REJECTED = {
     "an upgrade to nowhere": (
         {"block_structure_release": None, "block_structure_prepare_upgrade": True},
         (
-            "block_structure_prepare_upgrade is true, and block_structure_release does not say to which release.\n"
-            "Remedy: name the release that the site will be upgraded to in block_structure_release."
+            "block_structure_prepare_upgrade is true, and block_structure_release is not set.\n"
+            "Remedy: set block_structure_release to the release that the site will be upgraded to."
         ),
     ),
     "prefix with a leading slash where the release is to be found out": (
@@ -38,7 +38,7 @@ REJECTED = {
     ),
     "no bucket": (
         {"block_structure_storage_bucket": ""},
-        "block_structure_storage_bucket is not set.\nRemedy: name the S3 bucket for block structures.",
+        "block_structure_storage_bucket is not set.\nRemedy: set it to your S3 bucket.",
     ),
     "unknown platform": (
         {"block_structure_platform": "devstack"},
@@ -58,7 +58,7 @@ REJECTED = {
     ),
     "misspelt variable": (
         {"block_structure_storage_buket": "x"},
-        "There is no variable block_structure_storage_buket.\nRemedy: did you mean block_structure_storage_bucket?",
+        "Variable block_structure_storage_buket does not exist.\nRemedy: did you mean block_structure_storage_bucket?",
     ),
     "prefix with a leading slash": (
         {"block_structure_storage_prefix": "/courses/"},
@@ -70,16 +70,16 @@ REJECTED = {
     "prefix without a trailing slash": (
         {"block_structure_storage_prefix": "courses"},
         (
-            "block_structure_storage_prefix 'courses' does not end with a slash: it would melt into the course's key.\n"
+            "block_structure_storage_prefix 'courses' does not end with a slash: it would run into the course's key.\n"
             "Remedy: write it as 'courses/'."
         ),
     ),
     "bucket name": (
         {"block_structure_storage_bucket": "Example_Bucket"},
         (
-            "block_structure_storage_bucket 'Example_Bucket' may have lower-case letters, digits, dots and "
-            "hyphens only, and begins "
-            "and ends with a letter or a digit.\nRemedy: choose a name such as 'example-block-structures'."
+            "block_structure_storage_bucket 'Example_Bucket' must consist of lower-case letters, digits, "
+            "dots and hyphens, and begin and end with a letter or a digit.\n"
+            "Remedy: choose a name such as 'example-block-structures'."
         ),
     ),
     "refused kwarg": (
@@ -97,8 +97,8 @@ REJECTED = {
     "public access-control list": (
         {"block_structure_storage_default_acl": "public-read"},
         (
-            "block_structure_storage_default_acl is 'public-read': a stranger could read every course's structure.\n"
-            "Remedy: leave it unset (null), or set it to private for a store that has no object ownership."
+            "block_structure_storage_default_acl is 'public-read': anybody could read every course's structure.\n"
+            "Remedy: leave it unset (null), or set it to private for a store without object ownership."
         ),
     ),
     "no version kept": (
@@ -112,7 +112,7 @@ REJECTED = {
         {"block_structure_cache_timeout_seconds": 0},
         (
             "block_structure_cache_timeout_seconds is 0: nothing would ever be cached.\n"
-            "Remedy: leave it unset (null), which never expires, or give seconds."
+            "Remedy: leave it unset (null), which never expires, or set seconds."
         ),
     ),
     "item size that is no multiple": (
@@ -126,7 +126,7 @@ REJECTED = {
     "item size with a suffix that memcached misreads": (
         {"block_structure_memcached_item_size": "2.5m"},
         (
-            "block_structure_memcached_item_size '2.5m' is not a whole number with k or m: memcached would misread it.\n"
+            "block_structure_memcached_item_size '2.5m' is not a whole number with suffix k or m: memcached would misread it.\n"
             "Remedy: write whole megabytes such as 3m, or kilobytes such as 1536k."
         ),
     ),
@@ -141,9 +141,9 @@ REJECTED = {
     "switch that is gone": (
         {"block_structure_raise_error_when_not_found": True},
         (
-            "block_structure_raise_error_when_not_found is true, and teak has no switch "
-            "block_structure.raise_error_when_not_found any "
-            "more.\nRemedy: remove block_structure_raise_error_when_not_found; the release behaves as if it were off."
+            "block_structure_raise_error_when_not_found is true, and teak no longer has "
+            "the switch block_structure.raise_error_when_not_found.\n"
+            "Remedy: remove block_structure_raise_error_when_not_found; the release behaves as if it were off."
         ),
     ),
     "half a key pair": (
@@ -255,8 +255,8 @@ def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
     )
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
-    assert "block_structure_storage_access_key stands unencrypted in the inventory." in output
-    assert "block_structure_storage_secret_key stands unencrypted" not in output
+    assert "block_structure_storage_access_key is unencrypted in the inventory." in output
+    assert "block_structure_storage_secret_key is unencrypted" not in output
     assert secret not in output
 
 

@@ -130,7 +130,7 @@ def test_an_unknown_release_lists_the_known_ones():
     with pytest.raises(BlockStructureError) as refused:
         releases.pick(ROWS, "zebrawood")
     assert str(refused.value) == (
-        "block_structure_release is 'zebrawood', which is no Open edX release that this role knows.\n"
+        "block_structure_release is 'zebrawood', which is not an Open edX release that this role knows.\n"
         f"Remedy: set it to one of {', '.join(NAMES)}."
     )
 
@@ -195,21 +195,21 @@ def test_code_between_releases_is_what_the_evidence_allows_and_never_guessed(nam
         assert releases.resolve_release(ROWS, found, named).name == named
     if len(candidates) > 1:
         with pytest.raises(
-            BlockStructureError, match=f"The installed platform may be .* or {candidates[-1]}: it calls itself 'master'"
+            BlockStructureError, match=f"The installed platform may be .* or {candidates[-1]}: it reports release line 'master'"
         ):
             releases.resolve_release(ROWS, found)
 
 
-def test_a_line_that_the_evidence_belies_is_no_release():
+def test_a_release_line_that_contradicts_the_evidence_matches_no_release():
     """A fork of Palm's branch with Teak's code, for example."""
     found = identified("teak", "palm")
     assert found["candidates"] == []
     with pytest.raises(BlockStructureError) as refused:
         releases.resolve_release(ROWS, found)
     assert str(refused.value) == (
-        "The installed platform is none that this role knows: it calls itself 'palm', has 0 switches of block structures, "
-        "has no --with_storage, makes its storage by get_storage, keeps its course index in sql.\n"
-        "Remedy: name the nearest release, and correct its row by block_structure_release_overrides."
+        "The installed platform matches no release that this role knows: it reports release line 'palm', has 0 block "
+        "structure switches, has no --with_storage, creates its storage with get_storage, keeps its course index in sql.\n"
+        "Remedy: name the nearest release, and correct its row in block_structure_release_overrides."
     )
 
 
@@ -227,8 +227,8 @@ def test_inventory_and_installation_that_disagree_are_both_named():
         releases.resolve_release(ROWS, identified("teak"), "palm")
     assert refused.value.identifier == "release-differs"
     assert str(refused.value) == (
-        "block_structure_release is 'palm', and the installed platform is teak: it calls itself 'teak', has 0 switches of "
-        "block structures, has no --with_storage, makes its storage by get_storage, keeps its course index in sql.\n"
+        "block_structure_release is 'palm', and the installed platform is teak: it reports release line 'teak', has 0 block "
+        "structure switches, has no --with_storage, creates its storage with get_storage, keeps its course index in sql.\n"
         "Remedy: name the installed release, or leave block_structure_release unset."
     )
 
@@ -240,7 +240,7 @@ def test_a_later_release_is_refused_with_the_way_to_prepare_for_it():
 
 
 def test_an_upgrade_is_not_prepared_backwards():
-    with pytest.raises(BlockStructureError, match="'palm', which is no later release than the installed teak"):
+    with pytest.raises(BlockStructureError, match="'palm', which is not later than the installed teak"):
         releases.resolve_release(ROWS, identified("teak"), "palm", prepares=True)
 
 

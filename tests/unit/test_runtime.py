@@ -1,4 +1,4 @@
-"""The collector of the LMS's workers: what is proposed, refused, recommended, written, and asked of live processes."""
+"""Garbage collector tuning of the LMS's workers: proposed, refused, recommended, written, and read from live processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_whatever_is_proposed_is_accepted(objects):
         ("50000,20,100", "gc.set_threshold takes three numbers"),
         ([50000, 20, "100"], "each must be an integer"),
         ([50000, True, 100], "each must be an integer"),
-        ([0, 20, 100], "zero switches the collector off, and a worker would never give its garbage back"),
+        ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
         ([699, 20, 100], "699 is not from 700 to 1000000"),
         ([50000, 0, 100], "0 is not from 1 to 1000"),
         ([50000, 20, 1001], "1001 is not from 1 to 1000"),
@@ -56,7 +56,7 @@ def test_thresholds_that_hurt_are_refused(variables, table, value, why):
     reported = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
     assert [error["message"] for error in reported["errors"]] == [
         (
-            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: give three integers, such as [50000, 20, 100]: "
+            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: set three integers, such as [50000, 20, 100]: "
             "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
         )
     ]
@@ -83,9 +83,9 @@ def test_nothing_is_wanted_unless_asked_for(variables, table):
 def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(variables):
     elsewhere = {**variables, "block_structure_platform": "elsewhere"}
     assert not runtime.wanted(elsewhere)
-    with pytest.raises(BlockStructureError, match="does not tune workers of the platform elsewhere yet") as refused:
+    with pytest.raises(BlockStructureError, match="does not support it on the platform elsewhere yet") as refused:
         runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
-    assert refused.value.remedy.endswith("the role does it on native, tutor_local, tutor_k8s.")
+    assert refused.value.remedy.endswith("supported are native, tutor_local, tutor_k8s.")
 
 
 def test_courses_to_measure_are_few_and_of_all_sizes():
@@ -116,10 +116,10 @@ def test_a_fork_measures_and_leaves_this_process_alone():
     assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in reported.values())
 
 
-def test_what_fails_in_a_fork_is_told():
+def test_a_failure_in_a_fork_is_reported():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
         probe._in_fork(lambda: 1 / 0)
-    with pytest.raises(RuntimeError, match="the measuring process died"):
+    with pytest.raises(RuntimeError, match="the measuring process was killed"):
         probe._in_fork(lambda: os.kill(os.getpid(), 9))
 
 
@@ -166,7 +166,7 @@ def test_a_gain_is_worth_it_in_milliseconds_and_in_percent(stock, tuned, worth):
     assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
 
 
-def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
+def test_a_diagnosis_measures_only_what_its_finding_needs():
     assert runtime.inspect(runtime.Wanted(None, False)) == {
         "op": "runtime",
         "thresholds": None,
@@ -231,7 +231,7 @@ def test_without_a_course_only_named_variants_are_tried(monkeypatch):
     assert list(probe.run({"courses": [], "variants": ["thresholds"]}, None)["variants"]) == ["thresholds"]
 
 
-def test_what_other_processes_do_is_not_taken_for_the_collector():
+def test_load_of_other_processes_is_not_measured():
     """Processor time: a read that only waits costs none."""
 
     class Waiting:
@@ -247,7 +247,7 @@ def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
     with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
         runtime.check_possible(runtime.Wanted(None, True), old)
     runtime.check_possible(TUNED, old)
-    with pytest.raises(BlockStructureError, match=r"makes \[50000, 20, 100\] of the thresholds \[60000, 20, 100\]"):
+    with pytest.raises(BlockStructureError, match=r"turns the thresholds \[60000, 20, 100\] into \[50000, 20, 100\]"):
         runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
 
 
@@ -269,7 +269,7 @@ def worker(**report):
         ({**worker(), "report": None}, TUNED, ["worker 7 of lms does not report its thresholds"]),
         (worker(), runtime.Wanted(None, True), ["worker 7 of lms has frozen nothing"]),
         (worker(frozen=1000), runtime.Wanted(None, True), []),
-        (worker(enabled=False), TUNED, ["worker 7 of lms has its collector switched off"]),
+        (worker(enabled=False), TUNED, ["worker 7 of lms has garbage collection disabled"]),
         (worker(), runtime.Wanted(None, False), ["worker 7 of lms still runs with [50000, 20, 100]"]),
         ({**worker(), "report": None}, runtime.Wanted(None, False), []),
         ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),
@@ -388,5 +388,5 @@ def test_a_block_stays_where_it_stands(before, after):
 
 
 def test_a_block_without_its_end_is_refused():
-    with pytest.raises(ValueError, match="line 2 begins a block that no line '# END block_structure' ends"):
+    with pytest.raises(ValueError, match="line 2 begins a block without the end marker '# END block_structure'"):
         managed_block.put(f"a\n{managed_block.BEGIN}\nb\n", "c")

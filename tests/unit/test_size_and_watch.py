@@ -80,7 +80,7 @@ def test_what_if_plans_another_number_of_courses(saved):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--courses", "0"], "A site of 0 courses cannot be planned.\nRemedy: give --courses a number of 1 or more."),
+        (["--courses", "0"], "A site of 0 courses cannot be planned.\nRemedy: set --courses to 1 or more."),
         (["--growth", "many"], "'many' is not a valid percent"),
     ],
 )

@@ -74,7 +74,7 @@ SOURCES = tutor_plugin.sources(ROLE / "files" / "block_structure_runtime")
 
 @settings(deadline=None)
 @given(SETTINGS, st.none() | st.lists(st.integers(1, 10**6), min_size=3, max_size=3), st.booleans())
-def test_settings_and_collector_are_read_back_from_one_plugin(settings, thresholds, freeze):
+def test_settings_and_gc_are_read_back_from_one_plugin(settings, thresholds, freeze):
     text = tutor_plugin.render(settings, tutor_plugin.Collector(thresholds, freeze, SOURCES))
     assert tutor_plugin.parse(text) == settings
     assert tutor_plugin.collector_of(text) == {"thresholds": thresholds, "freeze": freeze}
@@ -82,7 +82,7 @@ def test_settings_and_collector_are_read_back_from_one_plugin(settings, threshol
     assert yaml.safe_load(text)["patches"].keys() == {tutor_plugin.PATCH, tutor_plugin.LMS_PATCH}
 
 
-def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
+def test_the_rendered_settings_tune_gc_of_the_process_that_executes_them(tmp_path):
     """As the LMS's settings do, without uWSGI and with Celery: thresholds at once, and a pool process reports itself."""
     text = tutor_plugin.render({}, tutor_plugin.Collector([50000, 20, 100], True, SOURCES))
     patch = yaml.safe_load(text)["patches"][tutor_plugin.LMS_PATCH]
@@ -122,7 +122,7 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         (
             {"block_structure_release": "juniper"},
             (
-                "The collector is to be tuned, and Python 3.5 of Tutor 10 (juniper) has no gc.freeze and no "
+                "Tuning of the garbage collector is requested, and Python 3.5 of Tutor 10 (juniper) has no gc.freeze and no "
                 "worker that reports.\n"
                 "Remedy: remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
             ),
@@ -130,14 +130,14 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         (
             {"block_structure_manage_settings": False},
             (
-                "The collector is to be tuned, which on Tutor is a part of the settings, and "
+                "Tuning of the garbage collector is requested, which on Tutor is part of the settings, and "
                 "block_structure_manage_settings is off.\n"
                 "Remedy: turn it on, or remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
             ),
         ),
     ],
 )
-def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, message):
+def test_gc_tuning_that_tutor_cannot_apply_is_refused(on_tutor, variables, table, given_variables, message):
     asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
     assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
 
@@ -171,7 +171,7 @@ MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
             "20.0.5",
             "19.0.1\n",
             (
-                "Tutor 20.0.5 is installed, and the environment on this host was rendered by Tutor 19.0.1.\n"
+                "Tutor 20.0.5 is installed, but the environment on this host was rendered by Tutor 19.0.1.\n"
                 "Remedy: finish Tutor's own upgrade (`tutor local launch` or `tutor k8s launch`), then run again."
             ),
         ),
@@ -207,8 +207,8 @@ def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variabl
     }
     wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
     tail = (
-        "and the cache of Tutor 20 (teak) is Redis, which it does not reach.\n"
-        "Remedy: remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md)."
+        "and the cache of Tutor 20 (teak) is Redis, to which it does not apply.\n"
+        "Remedy: remove it; size Redis with Tutor's patch redis-conf (docs/tutor.md)."
     )
     assert messages(wanted) == [
         f"The group block_structure_memcached has cache1, {tail}",
@@ -221,8 +221,8 @@ def test_before_redis_the_memcached_of_tutor_is_its_own_container(on_tutor, vari
     wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
     assert messages(wanted) == [
         (
-            "The group block_structure_memcached has cache1, and the cache of Tutor 10 (juniper) is a memcached in a container "
-            "of its own, which it does not reach.\n"
+            "The group block_structure_memcached has cache1, and the cache of Tutor 10 (juniper) is a memcached in its own "
+            "container, to which it does not apply.\n"
             "Remedy: remove it; that container keeps memcached's defaults (docs/tutor.md)."
         )
     ]
@@ -306,7 +306,7 @@ def test_a_redis_that_holds_everything_is_not_mentioned(release):
         ),
     ],
 )
-def test_a_redis_that_loses_structures_is_told(release, changed, message):
+def test_a_redis_that_loses_structures_is_reported(release, changed, message):
     assert redis_messages(release, **changed) == [message]
 
 

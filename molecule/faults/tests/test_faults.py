@@ -48,7 +48,7 @@ FAULTS = {
     ),
     "release that is not installed": (
         {"block_structure_release": "palm"},
-        "block_structure_release is 'palm', and the installed platform is teak: it calls itself 'teak', has 0 switches of",
+        "block_structure_release is 'palm', and the installed platform is teak: it reports release line",
     ),
     "no such settings file": (
         {"block_structure_native_lms_config": "/edx/etc/missing.yml"},
@@ -115,13 +115,13 @@ def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fau
 LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
-        "does not implement 'lifecycle' of a bucket. Remedy: set lifecycle of block_structure_bucket_features to false.",
+        "does not implement the bucket feature 'lifecycle'. Remedy: set lifecycle of block_structure_bucket_features to false.",
         "lifecycle",
         "get_bucket_lifecycle_configuration",
     ),
     "ignores it": (
         {"kind": "ignore", "methods": ["PUT"], "match": "?publicAccessBlock"},
-        "The store accepted 'public_access_block' of the bucket and does not have it afterwards. Remedy: if the store",
+        "The store accepted the change of the bucket's 'public_access_block' and did not apply it. Remedy: if the store",
         "public_access_block",
         "get_public_access_block",
     ),

@@ -26,7 +26,7 @@ def test_a_killed_worker_costs_its_course_one_retry(engine, lms, some) -> None:
     pid, course = next(iter(run.working().items()))
     lms.check_output("kill -KILL %s", pid)
     all_well(run, some)
-    assert run.wait_for("retry")["message"] == "the worker was lost: killed by signal 9"
+    assert run.wait_for("retry")["message"] == "the worker died: killed by signal 9"
     assert [report["attempt"] for report in run.reports().values()].count(2) == 1
     assert course in run.reports()
 

@@ -34,7 +34,7 @@ def test_check_mode_says_what_would_run_and_does_nothing(playbooks, boots, rows,
     before, stored = boots.count(), rows()
     ended = playbooks.run("regenerate", "--check", "-e", "block_structure_generation_force=true")
     assert ended.exit_code == 0, ended.output
-    assert f"{courses[0]}: forced (it is as it should be)" in ended.output
+    assert f"{courses[0]}: forced (it is up to date)" in ended.output
     assert f"{len(courses)} courses would be generated" in ended.output
     assert boots.count() - before == 1
     assert rows() == stored
@@ -109,7 +109,7 @@ def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
     assert {course["key"] for course in resumed["courses"]} == set(some)
     code, _, text = tool.run("regenerate", "--resume")
     assert code == 2
-    assert f"The run {resumed['run']} left nothing to do.\nRemedy: start a new one without --resume." in text
+    assert f"The run {resumed['run']} is complete.\nRemedy: start a new one without --resume." in text
 
 
 def test_a_host_that_lost_power_resumes(tool, lms, s3_faults, some) -> None:
@@ -147,8 +147,8 @@ def test_a_second_run_is_refused_and_names_the_running_one_and_its_start(engine,
     assert first.result()["failures"] == []
     assert code == 4, text
     assert f"A run on {lms.check_output('hostname')} (process " in text
-    assert ", user www-data, run -) works on this site since 20" in text
-    assert "Remedy: wait until it ends, or end that process; its lock goes with it." in text
+    assert ", user www-data, run -) has been working on this site since 20" in text
+    assert "Remedy: wait until it ends, or end that process, which releases the lock." in text
     assert reported["error"]["id"] == "run-held"
 
 
@@ -187,7 +187,7 @@ def test_prune_lists_what_no_row_names_and_removes_it_only_on_yes(tool, studio, 
     code, reported, _ = tool.run("prune", "--min-age-hours", "0")
     assert code == 0
     listed = {entry["name"]: entry for entry in reported["objects"]}
-    assert (listed[orphan]["why"], reported["removed"]) == ("its course is gone", [])
+    assert (listed[orphan]["why"], reported["removed"]) == ("its course was deleted", [])
     assert listed[orphan]["bytes"] > 0
     assert not set(listed) & set(rows().values())
     assert orphan in objects()

@@ -288,7 +288,7 @@ def test_plain_is_refused_while_an_object_waits_then_takes_over_what_is_in_s3(
         refused = playbooks.run("deploy", "-e", "block_structure_storage_class=plain")
         assert refused.exit_code != 0
         text = " ".join(refused.output.split())
-        assert "1 object waits on this host for S3, and uploading fails: " in text
+        assert "1 object waits on this host for S3, and the upload fails: " in text
         assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds" in text
         assert lms.run(IMPORT).rc == 0
         assert driver("state")["spool"]["waiting"] == 1

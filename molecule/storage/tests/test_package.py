@@ -18,7 +18,7 @@ def test_a_deploy_brings_the_class_into_a_new_environment(lms: Host, playbooks: 
     assert lms.run(IMPORT).rc != 0
     without = playbooks.run("verify")
     assert without.exit_code != 0
-    assert "Remedy: run playbooks/deploy.yml, which brings the class back." in " ".join(without.output.split())
+    assert "Remedy: run playbooks/deploy.yml, which reinstalls the class." in " ".join(without.output.split())
     ended = playbooks.run("deploy")
     assert ended.exit_code == 0, ended.output[-3000:]
     # Without the name of the role, which depends on how it is installed.
@@ -33,7 +33,7 @@ def test_a_rollback_is_refused_while_an_object_waits(driver_of: Any, playbooks: 
     with one_waits(driver, s3_faults, COURSE):
         refused = playbooks.run("rollback")
         assert refused.exit_code != 0
-        assert "1 object waits on this host for S3, and uploading fails: " in " ".join(refused.output.split())
+        assert "1 object waits on this host for S3, and the upload fails: " in " ".join(refused.output.split())
         assert refused.changed == []
     assert lms.run(IMPORT).rc == 0
     driver("drain")

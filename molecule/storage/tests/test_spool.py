@@ -57,7 +57,7 @@ def test_objects_are_not_moved_elsewhere_while_one_waits(
         refused = deploy_elsewhere(playbooks, tmp_path)
         assert refused.exit_code == 2
         text = " ".join(refused.output.split())
-        assert "1 object waits on this host for S3, and uploading fails: " in text
+        assert "1 object waits on this host for S3, and the upload fails: " in text
         assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds their courses" in text
         assert refused.changed == []
         assert driver("state")["spool"]["waiting"] == 1

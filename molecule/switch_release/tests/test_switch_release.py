@@ -112,7 +112,9 @@ def test_a_later_release_is_refused_unless_an_upgrade_is_prepared(playbooks) -> 
     refused = playbooks.run("deploy", "-e", json.dumps({"block_structure_release": PATH[1]}))
     assert refused.exit_code == 2
     message = " ".join(refused.output.split())
-    assert f"block_structure_release is '{PATH[1]}', and the installed platform is {PATH[0]}: it calls itself" in message
+    assert (
+        f"block_structure_release is '{PATH[1]}', and the installed platform is {PATH[0]}: it reports release line" in message
+    )
     assert "to prepare an upgrade to it set block_structure_prepare_upgrade to true." in message
     assert refused.changed == []
 

@@ -60,13 +60,13 @@ def test_an_environment_rendered_without_the_plugin_is_rendered_again(playbooks,
         (
             "block_structure_platform=native",
             (
-                "block_structure_platform is 'native', and what runs on this host is tutor_local "
+                "block_structure_platform is 'native', and this host runs tutor_local "
                 "(`tutor local exec lms` works). Remedy: set block_structure_platform to the installed platform or to auto;"
             ),
         ),
         (
             "block_structure_tutor_command=tutr",
-            "No Open edX was found on this host: no native installation where the block_structure_native_ variables say, and",
+            "No Open edX was found on this host: no native installation at the block_structure_native_ paths, and",
         ),
         (
             "block_structure_platform=tutor_local block_structure_tutor_command=tutr",
@@ -82,9 +82,9 @@ def test_an_environment_rendered_without_the_plugin_is_rendered_again(playbooks,
         (
             "block_structure_memcached_memory_mb=256",
             (
-                "block_structure_memcached_memory_mb is set, and the cache of Tutor 20 (teak) is Redis, which it does "
-                "not reach. "
-                "Remedy: remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md)."
+                "block_structure_memcached_memory_mb is set, and the cache of Tutor 20 (teak) is Redis, to which it does "
+                "not apply. "
+                "Remedy: remove it; size Redis with Tutor's patch redis-conf (docs/tutor.md)."
             ),
         ),
     ],

@@ -1,4 +1,4 @@
-"""A difference between what is and what is wanted, as a value."""
+"""A difference between the live and the wanted state, as a value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Change:
     after: Any
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the change as data that may be shown."""
+        """Return the change as data, without secrets."""
         if is_secret_name(self.field):
             return {"field": self.field, "before": "(secret)", "after": "(secret)"}
         return {"field": self.field, "before": redact(self.before), "after": redact(self.after)}

@@ -1,4 +1,4 @@
-"""The one kind of error that this project raises on purpose: a finding that stops the run."""
+"""The only error that this project raises on purpose: a finding that stops the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class BlockStructureError(Exception):
-    """Something is wrong that the operator can fix. It carries the finding that says what, and its remedy."""
+    """A problem that the operator can fix. It carries the finding with cause and remedy."""
 
     def __init__(self, identifier: str, cause: str, remedy: str, variable: str | None = None) -> None:
         super().__init__(cause)
@@ -25,12 +25,12 @@ class BlockStructureError(Exception):
 
     @property
     def cause(self) -> str:
-        """What is wrong, on one line."""
+        """The cause, on one line."""
         return self.finding.cause
 
     @property
     def remedy(self) -> str:
-        """What to do, on one line."""
+        """The remedy, on one line."""
         return self.finding.remedy
 
     @property
@@ -48,7 +48,7 @@ class BlockStructureError(Exception):
 
 @contextmanager
 def as_failures(module: AnsibleModule, **result: Any) -> Iterator[None]:
-    """Turn a BlockStructureError of the body into a failure of the module; result: what else the failure returns."""
+    """Turn a BlockStructureError of the body into a failure of the module; result: further keys that the failure returns."""
     try:
         yield
     except BlockStructureError as error:

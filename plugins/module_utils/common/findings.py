@@ -1,4 +1,4 @@
-"""What an inspection of a site or of its variables found, as data, and the two lines in which an operator reads it."""
+"""Findings about a site or its variables as data, and the two lines that the operator reads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def two_lines(cause: str, remedy: str) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """One observation: what it is, what to do, and the variable that does it.
+    """One observation: cause, remedy, and the variable that fixes it.
 
     identifier: stable kebab-case name, a row of the catalogue of messages. severity: `error` needs action before the site is
-    cured, `warning` costs something, `info` is good to know. evidence: the measured value behind it, never a secret.
-    value: what to set the variable to. cost_ms: milliseconds that a request of a learner pays for it, as measured on this
-    site, None when not measured. cost: the same in words, with what was measured.
+    cured, `warning` costs something, `info` is informational. evidence: the measured value behind it, never a secret.
+    value: the value to set the variable to. cost_ms: milliseconds that it adds to a learner's request, as measured on this
+    site, None when not measured. cost: the same as text, with the measurement.
     """
 
     identifier: str
@@ -46,10 +46,10 @@ class Finding:
 
 
 def order(found: list[Finding]) -> list[Finding]:
-    """Return findings with what needs action first, and what costs most first within a severity."""
+    """Return findings by severity, the most urgent first, and within a severity by cost, the highest first."""
     return sorted(found, key=lambda finding: (SEVERITIES.index(finding.severity), -(finding.cost_ms or 0)))
 
 
 def needs_attention(found: list[dict[str, Any]]) -> bool:
-    """Return whether any finding, as data, is more than good to know."""
+    """Return whether any finding, as data, is an error or a warning."""
     return any(finding["severity"] != "info" for finding in found)

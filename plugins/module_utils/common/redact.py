@@ -1,4 +1,4 @@
-"""Keep secrets out of everything that is shown."""
+"""Keep secrets out of all output."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scrub_all(value: Any, secrets: list[str]) -> Any:
 
 
 def scrub(text: str, secrets: list[str]) -> str:
-    """Return text with each of the secret strings replaced; for words of other programs (tracebacks, logs)."""
+    """Return text with each of the secret strings replaced; for output of other programs (tracebacks, logs)."""
     for secret in sorted({item for item in secrets if item}, key=len, reverse=True):
         text = text.replace(secret, PLACEHOLDER)
     return text

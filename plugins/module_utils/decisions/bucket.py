@@ -1,4 +1,4 @@
-"""What the bucket must be, and how it differs from that. No request is made here."""
+"""The wanted state of the bucket and how the live one differs from it. No request is made here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..common.changes import Change
 from ..common.errors import BlockStructureError
 
-# Statements and rules of other people stay; ours are known by these names.
+# Our policy statement and lifecycle rules carry these names; all others stay.
 TLS_SID = "BlockStructureTlsOnly"
 NONCURRENT_RULE = "block-structure-noncurrent"
 ABORT_RULE = "block-structure-abort-multipart"
@@ -23,13 +23,13 @@ PUBLIC_ACCESS_KEYS = ("block_public_acls", "ignore_public_acls", "block_public_p
 
 
 def name_problem(name: str) -> str | None:
-    """Return why S3 would refuse a bucket name, in a few words, or None."""
+    """Return why S3 would refuse a bucket name, or None."""
     if not 3 <= len(name) <= 63:
-        return f"has {len(name)} characters; S3 wants 3 to 63"
+        return f"has {len(name)} characters; S3 requires 3 to 63"
     if not _NAME.fullmatch(name):
-        return "may have lower-case letters, digits, dots and hyphens only, and begins and ends with a letter or a digit"
+        return "must consist of lower-case letters, digits, dots and hyphens, and begin and end with a letter or a digit"
     if ".." in name or ".-" in name or "-." in name:
-        return "has a dot beside a dot or a hyphen"
+        return "has a dot next to a dot or a hyphen"
     try:
         ipaddress.IPv4Address(name)
     except ValueError:
@@ -53,7 +53,7 @@ def check_name(name: str) -> None:
         )
 
 
-# Aspect of a bucket -> what leaves it alone, for a store that lacks it.
+# Aspect of a bucket -> the setting that makes the role skip it, for a store that lacks it.
 LEAVE_ALONE = {
     "versioning": "versioning of block_structure_bucket_features to false",
     "encryption": "encryption of block_structure_bucket_features to false",
@@ -67,7 +67,7 @@ LEAVE_ALONE = {
 
 @dataclass(frozen=True)
 class BucketOptions:
-    """What the operator wants of the bucket. A feature that is off is left alone, for stores that lack it."""
+    """The operator's options for the bucket. A feature that is off is not managed, for stores that lack it."""
 
     name: str
     versioning: bool = True
@@ -94,7 +94,7 @@ def tls_statement(name: str) -> dict[str, Any]:
 
 
 def policy_with_tls(live: dict[str, Any] | None, name: str) -> dict[str, Any]:
-    """Return the live policy with our statement in it; other statements stay as they are."""
+    """Return the live policy with our statement added or updated; other statements stay."""
     statements = [entry for entry in (live or {}).get("Statement", []) if entry.get("Sid") != TLS_SID]
     return {
         "Version": (live or {}).get("Version", "2012-10-17"),
@@ -103,11 +103,11 @@ def policy_with_tls(live: dict[str, Any] | None, name: str) -> dict[str, Any]:
 
 
 def lms_policy(name: str, prefix: str, *, reads_versions: bool = False) -> dict[str, Any]:
-    """Return the least that the LMS's credentials need, as an IAM policy.
+    """Return the least-privilege IAM policy for the LMS's credentials.
 
-    reads_versions: the library asks for an object by the version that S3 named before, as boto does in a bucket with versions.
-    ListBucket is part of it: without it S3 answers 403 for a missing object, which the platform does not read as "not
-    found", and the course answers 500 for ever (measured).
+    reads_versions: the library requests an object by its S3 version, as boto does in a versioned bucket. ListBucket is
+    required: without it S3 answers 403 for a missing object, which the platform does not treat as "not found", and every
+    request of the course fails with 500 (measured).
     """
     versions = ["s3:GetObjectVersion"] if reads_versions else []
     return {
@@ -130,7 +130,7 @@ def lms_policy(name: str, prefix: str, *, reads_versions: bool = False) -> dict[
 
 
 def lifecycle_rules(options: BucketOptions) -> list[dict[str, Any]]:
-    """Return our rules. Only noncurrent versions and aborted uploads: expiring a current object means a rebuild."""
+    """Return our rules for noncurrent versions and aborted uploads. Expiring a current object would cause a rebuild."""
     return [
         {
             "ID": NONCURRENT_RULE,
@@ -148,7 +148,7 @@ def lifecycle_rules(options: BucketOptions) -> list[dict[str, Any]]:
 
 
 def _canonical(value: Any) -> Any:
-    """Return policy data in a form in which equal policies are equal: AWS reorders and unwraps single-item lists."""
+    """Return policy data in a normal form for comparison: AWS reorders lists and unwraps single items."""
     if isinstance(value, dict):
         return {key: _canonical(item) for key, item in sorted(value.items())}
     if isinstance(value, list):
@@ -162,9 +162,9 @@ def _rule_differs(live: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
 
 
 def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]:
-    """Return what has to change for the live bucket to be as wanted; `live` is None when there is no bucket.
+    """Return the changes that bring the live bucket to the wanted state; `live` is None when there is no bucket.
 
-    live, as the module bucket_info returns it, in the terms of the S3 API: {"versioning": bool,
+    live, as returned by the module bucket_info, in the terms of the S3 API: {"versioning": bool,
     "encryption": str|None, "public_access_block": {key: bool}, "object_ownership": str|None, "policy": dict|None,
     "tags": dict, "lifecycle": [rule], "lacking": [aspect]}.
     """
@@ -198,25 +198,25 @@ def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]
 
 
 def check_features(live: dict[str, Any] | None, changes: list[Change]) -> None:
-    """Raise BlockStructureError `bucket-feature` when a change asks for what the store itself says that it lacks."""
+    """Raise BlockStructureError `bucket-feature` when a change needs a feature that the store reports as unsupported."""
     wanted = {change.field.split(".")[0] for change in changes}
     for aspect in (live or {}).get("lacking", []):
         if aspect in wanted:
             raise BlockStructureError(
                 "bucket-feature",
-                f"This S3-compatible store does not implement '{aspect}' of a bucket.",
+                f"This S3-compatible store does not implement the bucket feature '{aspect}'.",
                 f"set {LEAVE_ALONE[aspect]}.",
                 LEAVE_ALONE[aspect].split()[0],
             )
 
 
 def check_taken(left: list[Change]) -> None:
-    """Raise BlockStructureError `bucket-ignored` when the store said yes to a change and still differs."""
+    """Raise BlockStructureError `bucket-ignored` when the store accepted a change and still differs."""
     if left:
         aspect = left[0].field.split(".")[0]
         raise BlockStructureError(
             "bucket-ignored",
-            f"The store accepted '{aspect}' of the bucket and does not have it afterwards.",
+            f"The store accepted the change of the bucket's '{aspect}' and did not apply it.",
             f"if the store lacks this feature, set {LEAVE_ALONE[aspect]}.",
             LEAVE_ALONE[aspect].split()[0],
         )

@@ -1,6 +1,6 @@
-"""From the operator's variables to everything the role wants, or to the list of what is wrong with them.
+"""Turn the operator's variables into the desired state, or into the list of their errors.
 
-The one place where public variables are read together. Nothing here looks at a host.
+The only place that reads public variables together. Nothing here contacts a host.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ PREFIX = names.PREFIX
 _STORAGE = f"{PREFIX}storage_"
 INVALIDATE_SWITCH = "block_structure.invalidate_cache_on_publish"
 RAISE_SWITCH = "block_structure.raise_error_when_not_found"
-# Variables of memcached that say something of any cache, so that they may be set where there is no memcached.
+# Memcached variables that apply to any cache, and may be set without a memcached.
 ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # System -> the variable that names its settings file on a native installation.
 _CONFIG_VARIABLES = {"lms": "block_structure_native_lms_config", "cms": "block_structure_native_cms_config"}
-# What is assumed of a platform whose row is not given, or which is not found out yet.
+# Assumed for a platform whose row is not given, or which is not detected yet.
 _PLAIN_PLATFORM: dict[str, Any] = {"tutor": False}
 
 
 def _collect(errors: list[BlockStructureError], function: Callable[[], Any]) -> Any:
-    """Return the function's value; what it refuses joins the list, so that an operator sees all of it at once."""
+    """Return the function's value; an error is added to the list, so that the operator sees all of them at once."""
     try:
         return function()
     except BlockStructureError as error:
@@ -65,7 +65,7 @@ def _platform(variables: dict[str, Any], platforms: dict[str, dict[str, Any]] | 
 def _memcached_errors(
     variables: dict[str, Any], release: Release, defaults: dict[str, Any], hosts: list[str]
 ) -> list[BlockStructureError]:
-    """Return what the inventory says of a memcached, on a platform whose cache is none of its servers."""
+    """Return errors for memcached settings on a platform that does not use those servers."""
     names = [name for name in variables if name.startswith(f"{PREFIX}memcached_") and name not in ANY_CACHE]
     changed = [name for name in sorted(names) if name in defaults and variables[name] != defaults[name]]
     return tutor.check_memcached(release, hosts if variables["block_structure_manage_memcached"] else [], changed)
@@ -82,9 +82,9 @@ def _check_sizes(variables: dict[str, Any], release: Release, findings: list[Fin
 
 
 def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bool | None], dict[str, bool]]:
-    """Return (switches, switches that need a clean generation first); a switch that is gone is refused when asked for.
+    """Return (switches, switches that need a clean generation first); raises `switch-gone` for one that the release lacks.
 
-    None in place of on and off means that no such switch is to be left: those that nothing reads any more.
+    None deletes the switch: those that nothing reads any more.
     """
     asked = {
         INVALIDATE_SWITCH: ("block_structure_invalidate_cache_on_publish", False),
@@ -100,7 +100,7 @@ def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bo
             if wanted:
                 raise BlockStructureError(
                     "switch-gone",
-                    f"{variable} is true, and {release.name} has no switch {switch} any more.",
+                    f"{variable} is true, and {release.name} no longer has the switch {switch}.",
                     f"remove {variable}; the release behaves as if it were off.",
                     variable,
                 )
@@ -112,7 +112,7 @@ def _switches(variables: dict[str, Any], release: Release) -> tuple[dict[str, bo
 
 
 def _publish_findings(variables: dict[str, Any], release: Release) -> list[Finding]:
-    """Return a finding where a switch would keep new courses out of the cache for ever."""
+    """Return a finding where a switch would keep new courses out of the cache permanently."""
     variable = "block_structure_invalidate_cache_on_publish"
     if not (variables[variable] and INVALIDATE_SWITCH in release.switches and release.publish_needs_row):
         return []
@@ -120,7 +120,7 @@ def _publish_findings(variables: dict[str, Any], release: Release) -> list[Findi
         Finding(
             "publish-needs-row",
             "warning",
-            f"{variable} is true, and on {release.name} a publish of a course that is not stored yet ends in an error: a new "
+            f"{variable} is true, and on {release.name} publishing a course that is not stored yet fails: a new "
             "course is rebuilt in each request.",
             f"remove {variable}; a publish replaces the structure without it.",
             variable,
@@ -129,7 +129,7 @@ def _publish_findings(variables: dict[str, Any], release: Release) -> list[Findi
 
 
 def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) -> dict[str, dict[str, bool]]:
-    """Return the settings beside ours, {dictionary: {key: value}}; one that the release does not read is refused or told."""
+    """Return settings outside of ours, {dictionary: {key: value}}; one that the release ignores is an error or a finding."""
     variable = "block_structure_blake2b_hashing"
     wanted = variables[variable]
     if wanted is None:
@@ -147,7 +147,7 @@ def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) 
         Finding(
             "blake2b-not-read",
             "warning",
-            f"{variable} brings nothing: {release.name} always hashes long cache keys with {release.cache_key_hash}.",
+            f"{variable} has no effect: {release.name} always hashes long cache keys with {release.cache_key_hash}.",
             f"remove {variable}.",
             variable,
         )
@@ -156,7 +156,7 @@ def _also(variables: dict[str, Any], release: Release, findings: list[Finding]) 
 
 
 def storage_options(variables: dict[str, Any], local_dir: str | None = None) -> storage_settings.StorageOptions:
-    """Return the options of storage_settings.build from the public variables; local_dir is the platform's own."""
+    """Return the options of storage_settings.build from the public variables; local_dir: the platform's default."""
     given = {
         **{name[len(_STORAGE) :]: value for name, value in variables.items() if name.startswith(_STORAGE)},
         **variables["block_structure_storage_resilience"],
@@ -180,10 +180,10 @@ def bucket_options(variables: dict[str, Any]) -> bucket.BucketOptions:
 
 
 def settings_files(variables: dict[str, Any], release: Release, tutor_site: bool) -> list[dict[str, Any]]:
-    """Return the settings files that the role edits, each with its name, path, format and variable; none on Tutor.
+    """Return the settings files that the role edits, each with its name, path, format and variable; empty on Tutor.
 
-    A path variable that is None means the release's own, "" that there is no such system on the host. Studio's file is left out
-    where the release does not read our settings from it.
+    A path variable of None selects the release's path, "" means that the host does not run that system. Studio's file is
+    omitted where the release does not read our settings from it.
     """
     if tutor_site:
         return []
@@ -203,14 +203,14 @@ def _release(
     table: dict[str, dict[str, Any]],
     identified: dict[str, Any] | None,
 ) -> Release | None:
-    """Return the release to work with: the installed one, before it is known the one that was named, if any."""
+    """Return the release to use: the installed one, or the named one as long as the installed one is unknown."""
     named, overrides = variables["block_structure_release"], variables["block_structure_release_overrides"]
     prepares = variables["block_structure_prepare_upgrade"]
     if prepares and not named:
         raise BlockStructureError(
             "upgrade-to-nowhere",
-            "block_structure_prepare_upgrade is true, and block_structure_release does not say to which release.",
-            "name the release that the site will be upgraded to in block_structure_release.",
+            "block_structure_prepare_upgrade is true, and block_structure_release is not set.",
+            "set block_structure_release to the release that the site will be upgraded to.",
             "block_structure_release",
         )
     if identified:
@@ -229,16 +229,16 @@ def validate(
     memcached_hosts: list[str] | None = None,
     identified: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what the role wants, as data without secrets, and everything that is wrong with the variables.
+    """Return the desired state as data without secrets, and all errors of the variables.
 
     variables: every block_structure_ variable of a host by its full name. table: the release table.
     known: names that exist, to refuse misspelt ones. plain_secrets: secret variables that are not vaulted.
     platforms: {name: row} of the platforms. defaults: of the variables.
     memcached_hosts: of the group block_structure_memcached.
-    identified: what a look at the site found installed. Without it the operator's word is taken for the time being; where
-    there is none only what needs no release is checked.
-    Result keys: errors (list), findings (list); unless release or platform are refused, platform, identify (how to find the
-    installed release, as probe/identify.py takes it), runtime, settings_files, tutor_majors ({release: Tutor major}) and
+    identified: the installed release as the probe identified it. Without it the named release is used for now; without
+    either, only checks that need no release run.
+    Result keys: errors (list), findings (list); unless release or platform are refused, platform, identify (input of
+    probe/operations/identify.py), runtime, settings_files, tutor_majors ({release: Tutor major}) and
     release (row with name; None while the installed one is not known); and, when there is a release and no error, settings,
     also, row, switches, switches_if_clean, lms_iam_policy.
     """
@@ -256,8 +256,8 @@ def validate(
     release = _collect(errors, lambda: _release(variables, table, identified))
     if len(errors) > before:
         return _result(errors, findings)
-    # The row of an upgrade that is prepared is the installed platform's, which is not known yet.
-    settled = identified is not None or not variables["block_structure_prepare_upgrade"]
+    # An upgrade is prepared from the installed platform's row, which may not be known yet.
+    resolved = identified is not None or not variables["block_structure_prepare_upgrade"]
     named = variables["block_structure_release"]
     result = {
         "platform": variables["block_structure_platform"],
@@ -275,7 +275,7 @@ def validate(
         _collect(errors, lambda: storage_settings.check_prefix(variables["block_structure_storage_prefix"]))
         return {**result, **_result(errors, findings)}
     release = as_installed(release)
-    if settled:
+    if resolved:
         result["release"] = as_named_row(release)
     result["settings_files"] = settings_files(variables, release, platform["tutor"])
     if platform["tutor"]:
@@ -283,7 +283,7 @@ def validate(
         if runtime_wanted and variables["block_structure_manage_runtime"]:
             _collect(errors, lambda: tutor.check_runtime(release, variables["block_structure_manage_settings"]))
     _collect(errors, lambda: _check_sizes(variables, release, findings))
-    switches = _collect(errors, lambda: _switches(variables, release)) if settled else ({}, {})
+    switches = _collect(errors, lambda: _switches(variables, release)) if resolved else ({}, {})
     findings += _publish_findings(variables, release)
     also = _collect(errors, lambda: _also(variables, release, findings))
     options = storage_options(variables, platform.get("storage_local_dir"))
@@ -302,20 +302,20 @@ def validate(
         "switches": switches[0],
         "switches_if_clean": switches[1],
         "lms_iam_policy": bucket.lms_policy(
-            str(name), variables["block_structure_storage_prefix"], reads_versions=storage_settings.speaks_boto(release)
+            str(name), variables["block_structure_storage_prefix"], reads_versions=storage_settings.uses_boto(release)
         ),
     }
 
 
 def as_notes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return warnings of the inventory as what is good to know: they are no fault of the site that is looked at."""
+    """Return warnings about the inventory as `info`: they are no fault of the inspected site."""
     return [{**finding, "severity": "info", "cost": "nothing"} for finding in found]
 
 
 def for_reading(validated: dict[str, Any]) -> dict[str, Any]:
-    """Return what validate() returned, for a run that changes nothing: only a wrong release or platform stops it.
+    """Adapt the result of validate() to a read-only run: only a wrong release or platform stops it.
 
-    What else is wrong with the variables becomes findings. A bucket that is not chosen yet is no fault: diagnose comes first.
+    All other errors become findings. A missing bucket is no error: diagnose runs before you choose one.
     """
     errors = validated["errors"]
     own = (

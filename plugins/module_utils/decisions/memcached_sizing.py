@@ -1,4 +1,4 @@
-"""How large memcached must be for the measured structures, with the arithmetic in words.
+"""How large memcached must be for the measured structures, with the arithmetic as text.
 
 Facts (executed on memcached 1.6.18): -I must be a multiple of slab_chunk_max (512 KiB) and at most half of -m; it bounds
 the whole item, some 309 bytes more than the value with a 250-byte key; larger items are stored in 512 KiB chunks; the
@@ -23,9 +23,9 @@ CHUNK_BYTES = 512 * KIB
 ITEM_OVERHEAD_BYTES = 512  # header, CAS, key up to 250 bytes: 309 measured, rounded up
 SLAB_WASTE = 1.15  # 192 values of 300 KB filled 57.6 of 64 MB: a seventh is lost to slab classes
 STOCK_MEMORY_MB = 64
-# Plans move in these steps, so that measuring a course better does not mean another restart.
+# Plans change in these steps, so that a better measurement of a course does not cause another restart.
 MEMORY_STEP_MB = 64
-# What a course is taken for until it has been measured: some 2,500 blocks at 88 to 190 compressed bytes each.
+# Estimate for a course until it is measured: some 2,500 blocks at 88 to 190 compressed bytes each.
 UNMEASURED_BYTES = 250 * KIB
 # -I where nothing else bounds a structure and none has been measured: the largest one seen (16,000 blocks) has 3 MB.
 UNBOUNDED_ITEM_BYTES = 8 * MIB
@@ -45,7 +45,7 @@ class MemcachedPlan:
 
     @property
     def item_size_flag(self) -> str:
-        """The value of -I as memcached reads it without misunderstanding."""
+        """The value of -I in memcached's notation."""
         return item_size_flag(self.item_size_bytes)
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def parse_item_size(text: str) -> int:
     if not match:
         raise BlockStructureError(
             "item-size-suffix",
-            f"{variable} '{text}' is not a whole number with k or m: memcached would misread it.",
+            f"{variable} '{text}' is not a whole number with suffix k or m: memcached would misread it.",
             "write whole megabytes such as 3m, or kilobytes such as 1536k.",
             variable,
         )
@@ -108,7 +108,7 @@ def cacheable(sizes: list[int], release: Release) -> list[int]:
 
 
 def stored_bytes(size: int) -> int:
-    """Return what one value of this size takes in slab memory: header, and whole chunks above the chunk size."""
+    """Return the slab memory that a value of this size takes: header, and whole chunks above the chunk size."""
     item = size + ITEM_OVERHEAD_BYTES
     if item <= CHUNK_BYTES:
         return math.ceil(item * SLAB_WASTE)
@@ -117,7 +117,7 @@ def stored_bytes(size: int) -> int:
 
 
 def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
-    """Return warnings for an item size that brings nothing on this release, with the figure."""
+    """Return warnings for an item size that has no effect on this release."""
     variable = "block_structure_memcached_item_size"
     flag = item_size_flag(item_size_bytes)
     cap, client = release.cache_cap_bytes, release.client_item_limit_bytes
@@ -127,7 +127,7 @@ def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
             Finding(
                 "item-size-over-cap",
                 "warning",
-                f"{variable} {flag} brings nothing above {item_size_flag(cap + MIB)}: {release.name} never caches a "
+                f"{variable} {flag} has no benefit over {item_size_flag(cap + MIB)}: {release.name} never caches a "
                 f"structure of {cap // MIB} MiB or more.",
                 f"use {item_size_flag(cap + MIB)}.",
                 variable,
@@ -139,8 +139,8 @@ def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
             Finding(
                 "item-size-over-client",
                 "warning",
-                f"{variable} {flag} brings nothing alone: {release.cache_client} of {release.name} refuses values over "
-                f"{client} bytes before it asks the server.",
+                f"{variable} {flag} alone has no effect: {release.cache_client} of {release.name} refuses values over "
+                f"{client} bytes before it contacts the server.",
                 f"also set OPTIONS: {{server_max_value_length: {item_size_bytes}}} for the default cache in the LMS settings.",
                 variable,
                 client,
@@ -150,41 +150,41 @@ def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
 
 
 def _item_size(sizes: list[int], release: Release, steps: list[str]) -> int:
-    """Return the smallest -I that takes every structure the release and its client would send, now and later."""
+    """Return the smallest -I that accepts every structure that the release and its client would send, now and later."""
     cap, limit = release.cache_cap_bytes, release.client_item_limit_bytes
     largest = max((size for size in cacheable(sizes, release) if limit is None or size < limit), default=0)
     needed = math.ceil((largest + ITEM_OVERHEAD_BYTES) / MIB) * MIB
     if cap:
         wanted = cap + MIB
         steps.append(
-            f"item size: {release.name} caches up to {item_size_flag(cap)}, with its header that is -I {item_size_flag(wanted)}"
+            f"item size: {release.name} caches up to {item_size_flag(cap)}; with the header that is -I {item_size_flag(wanted)}"
         )
     elif limit:
         wanted = max(STOCK_ITEM_BYTES, needed)
         steps.append(
-            f"item size: {release.cache_client} sends at most {limit} bytes, the largest to send has {largest}: "
+            f"item size: {release.cache_client} sends at most {limit} bytes, the largest structure to send has {largest}: "
             f"-I {item_size_flag(wanted)}"
         )
     else:
         wanted = max(UNBOUNDED_ITEM_BYTES, needed)
-        steps.append(f"item size: nothing bounds a structure, the largest has {largest} bytes: -I {item_size_flag(wanted)}")
+        steps.append(f"item size: structures have no limit, the largest has {largest} bytes: -I {item_size_flag(wanted)}")
     return wanted
 
 
 def scaled(sizes: list[int], courses: int) -> list[int]:
-    """Return the sizes of a site with so many courses and the same mix of them: the measured ones, evenly repeated or thinned.
+    """Return the sizes of a site with this number of courses: the measured ones, evenly repeated or sampled.
 
-    The largest one is always among them, because it decides -I. Raises BlockStructureError `sizes-missing` when nothing was
-    measured, `courses-below-one` for a number that is no site.
+    The largest one is always included, because it decides -I. Raises BlockStructureError `sizes-missing` when nothing was
+    measured, `courses-below-one` for fewer than one course.
     """
     if courses < 1:
         raise BlockStructureError(
-            "courses-below-one", f"A site of {courses} courses cannot be planned.", "give --courses a number of 1 or more."
+            "courses-below-one", f"A site of {courses} courses cannot be planned.", "set --courses to 1 or more."
         )
     if not sizes:
         raise BlockStructureError(
             "sizes-missing",
-            "No structure of this site has been measured, so there is nothing to scale.",
+            "No structure of this site has been measured yet, so there is nothing to scale.",
             "run playbooks/deploy.yml or a generation first.",
         )
     ordered = sorted(sizes, reverse=True)
@@ -207,10 +207,10 @@ def plan(
 ) -> MemcachedPlan:
     """Return -m and -I for one of `servers` equal servers.
 
-    sizes: compressed bytes of every measured structure; unmeasured: how many more there are. other_tenants_mb: MiB for
-    sessions and everything else per server. growth_percent: room for growth. memory_max_mb: what the host can spare; a
-    plan above it is cut, with a finding.
-    live_*: what runs now; a computed value never shrinks it, a value that the operator names does.
+    sizes: compressed bytes of every measured structure; unmeasured: number of the others. other_tenants_mb: MiB per server
+    for sessions and everything else. growth_percent: headroom. memory_max_mb: the most that the host can spare; a plan above
+    it is cut, with a finding.
+    live_*: the running values; a computed value never goes below them, a value set by the operator may.
     Raises BlockStructureError for an item size or a ratio that memcached would refuse.
     """
     steps: list[str] = []
@@ -218,7 +218,7 @@ def plan(
     if item_size is not None:
         item_bytes = parse_item_size(item_size)
         findings += item_size_findings(item_bytes, release)
-        steps.append(f"item size: block_structure_memcached_item_size says {item_size}")
+        steps.append(f"item size: block_structure_memcached_item_size is {item_size}")
     else:
         item_bytes = max(_item_size(sizes, release, steps), live_item_size_bytes)
     everything = [*sizes, *[UNMEASURED_BYTES] * unmeasured]
@@ -230,28 +230,28 @@ def plan(
     exact = math.ceil((share + pages) / MIB) + other_tenants_mb
     needed = math.ceil(exact / MEMORY_STEP_MB) * MEMORY_STEP_MB
     steps.append(
-        f"memory: {len(kept)} structures ({unmeasured} not measured yet) take {structures} bytes in slabs, with "
+        f"memory: {len(kept)} structures ({unmeasured} not measured yet) take {structures} bytes in slabs; with "
         f"{growth_percent}% growth on {servers} server(s) {math.ceil(share / MIB)} MiB; {pages // MIB} MiB for slab pages; "
         f"{other_tenants_mb} MiB for other tenants"
     )
     computed = max(needed, STOCK_MEMORY_MB, live_memory_mb, math.ceil(2 * item_bytes / MIB))
     steps.append(
-        f"memory: together {exact} MiB, in steps of {MEMORY_STEP_MB}: {needed}; "
-        f"not below {STOCK_MEMORY_MB} nor what runs now ({live_memory_mb}): -m {computed}"
+        f"memory: {exact} MiB in total, in steps of {MEMORY_STEP_MB}: {needed}; "
+        f"not below {STOCK_MEMORY_MB} nor the running value ({live_memory_mb}): -m {computed}"
     )
     if memory_mb is None and memory_max_mb is not None and computed > max(memory_max_mb, live_memory_mb):
         findings.append(
             Finding(
                 "memory-short",
                 "warning",
-                f"The structures need {computed} MiB of memcached, and this server may have {memory_max_mb}.",
+                f"The structures need {computed} MiB of memcached, and this server may use {memory_max_mb}.",
                 "raise block_structure_memcached_memory_max_mb, add a server, or accept reads from storage.",
                 "block_structure_memcached_memory_max_mb",
                 computed,
             )
         )
         computed = max(memory_max_mb, live_memory_mb)
-        steps.append(f"memory: cut to block_structure_memcached_memory_max_mb: -m {computed}")
+        steps.append(f"memory: limited to block_structure_memcached_memory_max_mb: -m {computed}")
     chosen = memory_mb if memory_mb is not None else computed
     check_ratio(item_bytes, chosen)
     return MemcachedPlan(chosen, item_bytes, steps, findings)

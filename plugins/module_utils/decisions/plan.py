@@ -1,4 +1,4 @@
-"""What has to be done inside the LMS for a surveyed site to be as desired. Pure: a survey in, changes and operations out."""
+"""Plan the work inside the LMS that brings a surveyed site to the desired state. Pure: survey in, operations out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.changes import Change
-from ..probe.protocol import lies_under
+from ..probe.protocol import is_under
 
-# The keys of STORAGE_KWARGS that say where objects live.
+# The keys of STORAGE_KWARGS that decide where objects are stored.
 _PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
 
 
 @dataclass(frozen=True)
 class Desired:
-    """What the LMS's database and storage should hold.
+    """The desired content of the LMS's database and storage.
 
     settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: on, off, or
     None to delete it}.
-    switches_if_clean: switches that may go on only after a generation without failures. force: regenerate every course.
-    moved: objects were copied to where these settings keep them, before the settings changed.
+    switches_if_clean: switches to turn on only after a generation without failures. force: regenerate every course.
+    moved: the objects were copied to the new location before the settings changed.
     """
 
     settings: dict[str, Any]
@@ -32,7 +32,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class Plan:
-    """changes: what will be different; courses: what to generate (None: all); operations: the probe's work, in order."""
+    """changes: for the diff; courses: those to generate (None: all); operations: the probe's work, in order."""
 
     changes: list[Change]
     courses: list[str] | None
@@ -40,35 +40,35 @@ class Plan:
 
 
 def storage_place(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return where a BLOCK_STRUCTURES_SETTINGS keeps its objects; equal places hold the same objects."""
+    """Return where a BLOCK_STRUCTURES_SETTINGS stores its objects; equal places hold the same objects."""
     kwargs = settings.get("STORAGE_KWARGS") or {}
     place = {name: kwargs.get(name) or None for name in _PLACE}
     return {**place, "in_s3": bool(settings.get("STORAGE_CLASS")), "prefix": settings.get("DIRECTORY_PREFIX") or ""}
 
 
 def storage_moves(survey: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Return whether the desired settings keep objects elsewhere than those in force."""
+    """Return whether the desired settings store objects elsewhere than the active ones."""
     return storage_place(survey["settings"]["block_structures"]) != storage_place(settings)
 
 
 def has_to_move(survey: dict[str, Any], settings: dict[str, Any]) -> bool:
-    """Return whether there are objects that the desired settings keep elsewhere; without any no boot is spent on them."""
+    """Return whether there are objects to move; without any, no LMS boot is needed for it."""
     return storage_moves(survey, settings) and any(course["row"] for course in survey["courses"])
 
 
 def needs_generation(course: dict[str, Any]) -> bool:
-    """Return whether a surveyed course has no whole, fresh object that its row names."""
+    """Return whether a surveyed course lacks a row, or its object is missing, damaged or stale."""
     return not course["row"] or not course["object_exists"] or course["fresh"] is False
 
 
 def _misplaced(survey: dict[str, Any], settings: dict[str, Any]) -> list[str]:
-    """Return the courses whose row names an object that is not under the prefix, as a move leaves them."""
+    """Return the courses whose row names an object outside of the prefix, as they are after a move."""
     prefix = settings.get("DIRECTORY_PREFIX") or ""
-    return [course["key"] for course in survey["courses"] if course["object"] and not lies_under(course["object"], prefix)]
+    return [course["key"] for course in survey["courses"] if course["object"] and not is_under(course["object"], prefix)]
 
 
 def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool | None]) -> list[Change]:
-    """Return the switches to turn or to delete; one that is absent is as good as off."""
+    """Return the switches to change or to delete; an absent one counts as off."""
     found = survey["switches"]
     return [
         Change(f"switch {name}", found.get(name), value)
@@ -101,7 +101,7 @@ def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | 
         changes.append(Change("courses", None, {"generate": wanted}))
     shared = generation or {}
     if wanted:
-        # Chosen from the survey, which has read the objects: nothing is to be weighed again.
+        # The survey has read the objects, so the selection is final.
         select = {"courses": wanted, "force": True, "absent_is_gone": True}
         operations.append({"op": "generate", "select": select, **shared})
     turned = _switch_changes(survey, {**desired.switches, **desired.switches_if_clean})
@@ -118,7 +118,7 @@ def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | 
 
 
 def undo(survey: dict[str, Any], recorded: dict[str, Any]) -> Plan:
-    """Return the plan that puts row and switches back to a recorded survey's; switches that were absent go away."""
+    """Return the plan that restores row and switches of a recorded survey; switches that were absent are deleted."""
     changes = []
     operations: list[dict[str, Any]] = []
     names = ("num_versions_to_keep", "cache_timeout_in_seconds")

@@ -1,4 +1,4 @@
-"""One Open edX release, as the role sees it: a row of vars/releases.yml."""
+"""One Open edX release: a row of vars/releases.yml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..probe.protocol import EVIDENCE
 
 @dataclass(frozen=True)
 class Release:
-    """A row of the release table; what each column means stands in vars/releases.yml, at its top."""
+    """A row of the release table; the head of vars/releases.yml documents each column."""
 
     name: str
     support: str
@@ -51,11 +51,11 @@ class Release:
     acl_trap: bool
     tutor_major: int | None
     tutor_cache: str | None
-    # Not a column: the later release that a run prepares an upgrade to, see prepare().
+    # Not a column: the later release that the settings must also fit, see prepare().
     prepares: str | None = None
 
     def probe_row(self) -> dict[str, Any]:
-        """Return what the probe needs of the row; it never learns the release's name."""
+        """Return the columns that the probe needs; it never gets the release's name."""
         return {
             "switches": self.switches,
             "inert_switches": self.inert_switches,
@@ -68,12 +68,12 @@ class Release:
 
     @property
     def label(self) -> str:
-        """What messages call it: its name, and the one that is prepared for."""
+        """The name for messages, with the release that an upgrade is prepared to."""
         return f"{self.name} and {self.prepares}" if self.prepares else self.name
 
     def identify_row(self) -> dict[str, Any]:
-        """Return what probe/identify.py needs to find this release installed, and to go on with it."""
-        # Code of no named release calls itself after its branch.
+        """Return the data by which probe/operations/identify.py recognises this release and continues with it."""
+        # Code of no named release reports its branch as release line.
         line = self.branch if self.branch == "master" else self.name
         return {"name": self.name, "line": line, "probe": self.probe_row(), **{key: getattr(self, key) for key in EVIDENCE}}
 
@@ -84,7 +84,7 @@ def columns() -> set[str]:
 
 
 def from_row(name: str, row: dict[str, Any]) -> Release:
-    """Return the release of a row; a row that lacks a column or has an unknown one is refused by name."""
+    """Return the release of a row. Raises BlockStructureError `release-row-incomplete` for a missing or unknown column."""
     missing, unknown = columns() - set(row), set(row) - columns()
     if missing or unknown:
         text = [f"lacks {', '.join(sorted(missing))}"] if missing else []
@@ -99,25 +99,25 @@ def from_row(name: str, row: dict[str, Any]) -> Release:
 
 
 def from_named_row(row: dict[str, Any]) -> Release:
-    """Return the release of a row that carries its own name, as modules and filters are given it."""
+    """Return the release of a row that includes its name, the form in which modules and filters get it."""
     plain = {column: value for column, value in row.items() if column not in ("name", "prepares")}
     return replace(from_row(str(row["name"]), plain), prepares=row.get("prepares"))
 
 
 def as_named_row(release: Release) -> dict[str, Any]:
-    """Return a release as data that from_named_row takes."""
+    """Return a release as data for from_named_row."""
     return {field.name: getattr(release, field.name) for field in fields(Release)}
 
 
 def pick(table: dict[str, dict[str, Any]], name: str, overrides: dict[str, Any] | None = None) -> Release:
-    """Return one release of the table with the operator's overrides of single columns applied.
+    """Return one release of the table with the operator's column overrides applied.
 
     Raises BlockStructureError `release-unknown` when the table has no such row.
     """
     if name not in table:
         raise BlockStructureError(
             "release-unknown",
-            f"block_structure_release is '{name}', which is no Open edX release that this role knows.",
+            f"block_structure_release is '{name}', which is not an Open edX release that this role knows.",
             f"set it to one of {', '.join(table)}.",
             "block_structure_release",
         )
@@ -130,21 +130,21 @@ def identify_rows(
     overrides: dict[str, Any] | None,
     as_installed: Callable[[Release], Release] = lambda release: release,
 ) -> list[dict[str, Any]]:
-    """Return the rows to hold an installed platform against; overrides apply to the release that the operator named.
+    """Return the rows to compare an installed platform with; overrides apply to the release that the operator named.
 
-    as_installed: what the way of installing changes of a release.
+    as_installed: adapts a release to the way it is installed.
     """
     return [as_installed(pick(table, row, overrides if row == name else None)).identify_row() for row in table]
 
 
-def _installed_words(identified: dict[str, Any]) -> str:
-    """Return what the installed platform says of itself and shows, in words."""
+def _describe_installed(identified: dict[str, Any]) -> str:
+    """Return the release line and the evidence of the installed platform as text."""
     found = identified["installed"]
     shown = [
-        f"calls itself '{found['release_line']}'",
-        f"has {len(found['switches'])} switches of block structures",
+        f"reports release line '{found['release_line']}'",
+        f"has {len(found['switches'])} block structure switches",
         f"has {'' if '--with_storage' in found['command_options'] else 'no '}--with_storage",
-        f"makes its storage by {found['storage_resolver']}",
+        f"creates its storage with {found['storage_resolver']}",
         f"keeps its course index in {found['course_index']}",
     ]
     return ", ".join(shown)
@@ -155,26 +155,26 @@ def _any_of(names: list[str]) -> str:
 
 
 def refusal(identified: dict[str, Any], named: str | None, order: list[str]) -> BlockStructureError:
-    """Return why the installed platform cannot be worked with: it is none, may be several, or is not the one that was named.
+    """Return why the release cannot be resolved: no row matches, several match, or another one was named.
 
     identified: result of the probe's `identify`. order: names of the table's rows.
     """
     candidates = identified["candidates"]
-    text = _installed_words(identified)
+    text = _describe_installed(identified)
     variable = "block_structure_release"
     if not candidates:
         message = f"block_structure_release is '{named}', and the" if named else "The"
         return BlockStructureError(
             "release-undetected",
-            f"{message} installed platform is none that this role knows: it {text}.",
-            "name the nearest release, and correct its row by block_structure_release_overrides.",
+            f"{message} installed platform matches no release that this role knows: it {text}.",
+            "name the nearest release, and correct its row in block_structure_release_overrides.",
             variable,
         )
     if named is None:
         return BlockStructureError(
             "release-ambiguous",
             f"The installed platform may be {_any_of(candidates)}: it {text}.",
-            "name the one that it is in block_structure_release.",
+            "set block_structure_release to the installed one.",
             variable,
         )
     later = order.index(named) > max(order.index(name) for name in candidates)
@@ -195,10 +195,10 @@ def resolve_release(
     *,
     prepares: bool = False,
 ) -> Release:
-    """Return the release to work with, from what is installed and what the operator named; they must agree.
+    """Return the release to use, from the installed and the named one; they must agree.
 
-    identified: result of the probe's `identify`. prepares: the named release may be a later one than the installed: then
-    the result is both at once (prepare). Raises BlockStructureError: those of refusal() and prepare(), `upgrade-backwards`.
+    identified: result of the probe's `identify`. prepares: the named release may be later than the installed one; the result
+    then fits both (prepare). Raises BlockStructureError: those of refusal() and prepare(), `upgrade-backwards`.
     """
     candidates = identified["candidates"]
     if named in candidates or (named is None and len(candidates) == 1):
@@ -209,19 +209,18 @@ def resolve_release(
     if order.index(named) < max(order.index(name) for name in candidates):
         raise BlockStructureError(
             "upgrade-backwards",
-            f"block_structure_release is '{named}', which is no later release than the installed {_any_of(candidates)}.",
+            f"block_structure_release is '{named}', which is not later than the installed {_any_of(candidates)}.",
             "name the release that the site will be upgraded to, or set block_structure_prepare_upgrade to false.",
             "block_structure_release",
         )
-    # Of several candidates the newest; all of them showed the same evidence.
+    # All candidates have the same evidence; take the newest.
     return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
 
 
 def prepare(installed: Release, target: Release) -> Release:
-    """Return a row that is true on both releases: the installed platform's, with settings that the target takes too.
+    """Return the installed platform's row, restricted to settings that also work on the target after the upgrade.
 
-    Settings written for it work before and after the upgrade. Raises BlockStructureError `upgrade-no-class` when no storage
-    class imports on both.
+    Raises BlockStructureError `upgrade-no-class` when no storage class imports on both.
     """
     classes = [path for path in installed.storage_classes if path in target.storage_classes]
     if not classes:
@@ -244,6 +243,6 @@ def prepare(installed: Release, target: Release) -> Release:
         unknown_kwargs="refused" if "refused" in (installed.unknown_kwargs, target.unknown_kwargs) else "ignored",
         unhashable_kwargs=installed.unhashable_kwargs and target.unhashable_kwargs,
         acl_trap=installed.acl_trap or target.acl_trap,
-        # A feature that the installed platform does not know does nothing there.
+        # The installed platform ignores a feature that it does not know.
         blake2b_feature=installed.blake2b_feature or target.blake2b_feature,
     )

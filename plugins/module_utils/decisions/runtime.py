@@ -1,6 +1,6 @@
-"""Decisions about the collector of the LMS's Python: which thresholds, whether they pay, whether workers run with them.
+"""Tuning of Python's garbage collector in the LMS: which thresholds, whether they pay off, whether workers use them.
 
-What there is to gain and to lose is measured by probe/runtime.py on the site itself, which also proposes the thresholds.
+probe/operations/runtime.py measures gain and cost on the site itself, and proposes the thresholds.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ THRESHOLDS_VARIABLE = "block_structure_runtime_gc_thresholds"
 FREEZE_VARIABLE = "block_structure_runtime_gc_freeze"
 # Platforms with tasks/platform/<name>/runtime.yml.
 PLATFORMS = ("native", "tutor_local", "tutor_k8s")
-# Below the first an LMS collects all day; above the last a worker keeps garbage by the hundred megabytes between collections.
+# Below the minimum an LMS collects constantly; above the maximum a worker keeps hundreds of MB of garbage between collections.
 YOUNG_RANGE = (700, 1_000_000)
 OLDER_RANGE = (1, 1_000)
-# A gain below both is noise to a learner: it is told, and not recommended.
+# A gain below both is unnoticeable to a learner: it is reported, but not recommended.
 WORTH_MS, WORTH_PERCENT = 50.0, 10.0
-# A diagnosis takes no longer for this than for its reads of the tiers (probe/survey.py), unless a single round does.
-LOOK_SECONDS = 10
+# In a diagnosis: the same budget as for the timed reads of a survey; one round always runs.
+INSPECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a worker is to run with.
+    """The wanted garbage collector settings of a worker.
 
     thresholds: the three of gc.set_threshold, None to leave them alone. freeze: whether to call gc.freeze() after the start.
     """
@@ -38,15 +38,15 @@ class Wanted:
         return self.thresholds is not None or self.freeze
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as data, with `wanted` (whether there is anything to do) and as Python and the environment write it."""
+        """Return it as data, with `wanted` (any tuning at all), and as text for `python` and for the environment."""
         text = [*map(str, self.thresholds or []), *(["freeze"] if self.freeze else [])]
         return {**asdict(self), "wanted": bool(self), "python": str(self.thresholds), "environment": ",".join(text)}
 
 
 def wanted(variables: dict[str, Any]) -> Wanted:
-    """Return what the public variables ask for.
+    """Return the tuning that the public variables ask for.
 
-    Raises BlockStructureError `gc-thresholds` for what would hurt a worker, `runtime-platform` where the role cannot do it.
+    Raises BlockStructureError `gc-thresholds` for harmful values, `runtime-platform` where the role cannot apply them.
     """
     thresholds = variables[THRESHOLDS_VARIABLE]
     if thresholds is not None:
@@ -57,21 +57,21 @@ def wanted(variables: dict[str, Any]) -> Wanted:
     if want and platform not in (*PLATFORMS, AUTO):
         raise BlockStructureError(
             "runtime-platform",
-            f"The collector is to be tuned, and this role does not tune workers of the platform {platform} yet.",
-            f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}; the role does it on {', '.join(PLATFORMS)}.",
+            f"Tuning of the garbage collector is requested, and this role does not support it on the platform {platform} yet.",
+            f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}; supported are {', '.join(PLATFORMS)}.",
             THRESHOLDS_VARIABLE,
         )
     return want
 
 
 def check_thresholds(thresholds: Any) -> None:
-    """Raise BlockStructureError `gc-thresholds` unless these are three numbers that keep the collector at work."""
+    """Raise BlockStructureError `gc-thresholds` unless these are three numbers that keep garbage collection enabled."""
 
     def refuse(why: str) -> BlockStructureError:
         return BlockStructureError(
             "gc-thresholds",
             f"{THRESHOLDS_VARIABLE} is {thresholds}: {why}.",
-            f"give three integers, such as [50000, 20, 100]: the first from {YOUNG_RANGE[0]} to {YOUNG_RANGE[1]}, "
+            f"set three integers, such as [50000, 20, 100]: the first from {YOUNG_RANGE[0]} to {YOUNG_RANGE[1]}, "
             f"the others from {OLDER_RANGE[0]} to {OLDER_RANGE[1]}; or leave it unset (null).",
             THRESHOLDS_VARIABLE,
         )
@@ -81,14 +81,14 @@ def check_thresholds(thresholds: Any) -> None:
     if any(isinstance(value, bool) or not isinstance(value, int) for value in thresholds):
         raise refuse("each must be an integer")
     if thresholds[0] == 0:
-        raise refuse("zero switches the collector off, and a worker would never give its garbage back")
+        raise refuse("zero disables garbage collection, and the memory of a worker would grow without limit")
     for value, (least, most) in zip(thresholds, (YOUNG_RANGE, OLDER_RANGE, OLDER_RANGE)):
         if not least <= value <= most:
-            raise refuse(f"{value} is not from {least} to {most}")
+            raise refuse(f"{value} is not between {least} and {most}")
 
 
 def trial(want: Wanted) -> dict[str, Any]:
-    """Return the probe's operation that tries in a fork what is wanted, and reads nothing."""
+    """Return the probe's operation that tries the wanted settings in a fork, without reading a structure."""
     return {
         "op": "runtime",
         "thresholds": want.thresholds,
@@ -98,26 +98,26 @@ def trial(want: Wanted) -> dict[str, Any]:
 
 
 def inspect(want: Wanted) -> dict[str, Any]:
-    """Return the probe's operation that measures, on courses of the survey before it, only what a finding is made of."""
+    """Return the probe's operation that measures, on courses of the preceding survey, only what a finding needs."""
     tuned = ["thresholds", "both"] if want.freeze else ["thresholds"]
-    return {"op": "runtime", "thresholds": want.thresholds, "variants": ["stock", *tuned, "off"], "seconds": LOOK_SECONDS}
+    return {"op": "runtime", "thresholds": want.thresholds, "variants": ["stock", *tuned, "off"], "seconds": INSPECT_SECONDS}
 
 
 def check_possible(want: Wanted, measured: dict[str, Any]) -> None:
-    """Raise BlockStructureError for what the LMS's Python cannot do: `freeze-impossible`, `gc-thresholds`."""
+    """Raise BlockStructureError `freeze-impossible` or `gc-thresholds` for what the LMS's Python does not support."""
     if want.freeze and not measured["freeze_possible"]:
         raise BlockStructureError(
             "freeze-impossible",
             f"{FREEZE_VARIABLE} is true, and Python {measured['python']} of the LMS has no gc.freeze.",
-            f"remove {FREEZE_VARIABLE}; it takes Python 3.7.",
+            f"remove {FREEZE_VARIABLE}; it needs Python 3.7.",
             FREEZE_VARIABLE,
         )
     taken = measured["variants"]["both" if want.freeze else "thresholds"]["thresholds"]
     if want.thresholds is not None and not takes(want.thresholds, taken, measured["python"]):
         raise BlockStructureError(
             "gc-thresholds",
-            f"Python {measured['python']} of the LMS makes {taken} of the thresholds {want.thresholds}.",
-            f"set {THRESHOLDS_VARIABLE} to what it takes.",
+            f"Python {measured['python']} of the LMS turns the thresholds {want.thresholds} into {taken}.",
+            f"set {THRESHOLDS_VARIABLE} to values that it accepts.",
             THRESHOLDS_VARIABLE,
         )
 
@@ -125,9 +125,9 @@ def check_possible(want: Wanted, measured: dict[str, Any]) -> None:
 def recommend(
     measured: dict[str, Any], *, wants_freeze: bool = False, blocks: dict[str, int | None] | None = None
 ) -> dict[str, Any]:
-    """Return what tuning would bring on this site, from the answer of the probe's operation `runtime`.
+    """Return what tuning would gain on this site, from the result of the probe's operation `runtime`.
 
-    blocks: of each course by its key. Result: {"objects", "thresholds": the tried ones, "freeze", "worth_it": bool,
+    blocks: {course key: number of blocks}. Result: {"objects", "thresholds": the tried ones, "freeze", "worth_it": bool,
     "courses": [{"key", "blocks", "bytes", "stock_ms", "tuned_ms", "frozen_ms" or None, "floor_ms" (collector off), "saved_ms",
     "saved_percent"}], "pause_ms": {"stock", "tuned"}, "peak_kb": {"stock", "tuned"}}. Milliseconds are medians of deserializing
     one structure, in processor time.
@@ -162,7 +162,7 @@ def recommend(
 
 
 def takes(wanted_thresholds: list[int], live: list[int], python: str) -> bool:
-    """Return whether an interpreter runs with the thresholds. From Python 3.14 on it has no third and reports 0.
+    """Return whether an interpreter uses the thresholds. From Python 3.14 on it has no third and reports 0.
 
     Source: documentation of gc.set_threshold, "Changed in version 3.14".
     """
@@ -172,10 +172,10 @@ def takes(wanted_thresholds: list[int], live: list[int], python: str) -> bool:
 
 
 def judge_workers(workers: list[dict[str, Any]], services: list[str], want: Wanted) -> list[str]:
-    """Return what is wrong with the running workers, one line each; empty when all run as wanted.
+    """Return the problems of the running workers, one line each; empty when all run as wanted.
 
-    workers: {"pid", "service", "report"}; report is what the process said of itself, or None when it said nothing.
-    services: every service that must have at least one worker.
+    workers: {"pid", "service", "report"}; report is what the process wrote about itself, None for nothing.
+    services: those that must have at least one worker.
     """
     problems = []
     if want:
@@ -194,5 +194,5 @@ def judge_workers(workers: list[dict[str, Any]], services: list[str], want: Want
         elif want.freeze and not report["frozen"]:
             problems.append(f"{name} has frozen nothing")
         elif not report["enabled"]:
-            problems.append(f"{name} has its collector switched off")
+            problems.append(f"{name} has garbage collection disabled")
     return problems

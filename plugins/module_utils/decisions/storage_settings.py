@@ -1,8 +1,8 @@
-"""Build BLOCK_STRUCTURES_SETTINGS for a release, with its secrets kept apart.
+"""Build BLOCK_STRUCTURES_SETTINGS for a release, with the secrets kept separate.
 
-Facts behind it: the platform replaces the whole dictionary with the YAML's, and indexes the three delay and retry keys at
-import, so all of them are always written (edx-platform block_structure/tasks.py, signals.py, envs/production.py). Unknown
-STORAGE_KWARGS do nothing or stop Django from starting, depending on the release's django-storages.
+The platform replaces the whole dictionary with the YAML's, and reads the three delay and retry keys at import, so all of
+them are always written (edx-platform block_structure/tasks.py, signals.py, envs/production.py). Unknown STORAGE_KWARGS
+are ignored or stop Django from starting, depending on the release's django-storages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN = "plain"
 RESILIENT = "resilient"
 RESILIENT_CLASS = "block_structure_storage.storage.ResilientS3Storage"
 RESILIENT_NEEDS = "storages.backends.s3boto3.S3Boto3Storage"
-# STORAGE_KWARGS of that class -> field of StorageOptions, and what one unit of the field is.
+# STORAGE_KWARGS of that class -> field of StorageOptions, and the factor of its unit.
 _RESILIENT_KWARGS = {
     "local_directory": ("local_dir", None),
     "local_max_bytes": ("local_size_mb", MEBIBYTE),
@@ -75,14 +75,14 @@ class BuiltSettings:
 
 
 def resolve_class(storage_class: str, release: Release) -> str:
-    """Return the dotted path to write: the release's own for `plain`, ours for `resilient`, else what the operator named."""
+    """Return the dotted path to write: the release's own for `plain`, ours for `resilient`, else the operator's path."""
     return {PLAIN: release.storage_class, RESILIENT: RESILIENT_CLASS}.get(storage_class, storage_class)
 
 
 def check_prefix(prefix: str) -> None:
-    """Raise BlockStructureError unless the prefix joins well with an object's name.
+    """Raise BlockStructureError unless prefix and object name form a valid path.
 
-    The platform concatenates it raw; with a leading slash nothing is stored (SuspiciousFileOperation), measured.
+    The platform concatenates them as they are; with a leading slash nothing is stored (SuspiciousFileOperation), measured.
     """
     if prefix.startswith("/"):
         raise BlockStructureError(
@@ -94,37 +94,37 @@ def check_prefix(prefix: str) -> None:
     if prefix and not prefix.endswith("/"):
         raise BlockStructureError(
             "prefix-no-trailing-slash",
-            f"block_structure_storage_prefix '{prefix}' does not end with a slash: it would melt into the course's key.",
+            f"block_structure_storage_prefix '{prefix}' does not end with a slash: it would run into the course's key.",
             f"write it as '{prefix}/'.",
             "block_structure_storage_prefix",
         )
     if "//" in prefix or ".." in prefix.split("/"):
         raise BlockStructureError(
             "prefix-unsafe",
-            f"block_structure_storage_prefix '{prefix}' has an empty or a parent-folder part.",
+            f"block_structure_storage_prefix '{prefix}' has an empty or '..' component.",
             "use plain names separated by single slashes, such as 'block_structures/'.",
             "block_structure_storage_prefix",
         )
 
 
 def clean_prefix(prefix: str) -> str:
-    """Return the prefix that check_prefix() accepts and that is nearest to this one."""
+    """Return the closest prefix that check_prefix() accepts."""
     parts = [part for part in prefix.split("/") if part not in ("", "..")]
     return "/".join(parts) + "/" if parts else ""
 
 
-def speaks_boto(release: Release) -> bool:
-    """Return whether the release's S3 class stands on boto, the library before boto3, which is told of S3 in parts."""
+def uses_boto(release: Release) -> bool:
+    """Return whether the release's S3 class uses boto, the library before boto3, which takes the endpoint in parts."""
     return "host" in release.storage_kwargs_valid
 
 
 def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
-    """Return how boto, the library before boto3, is told where S3 is: an endpoint in parts, or the region's own host."""
+    """Return the S3 endpoint as kwargs of boto: host, port and scheme, or the region's host."""
     kwargs: dict[str, Any] = {}
     if options.endpoint_url:
         parts = urlsplit(options.endpoint_url)
         kwargs.update(host=parts.hostname, port=parts.port)
-        # An endpoint of boto3 carries its scheme; boto takes TLS for granted.
+        # boto assumes TLS.
         kwargs.update({} if parts.scheme == "https" else {"use_ssl": False})
     elif options.region and options.region != DEFAULT_REGION:
         kwargs["host"] = f"s3.{options.region}.amazonaws.com"
@@ -134,7 +134,7 @@ def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
 
 
 def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
-    """Return the STORAGE_KWARGS that the release understands, secrets included."""
+    """Return the STORAGE_KWARGS that the release supports, including secrets."""
     wanted: dict[str, Any] = {
         "bucket_name": options.bucket,
         # Explicit, because the LMS forces a public default (acl_trap) and old django-storages default to public-read.
@@ -154,14 +154,14 @@ def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
         "secret_key": options.secret_key,
     }
     wanted.update({name: value for name, value in optional.items() if value})
-    wanted.update(_host_kwargs(options) if speaks_boto(release) else {})
+    wanted.update(_host_kwargs(options) if uses_boto(release) else {})
     return {name: value for name, value in wanted.items() if name in release.storage_kwargs_valid}
 
 
 def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
     """Check the operator's extra STORAGE_KWARGS against the release.
 
-    Raises BlockStructureError for what would stop Django; returns findings for what would silently do nothing.
+    Raises BlockStructureError for those that would stop Django; returns findings for those that would be ignored.
     """
     variable = "block_structure_storage_extra_kwargs"
     findings = []
@@ -186,7 +186,7 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
         if name == "default_acl" and str(value).startswith("public"):
             raise BlockStructureError(
                 "acl-public",
-                f"{variable}['default_acl'] is '{value}': a stranger could read every course's structure.",
+                f"{variable}['default_acl'] is '{value}': anybody could read every course's structure.",
                 "leave it out, or set block_structure_storage_default_acl to null or private.",
                 variable,
             )
@@ -207,7 +207,7 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
 def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
     """Return the STORAGE_KWARGS of the resilient class; {} for another class.
 
-    Raises BlockStructureError for a release that the class cannot serve, and for a number or a directory that cannot work.
+    Raises BlockStructureError for a release that the class does not support, and for an invalid number or directory.
     """
     if options.storage_class != RESILIENT:
         return {}
@@ -221,8 +221,8 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
     if not options.local_dir.startswith("/") or options.local_dir.rstrip("/") == "":
         raise BlockStructureError(
             "local-dir-not-absolute",
-            f"block_structure_storage_local_dir is '{options.local_dir}', which is no directory of its own.",
-            "give an absolute path, such as /edx/var/block_structure_storage.",
+            f"block_structure_storage_local_dir is '{options.local_dir}', which is not an absolute path below the root.",
+            "set an absolute path, such as /edx/var/block_structure_storage.",
             "block_structure_storage_local_dir",
         )
     kwargs: dict[str, Any] = {}
@@ -232,7 +232,7 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
             raise BlockStructureError(
                 "resilient-not-positive",
                 f"{field_name} of block_structure_storage_resilience is {value}.",
-                "give a number above zero.",
+                "set a number above zero.",
                 "block_structure_storage_resilience",
             )
         kwargs[name] = value if unit is None else value * unit
@@ -240,18 +240,18 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
 
 
 def inherited_kwargs(live: dict[str, Any]) -> dict[str, Any]:
-    """Return those STORAGE_KWARGS of a BLOCK_STRUCTURES_SETTINGS in force that reach the class of django-storages.
+    """Return the STORAGE_KWARGS of an active BLOCK_STRUCTURES_SETTINGS that the class of django-storages receives.
 
-    The resilient class takes its own ones before that, so no release of django-storages has a say in them.
+    The resilient class removes its own ones before.
     """
     own = _RESILIENT_KWARGS if live.get("STORAGE_CLASS") == RESILIENT_CLASS else {}
     return {name: value for name, value in (live.get("STORAGE_KWARGS") or {}).items() if name not in own}
 
 
 def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
-    """Return a BLOCK_STRUCTURES_SETTINGS whose storage talks to S3 itself, without the resilient class's copies and spool.
+    """Return a BLOCK_STRUCTURES_SETTINGS whose storage uses S3 directly, without the resilient class's copies and spool.
 
-    The objects of both are the same, so whoever copies or compares them wants this one.
+    Both have the same objects; use this one to copy or compare them.
     """
     if settings.get("STORAGE_CLASS") != RESILIENT_CLASS:
         return settings
@@ -259,7 +259,7 @@ def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
 
 
 def check_class(storage_class: str, release: Release) -> list[Finding]:
-    """Return a finding for a storage class that this release is not known to import; the candidate boot decides."""
+    """Return a finding for a storage class that this release may not be able to import; the candidate boot decides."""
     path = resolve_class(storage_class, release)
     if path.startswith("storages.backends.") and path not in release.storage_classes:
         return [
@@ -278,7 +278,7 @@ def check_class(storage_class: str, release: Release) -> list[Finding]:
 def build(options: StorageOptions, release: Release) -> BuiltSettings:
     """Return the whole BLOCK_STRUCTURES_SETTINGS for these choices on this release.
 
-    Raises BlockStructureError for a prefix, a kwarg or an access-control list that would break or expose the site.
+    Raises BlockStructureError for a prefix, kwarg or ACL that would break or expose the site.
     """
     check_prefix(options.prefix)
     findings = check_class(options.storage_class, release) + check_kwargs(options.extra_kwargs, release)
@@ -298,7 +298,7 @@ def build(options: StorageOptions, release: Release) -> BuiltSettings:
 
 
 def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings with their secrets in place, nested dictionaries merged."""
+    """Return the settings with their secrets merged in, nested dictionaries included."""
     merged = dict(public)
     for name, value in secrets.items():
         merged[name] = merge(merged.get(name) or {}, value) if isinstance(value, dict) else value
@@ -306,7 +306,7 @@ def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
-    """Return what of the wanted settings (without secrets) the ones in force do not say; what they say beyond is left alone."""
+    """Return the wanted settings (without secrets) that differ in the active ones; further active settings are left alone."""
     found = []
     for name, value in wanted.items():
         shown = {key: (live.get(name) or {}).get(key) for key in value} if isinstance(value, dict) else live.get(name)

@@ -1,4 +1,4 @@
-"""What Tutor changes about a release, and whether the Tutor of a host is the one that the release needs."""
+"""Differences of a release under Tutor, and whether the Tutor of a host fits the release."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
 _REDIS: dict[str, Any] = {
     "cache_backend": "django_redis.cache.RedisCache",
     "cache_client": "django-redis",
-    # Redis takes values up to 512 MB (its reference of SET); no structure comes near.
+    # Redis accepts values up to 512 MB (reference of SET); no structure comes near.
     "client_item_limit_bytes": None,
 }
 
 
 def installed(release: Release) -> Release:
-    """Return a release as Tutor installs it: the cache is Redis where Tutor ships that."""
+    """Return a release as Tutor installs it: with Redis as cache where Tutor ships it."""
     return replace(release, **_REDIS) if release.tutor_cache == "redis" else release
 
 
@@ -30,10 +30,10 @@ def major(version: str) -> int | None:
 
 
 def check_version(installed: str, rendered: str, release: Release | None, majors: dict[str, int | None]) -> None:
-    """Raise BlockStructureError unless this Tutor is the release's, and its environment was rendered by it.
+    """Raise BlockStructureError unless this Tutor installs the release and has rendered the environment.
 
-    release: None while it is not known; then only the environment is looked at.
-    installed: what `tutor --version` says. rendered: env/version, empty when nothing was rendered yet.
+    release: None while it is not known; then only the environment is checked.
+    installed: output of `tutor --version`. rendered: env/version, empty when nothing was rendered yet.
     majors: {release name: Tutor major} of the release table, to name the release that is installed.
     """
     found = major(installed)
@@ -56,43 +56,44 @@ def check_version(installed: str, rendered: str, release: Release | None, majors
     if major(rendered) != found:
         raise BlockStructureError(
             "tutor-upgrade-pending",
-            f"Tutor {installed} is installed, and the environment on this host was rendered by Tutor {rendered.strip()}.",
+            f"Tutor {installed} is installed, but the environment on this host was rendered by Tutor {rendered.strip()}.",
             "finish Tutor's own upgrade (`tutor local launch` or `tutor k8s launch`), then run again.",
         )
 
 
 def check_runtime(release: Release, manage_settings: bool) -> None:
-    """Raise BlockStructureError `runtime-platform` unless a site of this Tutor can have its collector tuned.
+    """Raise BlockStructureError `runtime-platform` unless the garbage collector can be tuned on a site of this Tutor.
 
-    Our settings do it, and uWSGI's workers say that it was done: it serves from Tutor 11 on, whose Python is 3.8.
+    Our settings apply it and uWSGI's workers report it: Tutor uses uWSGI from version 11 on, with Python 3.8.
     """
     if tuple(int(part) for part in release.python.split(".")) < (3, 7):
         site = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
         raise BlockStructureError(
             "runtime-platform",
-            f"The collector is to be tuned, and Python {release.python} of {site} has no gc.freeze and no worker that reports.",
+            f"Tuning of the garbage collector is requested, and Python {release.python} of {site} has no gc.freeze and no "
+            "worker that reports.",
             f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
             THRESHOLDS_VARIABLE,
         )
     if not manage_settings:
         raise BlockStructureError(
             "runtime-platform",
-            "The collector is to be tuned, which on Tutor is a part of the settings, and block_structure_manage_settings "
-            "is off.",
+            "Tuning of the garbage collector is requested, which on Tutor is part of the settings, and "
+            "block_structure_manage_settings is off.",
             f"turn it on, or remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
             THRESHOLDS_VARIABLE,
         )
 
 
 def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> list[BlockStructureError]:
-    """Return an error for each thing in the inventory that sizes a memcached which a site of this Tutor does not ask.
+    """Return an error for each part of the inventory that sizes a memcached which a site of this Tutor does not use.
 
     hosts: of the group block_structure_memcached. changed: variables of memcached that are not at their defaults.
     """
-    shipped = "Redis" if release.tutor_cache == "redis" else "a memcached in a container of its own"
+    shipped = "Redis" if release.tutor_cache == "redis" else "a memcached in its own container"
     site = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
     remedy = (
-        "remove it; size Redis by Tutor's patch redis-conf (docs/tutor.md)."
+        "remove it; size Redis with Tutor's patch redis-conf (docs/tutor.md)."
         if release.tutor_cache == "redis"
         else "remove it; that container keeps memcached's defaults (docs/tutor.md)."
     )
@@ -103,7 +104,7 @@ def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> l
     return [
         BlockStructureError(
             "memcached-not-used",
-            f"{subject}, and the cache of {site} is {shipped}, which it does not reach.",
+            f"{subject}, and the cache of {site} is {shipped}, to which it does not apply.",
             remedy,
             variable,
         )

@@ -1,4 +1,4 @@
-"""What can be wrong with the operator's variables by themselves, before a release or a host is known."""
+"""Checks of the operator's variables that need neither a release nor a host."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ RENAMED: dict[str, str] = {}
 
 
 def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | None = None) -> list[BlockStructureError]:
-    """Return an error for each variable of ours that does not exist: renamed, or misspelt."""
+    """Return an error for each of our variables that is renamed or misspelt."""
     table = RENAMED if renamed is None else renamed
     errors = []
     for name in sorted(given):
         if name in table:
-            errors.append(
-                BlockStructureError("variable-renamed", f"{name} has a new name.", f"write {table[name]} instead.", name)
-            )
+            errors.append(BlockStructureError("variable-renamed", f"{name} was renamed.", f"use {table[name]} instead.", name))
         elif name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else "docs/variables.md lists every variable."
-            errors.append(BlockStructureError("variable-unknown", f"There is no variable {name}.", hint, name))
+            errors.append(BlockStructureError("variable-unknown", f"Variable {name} does not exist.", hint, name))
     return errors
 
 
@@ -40,7 +38,7 @@ def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
     name = "block_structure_storage_bucket"
     if variables.get(name):
         return []
-    return [BlockStructureError("variable-missing", f"{name} is not set.", "name the S3 bucket for block structures.", name)]
+    return [BlockStructureError("variable-missing", f"{name} is not set.", "set it to your S3 bucket.", name)]
 
 
 def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
@@ -61,7 +59,7 @@ def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
             BlockStructureError(
                 "timeout-not-positive",
                 f"block_structure_cache_timeout_seconds is {timeout}: nothing would ever be cached.",
-                "leave it unset (null), which never expires, or give seconds.",
+                "leave it unset (null), which never expires, or set seconds.",
                 "block_structure_cache_timeout_seconds",
             )
         )
@@ -70,16 +68,16 @@ def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
         errors.append(
             BlockStructureError(
                 "acl-public",
-                f"block_structure_storage_default_acl is '{acl}': a stranger could read every course's structure.",
-                "leave it unset (null), or set it to private for a store that has no object ownership.",
+                f"block_structure_storage_default_acl is '{acl}': anybody could read every course's structure.",
+                "leave it unset (null), or set it to private for a store without object ownership.",
                 "block_structure_storage_default_acl",
             )
         )
     return errors
 
 
-# Counts and durations of generation -> the least that makes sense.
-_LEAST = {
+# Counts and durations of generation -> the minimum.
+_MINIMUM = {
     "block_structure_generation_workers": 1,
     "block_structure_generation_memory_mb": 1,
     "block_structure_generation_course_timeout_seconds": 1,
@@ -94,7 +92,7 @@ _LEAST = {
 def _check_least(variables: dict[str, Any]) -> list[BlockStructureError]:
     return [
         BlockStructureError("number-too-small", f"{name} is {variables[name]}.", f"set it to {least} or more.", name)
-        for name, least in _LEAST.items()
+        for name, least in _MINIMUM.items()
         if variables.get(name) is not None and int(variables[name]) < least
     ]
 
@@ -121,8 +119,8 @@ def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
         Finding(
             "secret-in-plain-inventory",
             "warning",
-            f"{name} stands unencrypted in the inventory.",
-            f"run `ansible-vault encrypt_string --name {name}` and put its output there.",
+            f"{name} is unencrypted in the inventory.",
+            f"run `ansible-vault encrypt_string --name {name}` and store its output instead.",
             name,
         )
         for name in plain_secrets
@@ -130,5 +128,5 @@ def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
 
 
 def check(variables: dict[str, Any]) -> list[BlockStructureError]:
-    """Return what is wrong with the values of typed variables."""
+    """Return an error for each invalid value."""
     return [*_check_required(variables), *_check_numbers(variables), *_check_least(variables), *_check_keys(variables)]

@@ -1,1 +1,1 @@
-"""Edits of text files on a managed host that change our part and leave every other byte as it was."""
+"""Edits of text files on a managed host that change our part and keep every other byte."""

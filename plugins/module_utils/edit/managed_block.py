@@ -1,15 +1,15 @@
-"""A block of lines between markers in somebody else's file; every other byte stays as it is."""
+"""A block of lines between markers in a file that we do not own; every other byte stays."""
 
 from __future__ import annotations
 
-BEGIN = "# BEGIN block_structure: made by the role of this name; what stands here is replaced"
+BEGIN = "# BEGIN block_structure: managed by the role block_structure; edits here are overwritten"
 END = "# END block_structure"
-# The line before ours was not ended: its line break is ours as well, and goes with the block.
+# The line before ours had no line break: we added one, and remove it with the block.
 BROKEN = " (after an unended line)"
 
 
 def _span(text: str) -> tuple[int, int] | None:
-    """Return where the block begins and ends, line breaks of its own included; None when there is none."""
+    """Return start and end of the block, including its line breaks; None when there is none."""
     lines = text.splitlines(keepends=True)
     marked = [number for number, line in enumerate(lines) if line.rstrip("\r\n") in (BEGIN, BEGIN + BROKEN)]
     if not marked:
@@ -17,7 +17,7 @@ def _span(text: str) -> tuple[int, int] | None:
     first = marked[0]
     last = next((number for number in range(first, len(lines)) if lines[number].rstrip("\r\n") == END), None)
     if last is None:
-        raise ValueError(f"line {first + 1} begins a block that no line '{END}' ends")
+        raise ValueError(f"line {first + 1} begins a block without the end marker '{END}'")
     start, stop = (sum(len(line) for line in lines[:number]) for number in (first, last + 1))
     if lines[first].rstrip("\r\n").endswith(BROKEN):
         start -= len(lines[first]) - len(lines[first].rstrip("\r\n"))
@@ -25,9 +25,9 @@ def _span(text: str) -> tuple[int, int] | None:
 
 
 def get(text: str) -> str | None:
-    """Return the lines of the block without its markers, each ended; None when there is none.
+    """Return the lines of the block without its markers, each with a line break; None when there is none.
 
-    Raises ValueError for a block without its end.
+    Raises ValueError for a block without end marker.
     """
     span = _span(text)
     if span is None:
@@ -37,9 +37,9 @@ def get(text: str) -> str | None:
 
 
 def put(text: str, block: str | None) -> str:
-    """Return the text with the block set to these lines, where it stands or at the end; None takes it out again.
+    """Return the text with the block set to these lines, in its place or at the end; None removes it.
 
-    put(put(text, block), None) == text for every text without a block. Raises ValueError for a block without its end.
+    put(put(text, block), None) == text for every text without a block. Raises ValueError for a block without end marker.
     """
     span = _span(text)
     if block is None:

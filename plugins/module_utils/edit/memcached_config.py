@@ -1,4 +1,4 @@
-"""The configuration file of Debian's memcached: one flag a line. Only named flags change, every other byte stays."""
+"""The configuration file of Debian's memcached: one flag per line. Only the given flags change, every other byte stays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _FLAG = re.compile(r"^(?P<flag>-[A-Za-z])(?P<gap>[ \t]+)(?P<value>\S+)(?P<rest>[
 
 
 def flags(text: str) -> dict[str, str]:
-    """Return the flags that are in force, the last one of a kind winning as it does in memcached."""
+    """Return the effective flags; the last one of a kind wins, as in memcached."""
     return {match["flag"]: match["value"] for match in _FLAG.finditer(text)}
 
 
 def set_flags(text: str, wanted: dict[str, str]) -> str:
-    """Return the text with each flag set: its last line edited, or a line added at the end."""
+    """Return the text with each flag set: its last line edited, or a line appended."""
     for flag, value in wanted.items():
         matches = [match for match in _FLAG.finditer(text) if match["flag"] == flag]
         if matches:

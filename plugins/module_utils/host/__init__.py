@@ -1,1 +1,1 @@
-"""What modules do on a managed host: start the LMS, keep runs, read /proc, ask memcached. Python 3.8, standard library."""
+"""What modules do on a managed host: boot the LMS, record runs, read /proc, query memcached. Python 3.8, standard library."""

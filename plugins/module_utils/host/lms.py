@@ -1,11 +1,11 @@
-"""The first arguments of every module that boots the LMS."""
+"""Common arguments of the modules that boot the LMS."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# How the LMS's manage.py is run; the row of the release table with its name, or how to find the installed one in the same
-# boot (probe/identify.py). A module takes the one, the other, or EITHER, of which its caller gives ONE_OF.
+# manage_argv: the command that runs the LMS's manage.py. release: row of the release table with its name. identify: input of
+# probe/operations/identify.py, which identifies the release in the same boot. EITHER goes with the constraint ONE_OF.
 ARGV: dict[str, dict[str, Any]] = {"manage_argv": {"type": "list", "elements": "str", "required": True}}
 ARGUMENTS: dict[str, dict[str, Any]] = {**ARGV, "release": {"type": "dict", "required": True}}
 IDENTIFYING: dict[str, dict[str, Any]] = {**ARGV, "identify": {"type": "dict", "required": True}}

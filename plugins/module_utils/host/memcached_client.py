@@ -1,4 +1,4 @@
-"""Ask a memcached server what it runs with, in its text protocol. Read-only, bounded by a timeout."""
+"""Query a memcached server in its text protocol. Read-only, bounded by a timeout."""
 
 from __future__ import annotations
 

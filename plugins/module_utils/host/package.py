@@ -1,7 +1,7 @@
-"""The storage package as files below an LMS's site-packages, laid down as an installer does, without one.
+"""The storage package as files for an LMS's site-packages, installed without pip.
 
-No pip: the oldest LMS has one that cannot build from pyproject.toml, and none may ask an index in the middle of a deploy. The
-record that is written beside it lets `pip list` show the package and `pip uninstall` remove it.
+The pip of the oldest LMS cannot build from pyproject.toml, and a deploy must not depend on a package index. The dist-info
+directory lets `pip list` show the package and `pip uninstall` remove it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 MODULE = "block_structure_storage"
 DISTRIBUTION = "block-structure-storage"
-# Everything that the class keeps in its local directory; nothing else there is ever touched.
+# All files of the class in its local directory; nothing else there is ever touched.
 LOCAL_NAMES = ("objects", "spool", "breaker.json", "counters.json", "counters.lock", "spool.lock")
 _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 
 
 def outside(path: str, mounted_at: str, mounted: str) -> str | None:
-    """Return where the host has a directory that a container sees, None for one that is not below what is mounted.
+    """Return the host's path of a container's directory, None for one that is not below the mount.
 
-    mounted_at: a mount in the container. mounted: the host's directory there.
+    mounted_at: mount point in the container. mounted: the host's directory that is mounted there.
     """
     below = PurePosixPath(path)
     return str(mounted / below.relative_to(mounted_at)) if PurePosixPath(mounted_at) in below.parents else None
 
 
 def dist_info(version: str) -> str:
-    """Return the name of the directory that describes an installed version."""
+    """Return the name of the dist-info directory of a version."""
     return f"{MODULE}-{version}.dist-info"
 
 

@@ -1,8 +1,8 @@
-"""Carry the probe into the LMS and read its answer. One call is one boot of the LMS.
+"""Run the probe inside the LMS and read its answer. One call is one boot of the LMS.
 
-The sources of probe/ and the request become one line of Python for the standard input of `manage.py lms shell`. One line,
-because old Django versions run standard input without its own globals, where functions of a longer program would not see
-each other; standard input, because arguments are readable by every user of a host.
+The sources of probe/ and the request become one line of Python on the standard input of `manage.py lms shell`. One line,
+because old Django versions execute standard input without its own globals, so that functions of a longer program would not
+see each other; standard input, because command lines are visible to every user of a host.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ Event = Dict[str, Any]
 
 PACKAGE = "block_structure_probe"
 BOOT_TIMEOUT_SECONDS = 300
-# In the order in which they import each other; naming them here is also what makes Ansible ship them.
+# In import order; importing them here also makes Ansible ship them.
 _PROGRAM = [
     protocol,
     *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally, workers),
     *(enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
     entry,
 ]
-_TALK_BYTES = 16384
+_OUTPUT_BYTES = 16384
 _EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Configured|Exit|Interrupt|NotFound|DoesNotExist)\b.*")
-# Makes real modules of the sources, so that relative imports work as in files; runs with globals of its own.
+# Creates real modules from the sources, so that relative imports work as in files; runs with its own globals.
 _LOADER = """
 import json, sys, types
 bundle = json.loads({data!r})
@@ -86,8 +86,8 @@ for name, source in bundle["sources"]:
     exec(compile(source, name.replace(".", "/") + ".py", "exec", 0, True), module.__dict__)
 sys.modules["{package}.entry"].run(bundle["request"])
 """
-# Boots the system that its argument names on settings that are not in place: their source is the first line of standard input,
-# as JSON; the rest is for the shell, by a file without a name, since Django's shell first asks whether there is any to read.
+# Boots the system named by its argument on settings that are not installed: their source is the first line of standard input,
+# as JSON. The rest goes to Django's shell in an unnamed file, because the shell first checks whether its input is readable.
 SETTINGS_LOADER = """
 import json, os, runpy, sys, tempfile, types
 name = os.environ["DJANGO_SETTINGS_MODULE"]
@@ -112,9 +112,9 @@ _LINE = "import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{code
 
 @dataclass(frozen=True)
 class Answer:
-    """What the probe said: one result per operation, every event in order, and the wall time in seconds.
+    """The probe's answer: one result per operation, every event in order, and the wall time in seconds.
 
-    identified: what it found installed, where it was asked.
+    identified: result of the operation `identify`, if requested.
     """
 
     results: list[Any]
@@ -124,7 +124,7 @@ class Answer:
 
 
 def _source(module: Any) -> str:
-    """Return a module's source, from disk or from the archive in which Ansible ships it."""
+    """Return a module's source, from disk or from Ansible's module archive."""
     spec = importlib.util.find_spec(module.__name__)
     loader: Any = spec.loader if spec else None
     return str(loader.get_source(module.__name__))
@@ -141,7 +141,7 @@ def bundle(request: dict[str, Any]) -> str:
 
 
 def parse(line: str) -> Event | None:
-    """Return the event of an output line, or None for the platform's own talk."""
+    """Return the event of an output line, or None for the platform's own output."""
     _, mark, rest = line.partition(protocol.MARK)
     if not mark:
         return None
@@ -149,41 +149,41 @@ def parse(line: str) -> Event | None:
     return event
 
 
-def last_error_line(talk: str) -> str:
-    """Return what the platform died of: the exception line of its last traceback, else its last line."""
-    lines = [line.strip() for line in talk.splitlines() if line.strip()]
+def last_error_line(output: str) -> str:
+    """Return the exception line of the platform's last traceback, else its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in reversed(lines):
         if _EXCEPTION_LINE.match(line):
             return line[:500]
-    return lines[-1][:500] if lines else "it said nothing"
+    return lines[-1][:500] if lines else "it wrote no output"
 
 
-def start_failure(talk: str, secrets: list[str]) -> BlockStructureError:
-    """Return the error for an LMS that ended before the probe could answer, in the platform's own words."""
-    message = last_error_line(talk)
+def start_failure(output: str, secrets: list[str]) -> BlockStructureError:
+    """Return the error for an LMS that ended before the probe could answer, with the platform's own message."""
+    message = last_error_line(output)
     ours = "No module named" in message and package.MODULE in message
     return BlockStructureError(
         "lms-does-not-start",
         f"The LMS does not start: {scrub(message, secrets)}",
-        "run playbooks/deploy.yml, which brings the class back."
+        "run playbooks/deploy.yml, which reinstalls the class."
         if ours
-        else "run `manage.py lms check` on the host with the same settings file and mend what it names.",
+        else "run `manage.py lms check` on the host with the same settings file and fix what it reports.",
     )
 
 
 def _read(stdout: IO[str], on_event: Callable[[Event], None] | None, timer: threading.Timer) -> tuple[list[Event], str]:
-    events_seen = []
-    talk = ""
+    events = []
+    output = ""
     for line in stdout:
         event = parse(line)
         if event is None:
-            talk = (talk + line)[-_TALK_BYTES:]
+            output = (output + line)[-_OUTPUT_BYTES:]
             continue
         timer.cancel()
-        events_seen.append(event)
+        events.append(event)
         if on_event:
             on_event(event)
-    return events_seen, talk
+    return events, output
 
 
 def run(
@@ -198,16 +198,16 @@ def run(
     settings_source: str | None = None,
     identify: dict[str, Any] | None = None,
 ) -> Answer:
-    """Boot the LMS once, run the operations in it in their order, and return its answer.
+    """Boot the LMS once, run the operations in order, and return the answer.
 
-    manage_argv: the whole command up to and including `lms` and its options; `shell` is added. release: None with identify,
-    which says how to find it in the same boot (probe/identify.py).
+    manage_argv: the whole command up to and including `lms` and its options; `shell` is appended. release: None with
+    identify, which identifies it in the same boot (probe/operations/identify.py).
     on_event: called with each event as it arrives. on_start: called with the LMS process. secrets: strings that must not
-    appear in an error. boot_timeout: seconds until the first sign of life; afterwards the operations may take as long as
-    they need. Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
-    `run-held`, those of releases.refusal, and what an operation refuses, under its own identifier.
-    settings_source: Python source of the LMS's settings module to boot on in place of the installed one; manage_argv then ends
+    appear in an error. boot_timeout: seconds until the first event; operations then have no time limit.
+    settings_source: Python source of the LMS settings module to boot with instead of the installed one; manage_argv then ends
     with the interpreter, run in the folder of manage.py.
+    Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
+    `probe-interrupted`, `run-held`, those of releases.refusal, and those of an operation.
     """
     hidden = secrets or []
     if identify:
@@ -227,24 +227,24 @@ def run(
                 "correct the block_structure_native_ variables that name its Python, user and folders.",
             ) from error
         if process.stdin is None or process.stdout is None:
-            raise RuntimeError("a pipe was asked for and not made")
+            raise RuntimeError("a requested pipe was not created")
         timed_out = threading.Event()
 
-        def give_up() -> None:
+        def kill_on_timeout() -> None:
             timed_out.set()
             process.kill()
 
         if on_start:
             on_start(process)
-        timer = threading.Timer(boot_timeout, give_up)
+        timer = threading.Timer(boot_timeout, kill_on_timeout)
         timer.start()
         try:
             try:
                 process.stdin.write(candidate_line + bundle(request))
                 process.stdin.close()
             except BrokenPipeError:
-                pass  # it ended before reading; its words are in stderr
-            seen, talk = _read(process.stdout, on_event, timer)
+                pass  # it ended before reading; the error is in stderr
+            events, output = _read(process.stdout, on_event, timer)
             process.wait()
         finally:
             timer.cancel()
@@ -252,47 +252,47 @@ def run(
                 process.kill()
                 process.wait()
         stderr.seek(0)
-        talk += stderr.read()[-_TALK_BYTES:]
-    answer = _answer(seen, talk, hidden, boot_timeout if timed_out.is_set() else None)
+        output += stderr.read()[-_OUTPUT_BYTES:]
+    answer = _answer(events, output, hidden, boot_timeout if timed_out.is_set() else None)
     return _identified(answer, identify) if identify else answer
 
 
 def _identified(answer: Answer, identify: dict[str, Any]) -> Answer:
-    """Return the answer without the result of `identify`; nothing follows it where the platform is no release for sure."""
+    """Return the answer without the result of `identify`; raises releases.refusal when no release was identified."""
     found, *results = answer.results
     if found["release"] is None:
         raise refusal(found, identify["named"], [row["name"] for row in identify["rows"]])
     return replace(answer, results=results, identified=found)
 
 
-def _answer(seen: list[Event], talk: str, secrets: list[str], timed_out: float | None) -> Answer:
-    last = seen[-1] if seen else {}
+def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None) -> Answer:
+    last = events[-1] if events else {}
     if last.get("event") == "result":
-        return Answer(last["results"], seen, float(last["seconds"]))
+        return Answer(last["results"], events, float(last["seconds"]))
     if last.get("event") == "error" and last.get("type") == "HeldError":
         raise BlockStructureError(
             "run-held",
             scrub(last["message"], secrets),
-            "wait until it ends, or end that process; its lock goes with it.",
+            "wait until it ends, or end that process, which releases the lock.",
         )
     if last.get("event") == "error" and last.get("identifier"):
         raise BlockStructureError(last["identifier"], last["message"], last["remedy"])
     if last.get("event") == "error":
         raise BlockStructureError(
             "probe-failed",
-            f"The LMS could not answer '{last['where']}': {last['type']}: {scrub(last['message'], secrets)}",
-            "mend what the message names and run again; nothing that was already done is lost.",
+            f"The LMS could not run '{last['where']}': {last['type']}: {scrub(last['message'], secrets)}",
+            "fix the problem in the message and run again; finished work is kept.",
         )
     if timed_out is not None:
         raise BlockStructureError(
             "lms-boot-timeout",
             f"The LMS did not start within {timed_out:.0f} seconds.",
-            "look at the load of the host, and at its database and cache, which a starting LMS waits for.",
+            "check the load of the host, and its database and cache, which the LMS connects to at start.",
         )
-    if seen:
+    if events:
         raise BlockStructureError(
             "probe-interrupted",
-            f"The LMS process ended in the middle of its work: {scrub(last_error_line(talk), secrets)}",
-            "look at the host's memory (was it killed?) and run again; finished courses are not repeated.",
+            f"The LMS process ended unexpectedly: {scrub(last_error_line(output), secrets)}",
+            "check the host's memory (was it killed?) and run again; finished courses are not repeated.",
         )
-    raise start_failure(talk, secrets)
+    raise start_failure(output, secrets)

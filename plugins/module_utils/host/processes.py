@@ -1,4 +1,4 @@
-"""Processes of this host, from /proc alone (proc(5)): which are workers of gunicorn and of Celery, and what they hold."""
+"""Processes of this host, from /proc alone (proc(5)): the workers of gunicorn and Celery, their memory and reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """A process by pid and start time (clock ticks since the boot), which together name it for good."""
+    """A process, identified by pid and start time (clock ticks since boot)."""
 
     pid: int
     started: int
@@ -21,12 +21,12 @@ class Process:
     argv: tuple[str, ...]
 
     def alive(self) -> bool:
-        """Return whether it still runs, and not another one under its pid."""
+        """Return whether it still runs, and not another process with the same pid."""
         found = _read(PROC / str(self.pid))
         return found is not None and found.started == self.started
 
     def memory(self) -> dict[str, int]:
-        """Return {"resident_kb", "peak_kb"}, 0 for a process that is gone."""
+        """Return {"resident_kb", "peak_kb"}, 0 for a process that ended."""
         names = {"VmRSS:": "resident_kb", "VmHWM:": "peak_kb"}
         reported = dict.fromkeys(names.values(), 0)
         try:
@@ -49,16 +49,16 @@ def _read(folder: Path) -> Process | None:
 
 
 def running() -> list[Process]:
-    """Return every process that can be seen."""
+    """Return every visible process."""
     found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit()]
     return [process for process in found if process is not None]
 
 
 def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tuple[str, Process]]:
-    """Return (service name, process) of each worker: a child of a service's own process that carries its command line.
+    """Return (service name, process) of each worker: a child of a service's main process with the same command line.
 
-    services: {"name", "kind", "match"}. A process belongs to it when a word of its command line ends with `match` and one holds
-    `kind`, or when it carries the title that setproctitle gives it, such as `gunicorn: worker [lms.wsgi]`.
+    services: {"name", "kind", "match", "title"}. A process belongs to a service when one argument ends with `match` and one
+    contains `kind`, or when it has the title set by setproctitle, such as `gunicorn: worker [lms.wsgi]`.
     """
     found = []
     for service in services:
@@ -70,7 +70,7 @@ def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tu
 
 
 def report_of(folder: Path, process: Process) -> dict[str, Any] | None:
-    """Return what this very process wrote, None for nothing or what another of the same pid left behind."""
+    """Return the report that this process wrote, None without one; a report of an earlier process with its pid is ignored."""
     try:
         descriptor = os.open(folder / f"{process.pid}.json", os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, encoding="utf-8") as stream:
@@ -83,8 +83,8 @@ def report_of(folder: Path, process: Process) -> dict[str, Any] | None:
 def described(folder: Path, services: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each worker of the services with its pid, service, memory and report.
 
-    A worker of uWSGI is known by its report alone, since the processes that hand on its requests look the same; those that said
-    nothing are without a pid.
+    A uWSGI worker is recognised by its report alone, because other uWSGI processes look the same; the pid of a worker without
+    report is None.
     """
     seen = running()
     reported = [_described(folder, service, process) for service, process in workers(seen, services) if process.alive()]

@@ -1,6 +1,6 @@
-"""Run directories on the host: one folder a run, one JSON line an event, so that a run can be watched, read and resumed.
+"""Run directories on the host: one folder per run, one JSON line per event, so that you can watch, read and resume a run.
 
-A run that a power cut ended has every course that was reported: each such line is on the disk before the next is read.
+A power cut loses no reported course: each such line is on disk before the next is read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Event = Dict[str, Any]
 EVENTS = "events.jsonl"
 KEEP = 20
 _ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$")
-# Reports that need no second try.
+# Status of reports that need no second try.
 SETTLED = ("ok", "gone")
 
 
@@ -31,7 +31,7 @@ def new_id(now: float | None = None) -> str:
 
 @dataclass
 class Run:
-    """What a run directory tells. ended: done, stopped, outage, failed, or None for a run that broke off or still runs."""
+    """Content of a run directory. ended: done, stopped, outage, failed, or None for a run that was killed or still runs."""
 
     name: str
     planned: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Run:
         return [key for key in self.planned if self.reports.get(key, {}).get("status") not in SETTLED]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what a list of runs shows."""
+        """Return the summary for a list of runs."""
         failed = [key for key, report in self.reports.items() if report["status"] == "failed"]
         return {
             "run": self.name,
@@ -59,7 +59,7 @@ class Run:
 
 
 def parse(name: str, lines: Iterable[str]) -> Run:
-    """Return a run from its lines; one that a power cut left half written is the last, and counts for nothing."""
+    """Return a run from its lines; a last line that a power cut left incomplete is ignored."""
     run = Run(name)
     for line in lines:
         try:
@@ -70,7 +70,7 @@ def parse(name: str, lines: Iterable[str]) -> Run:
         if kind == "begin":
             run.pid = event.get("pid")
         elif kind == "plan" and "select" in event:
-            # A deploy looks a second time; what it found first stays planned.
+            # A deploy plans a second time; courses of the first plan stay.
             run.planned += [course["key"] for course in event["run"] if course["key"] not in run.planned]
             run.select = run.select or event["select"]
         elif kind == "course":
@@ -97,7 +97,7 @@ def find(root: Path) -> list[Path]:
 
 
 def to_resume(root: Path, name: str) -> Run:
-    """Return the run to go on with: the named one, or with `latest` the newest that had courses to do.
+    """Return the run to resume: the named one, or with `latest` the newest that had courses to generate.
 
     Raises BlockStructureError `run-unknown` or `nothing-to-resume`.
     """
@@ -110,9 +110,7 @@ def to_resume(root: Path, name: str) -> Run:
             "start one without --resume.",
         )
     if not run.remaining:
-        raise BlockStructureError(
-            "nothing-to-resume", f"The run {run.name} left nothing to do.", "start a new one without --resume."
-        )
+        raise BlockStructureError("nothing-to-resume", f"The run {run.name} is complete.", "start a new one without --resume.")
     return run
 
 
@@ -129,7 +127,7 @@ class Log:
         self.write({"event": "begin", "run": name, "pid": os.getpid()})
 
     def write(self, event: Event) -> None:
-        """Write one event with its time; what a resumed run needs is on the disk before this returns."""
+        """Write one event with its time; events that a resumed run needs are on disk before this returns."""
         line = json.dumps({**event, "time": round(time.time(), 3)}, sort_keys=True, default=str)
         self._file.write(line + "\n")
         if event.get("event") in ("plan", "course", "end"):
@@ -137,5 +135,5 @@ class Log:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the event file."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""The program's entry: runs the operations of a request in order, in the one boot that this process is."""
+"""The program's entry point: runs the operations of a request in order, in one boot of the LMS."""
 
 from __future__ import absolute_import
 
@@ -40,8 +40,8 @@ OPERATIONS = {
 }
 
 
-def _settled(operation, results):
-    """Fill in what an operation takes from earlier ones: switches that wait for a clean generation, courses to measure."""
+def _resolved(operation, results):
+    """Fill in the input that depends on earlier results: switches that need a clean generation, courses to measure."""
     failures = [report for result in results if isinstance(result, dict) for report in result.get("failures", [])]
     if operation.get("op") == "switches" and operation.get("set_if_clean"):
         wanted = dict(operation["set"])
@@ -69,13 +69,13 @@ def run(request):
         release = request["release"]
         for operation in request["operations"]:
             where = operation["op"]
-            results.append(OPERATIONS[where](_settled(operation, results), release))
+            results.append(OPERATIONS[where](_resolved(operation, results), release))
             if where == "identify":
                 release = identify.row_of(operation, results[-1]["release"])
                 if release is None:
-                    break  # what follows needs to know what it is run on
+                    break  # the following operations need a release
             if results[-1].get("ended") in ("stopped", "outage"):
-                break  # what follows counts on a generation that came to its end
+                break  # the following operations need a completed generation
     except Exception as error:
         reported = dict((name, getattr(error, name, None)) for name in ("identifier", "remedy", "holder"))
         emit("error", where=where, **dict(describe(error), **reported))

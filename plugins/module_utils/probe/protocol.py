@@ -1,21 +1,19 @@
-"""What both sides of the probe share: marked JSON lines on standard output, and the names that both must agree on.
+"""Shared by both sides of the probe: marked JSON lines on standard output, and common names.
 
-Everything else on standard output is the platform's own.
+Everything else on standard output comes from the platform.
 """
 
 from __future__ import absolute_import
 
+import importlib
 import json
 import sys
 
-try:
-    from urllib.parse import quote
-except ImportError:  # Python 2
-    quote = __import__("urllib").quote
+quote = importlib.import_module("urllib.parse" if sys.version_info[0] > 2 else "urllib").quote
 
 PROTOCOL = 1
 MARK = "BLOCK_STRUCTURE_PROBE "
-# Columns of the release table that an installed platform shows (operations/identify.py).
+# Columns of the release table that can be detected on an installed platform (operations/identify.py).
 EVIDENCE = ("command_options", "switches", "switch_api", "storage_resolver", "course_index")
 # Names whose values are secrets in the settings of Open edX, Django, boto3 and memcached.
 SECRET_NAME = "(access_key|secret|password|passwd|token|credential|private_key)"
@@ -23,14 +21,14 @@ REDACTED = "(secret)"
 
 
 def emit(event, **data):
-    """Write one event. The platform may have left a line unfinished, so the reader looks for the mark, not for a start."""
+    """Write one event. The platform may have left a line unfinished, so the reader searches for the mark in the line."""
     data["event"] = event
     sys.stdout.write(MARK + json.dumps(data, default=str, sort_keys=True) + "\n")
     sys.stdout.flush()
 
 
 def describe(error):
-    """Return an exception as data: its class, its words, and the code of the S3 answer where there is one."""
+    """Return an exception as data: class, message, and the S3 error code if there is one."""
     response = getattr(error, "response", None)
     code = getattr(error, "error_code", None)  # of boto, before boto3
     if isinstance(response, dict):
@@ -38,9 +36,9 @@ def describe(error):
     return {"type": type(error).__name__, "message": " ".join(str(error).split())[:2000], "code": code}
 
 
-def lies_under(name, prefix):
+def is_under(name, prefix):
     # type: (str, str) -> bool
-    """Return whether an object lies where the platform writes with this DIRECTORY_PREFIX: <prefix><usage key>/<time>."""
+    """Return whether an object has the name that the platform gives with this DIRECTORY_PREFIX: <prefix><usage key>/<time>."""
     return name.startswith(prefix) and name[len(prefix) :].count("/") == 1
 
 

@@ -1,4 +1,4 @@
-"""Ask the Redis behind the default cache how much it may hold; nothing is written, and no other cache is asked."""
+"""Query the limits of the Redis behind the default cache; read-only, and other caches are not contacted."""
 
 from __future__ import absolute_import
 
@@ -17,7 +17,7 @@ def _client(cache):
 def inspect():
     """Return {field: value} of Redis's INFO, {"error"} when it does not answer, None when the cache is no Redis.
 
-    INFO and not CONFIG: hosted services refuse the latter, and INFO names limit and policy too (from Redis 4.0).
+    INFO instead of CONFIG: hosted services refuse the latter, and INFO has limit and policy too (from Redis 4.0).
     """
     from django.conf import settings
     from django.core.cache import cache

@@ -1,4 +1,4 @@
-"""Where the platform keeps what the probe needs; the only file that knows its import paths.
+"""Access to the platform; the only file that knows its import paths.
 
 Sources: edx-platform openedx/core/djangoapps/content/block_structure, xmodule/modulestore/django.py and
 common/djangoapps/split_modulestore_django/models.py, read at 2023-03, 2024-09 and 2025-08.
@@ -10,7 +10,7 @@ import re
 import socket
 import threading
 
-# Of an item beside its value: as memcached_sizing has it.
+# Overhead of a memcached item: as in memcached_sizing.
 ITEM_OVERHEAD_BYTES = 512
 
 
@@ -36,20 +36,19 @@ def config():
 
 
 def store():
-    """Return a BlockStructureStore on the cache that the platform itself uses."""
+    """Return a BlockStructureStore on the platform's own cache."""
     from openedx.core.djangoapps.content.block_structure.store import BlockStructureStore
 
     return BlockStructureStore(api().get_cache())
 
 
 def storage():
-    """Return the Django storage that rows point into."""
+    """Return the Django storage that rows refer to."""
     return models().BlockStructureModel._meta.get_field("data").storage
 
 
 def storage_of(own):
-    """Return the storage that another BLOCK_STRUCTURES_SETTINGS names, made as every release makes it of a class that is named.
-
+    """Return the storage of another BLOCK_STRUCTURES_SETTINGS, created from a named class as every release does.
     Sources: edx-platform openedx/core/storage.py (get_storage), common/djangoapps/util/storage.py (resolve_storage_backend).
     """
     from django.utils.module_loading import import_string
@@ -58,7 +57,7 @@ def storage_of(own):
 
 
 def storage_state():
-    """Return what a storage with a local side says of this host (copies, spool, breaker, counters), else None."""
+    """Return the state on this host (copies, spool, breaker, counters) of a storage that has one, else None."""
     backend = storage()
     return backend.state() if hasattr(backend, "strict") else None
 
@@ -80,7 +79,7 @@ def course_key(text):
 
 
 def root_usage_key(key):
-    """Return the usage key of a course's root block: the name under which its structure is kept."""
+    """Return the usage key of a course's root block, which is the key of its structure."""
     return modulestore().make_course_usage_key(key)
 
 
@@ -97,7 +96,7 @@ def course_index():
     """Return ({course key text: published version text}, [keys of courses that were never published]) by one query.
 
     (None, None) where there is no SQL index. A course that was never published has an empty version (models.py:
-    `published_version = CharField(blank=True)`), and nothing to generate.
+    `published_version = CharField(blank=True)`); there is nothing to generate.
     """
     model = course_index_model()
     if model is None:
@@ -109,14 +108,14 @@ def course_index():
 
 
 def release_line():
-    """Return what the platform calls its release; master on untagged code."""
+    """Return the platform's release line; master on untagged code."""
     from openedx.core.release import RELEASE_LINE
 
     return str(RELEASE_LINE)
 
 
 def command_options():
-    """Return the long options that generate_course_blocks takes, those of Django itself included."""
+    """Return the long options of generate_course_blocks, including those of Django itself."""
     from django.core.management import load_command_class
 
     command = load_command_class("openedx.core.djangoapps.content.block_structure", "generate_course_blocks")
@@ -125,7 +124,7 @@ def command_options():
 
 
 def published_version(key_text):
-    """Return what course_index has of one course: None when the course is gone, "" where there is no index to ask."""
+    """Return a course's version in course_index: None when the course was deleted, "" where there is no SQL index."""
     model = course_index_model()
     if model is None:
         return ""
@@ -144,14 +143,14 @@ def enrolment_model():
 
 
 def course_keys(index):
-    """Return the texts of all course keys: from what course_index has, else from the summaries that the command itself uses."""
+    """Return all course keys as text: from course_index, else from the summaries that the platform's command uses."""
     if index:
         return sorted(index)
     return sorted(str(summary.id) for summary in modulestore().get_course_summaries())
 
 
 def collect(usage_key):
-    """Return a course's structure from the modulestore, as the platform's manager collects it, and store it nowhere."""
+    """Collect a course's structure from the modulestore as the platform's manager does, without storing it."""
     from openedx.core.djangoapps.content.block_structure.factory import BlockStructureFactory
     from openedx.core.djangoapps.content.block_structure.transformers import BlockStructureTransformers
 
@@ -163,7 +162,7 @@ def collect(usage_key):
 
 
 def schema_versions():
-    """Return the two version fields that depend on the installed code alone."""
+    """Return the two version fields that depend only on the installed code."""
     from openedx.core.djangoapps.content.block_structure.block_structure import BlockStructureBlockData
     from openedx.core.djangoapps.content.block_structure.transformer_registry import TransformerRegistry
 
@@ -174,14 +173,14 @@ def schema_versions():
 
 
 def forget_request():
-    """Empty the request caches: switches and configuration are remembered there, and a probe is one long request."""
+    """Clear the request caches, which hold switches and configuration: the probe is one long request."""
     from edx_django_utils.cache import RequestCache
 
     RequestCache.clear_all_namespaces()
 
 
 def storage_in_use(release):
-    """Return whether a learner's request reads storage now: always, or by the release's switch."""
+    """Return whether a learner's request reads storage now: by the release's switch, else always."""
     if not release["storage_switch"]:
         return True
     import waffle
@@ -190,7 +189,7 @@ def storage_in_use(release):
 
 
 def assume_storage(release):
-    """Act in this request as if the switch were on, as `generate_course_blocks --with_storage` does."""
+    """Turn the switch on for this request, as `generate_course_blocks --with_storage` does."""
     if not release["storage_switch"]:
         return
     module = config()
@@ -201,16 +200,16 @@ def assume_storage(release):
 
 
 def reconnect():
-    """Drop database connections that an error may have broken; the next query opens new ones."""
+    """Close database connections that an error may have broken; the next query opens new ones."""
     from django.db import connections
 
     connections.close_all()
 
 
 def memcached_item_size():
-    """Return -I of the memcached behind the default cache in bytes, the smallest of several; None where there is none to ask.
+    """Return -I of the default cache's memcached in bytes, the smallest of several; None if there is none or it is unknown.
 
-    Asked over the text protocol (memcached's doc/protocol.txt, "stats settings"): no client library has the same call for it.
+    By the text protocol (memcached's doc/protocol.txt, "stats settings"): the client libraries have no common call for it.
     """
     from django.conf import settings
 
@@ -229,7 +228,7 @@ def _item_size_of(location):
     host, _, port = location.rpartition(":")
     try:
         connection = socket.create_connection((host, int(port)), 5)
-    except (IOError, OSError, ValueError):  # it is away, or a Unix socket: then nothing is known
+    except (IOError, OSError, ValueError):  # it is down, or a Unix socket
         return None
     try:
         connection.sendall(b"stats settings\r\n")
@@ -263,11 +262,11 @@ def close_connections():
     except ImportError:
         from common.lib.xmodule.xmodule.modulestore.django import clear_existing_modulestores
     clear_existing_modulestores()
-    _let_go_of_s3(storage())
+    _close_s3(storage())
 
 
-def _let_go_of_s3(backend):
-    """Close the sockets of django-storages; its client stays where it can open new ones, since making one costs 0.15 s of CPU.
+def _close_s3(backend):
+    """Close the sockets of django-storages; keep a client that can open new ones, since creating one costs 0.15 s of CPU.
 
     Sources: django-storages backends/s3boto3.py and backends/s3.py (`_connections`, per thread, `_bucket`); botocore/client.py
     (`close`, since 1.22: later requests open new connections).

@@ -1,9 +1,9 @@
-"""Have the platform's Celery workers generate: tasks go out by the platform's own command, results are read from rows.
+"""Generate on the platform's Celery workers: the platform's own command enqueues tasks, and rows show the results.
 
-A task reports to nobody (the platform ignores results), so completion is a new object in the course's row. A task that no
-worker has and no queue holds, and that left no new object, is lost or has failed: it is sent once more, then told.
+The platform ignores task results, so a task is complete when the course's row names a new object. A task that no worker and no
+queue holds, without a new object, was lost or failed: it is sent once more, then reported.
 Sources: generate_course_blocks.py (`--enqueue_task`, the ENQUEUED message); Celery's manual, "Workers: inspecting"; kombu's
-Channel.queue_declare(passive) for the messages that wait.
+Channel.queue_declare(passive) for the number of waiting messages.
 """
 
 from __future__ import absolute_import
@@ -15,25 +15,25 @@ import time
 from ..protocol import describe, emit
 from . import edxapp
 
-DEFAULT_BATCH = 20  # tasks out at a time: publishes of authors must not wait behind a whole site
+DEFAULT_BATCH = 20  # tasks enqueued at a time: authors' publishes must not wait behind a whole site
 ATTEMPTS = 2
 POLL_SECONDS = 1.0
-LOOK_SECONDS = 5.0
+INSPECT_SECONDS = 5.0
 ANSWER_SECONDS = 2.0
-# A task between a queue and a worker is seen in neither: it is lost when several looks in a row miss it.
-LOOKS_BEFORE_LOST = 3
+# A task on its way from a queue to a worker is visible in neither: it is lost after this number of consecutive misses.
+MISSES_BEFORE_LOST = 3
 COMMAND = "openedx.core.djangoapps.content.block_structure.management.commands.generate_course_blocks"
 
 
 class _Enqueued(logging.Handler):
-    """Reads task ids and refusals out of the command's log, the only place where it tells them."""
+    """Reads task ids and errors from the command's log, the only place that has them."""
 
     def __init__(self):
         logging.Handler.__init__(self, logging.INFO)
         self.tasks, self.errors = {}, {}
 
     def emit(self, record):
-        """Take one record in."""
+        """Handle one log record."""
         if "ENQUEUED" in str(record.msg) and len(record.args) == 2:
             self.tasks[str(record.args[0])] = str(record.args[1])
         elif record.levelno >= logging.ERROR and len(record.args) == 2:
@@ -44,7 +44,7 @@ class _Enqueued(logging.Handler):
 def send(keys, update, release, routing_key):
     """Enqueue courses; returns ({key: task id}, {key: why it could not be enqueued}).
 
-    update: rebuild them (`--force_update`); otherwise only have them in cache and storage.
+    update: rebuild them (`--force_update`); otherwise only fill cache and storage.
     """
     from django.core.management import call_command
 
@@ -64,9 +64,9 @@ def send(keys, update, release, routing_key):
 
 
 class Held(object):
-    """What workers and queues held at one moment.
+    """Tasks of workers and queues at one moment.
 
-    tasks: the words in which workers tell the tasks that they have, retries included; None when no worker answered.
+    tasks: the workers' tasks as text, including retries; None when no worker answered.
     waiting: {queue: messages in it}. served: queues that an answering worker reads.
     """
 
@@ -75,20 +75,20 @@ class Held(object):
 
     @property
     def messages(self):
-        """Messages in all queues."""
+        """Number of messages in all queues."""
         return sum(self.waiting.values())
 
     def unserved(self):
-        """Return {queue: messages} where nobody reads. Studio's worker answers, and reads none of the LMS's queues."""
+        """Return {queue: messages} of queues without a reader. Studio's worker answers, but reads none of the LMS's queues."""
         return dict((name, count) for name, count in self.waiting.items() if count and name not in self.served)
 
     def has(self, task):
-        """Return whether a worker has a task; one that tries again keeps its id."""
+        """Return whether a worker has a task; a retry keeps its id."""
         return any((task.id or task.key) in text for text in self.tasks or ())
 
 
 class Broker(object):
-    """What Celery's workers and queues hold now."""
+    """Queries Celery's workers and queues."""
 
     def __init__(self, routing_key):
         from celery import current_app
@@ -97,9 +97,9 @@ class Broker(object):
         self.queues = sorted(set(self.app.amqp.queues) | set([routing_key] if routing_key else []))
 
     def inspect_site(self):
-        """Return Held. Workers first: a task that is taken between the two questions is seen by neither once, not for good."""
+        """Return Held. A task that is taken between the queries of workers and queues is missed once, not repeatedly."""
         control = self.app.control
-        # A broadcast waits for its whole time, since anybody may yet answer; whoever did is then asked by name.
+        # A broadcast always waits for the full timeout; so query the workers that answered by name.
         read = control.inspect(timeout=ANSWER_SECONDS).active_queues()
         tasks = None
         if read:
@@ -128,47 +128,47 @@ class _Task(object):
 
 
 class Queue(object):
-    """Like workers.Crew, with the platform's workers: `work`, then `left`, `stopped` and `outage`."""
+    """Like workers.WorkerPool, with the platform's workers: `work`, then `left`, `stopped` and `outage`."""
 
-    def __init__(self, keys, reasons, release, options, counts, look_at):
+    def __init__(self, keys, reasons, release, options, counts, inspect_course):
         self.waiting = [_Task(key) for key in keys]
         self.reasons, self.release, self.options = reasons, release, options
-        self.counts, self.look_at = counts, look_at
+        self.counts, self.inspect_course = counts, inspect_course
         self.out = {}
         self.left = []
         self.outage = None
         self.stopped = False
         self.silent_since = None
-        self.looked = 0.0
-        self.finished = time.time()  # when the last course was
+        self.inspected = 0.0
+        self.finished = time.time()  # when the last course finished
         self.broker = Broker(options.routing_key)
 
     def work(self):
-        """Enqueue in batches and follow until every course has its report, or a signal or silent workers end it."""
+        """Enqueue in batches until every course has its report, or a signal or silent workers end the run."""
         previous = [(number, signal.signal(number, self._on_signal)) for number in (signal.SIGTERM, signal.SIGINT)]
         try:
             while (self.waiting or self.out) and not self.stopped and not self.outage:
                 self._enqueue()
                 time.sleep(POLL_SECONDS)
                 self._collect()
-                self._look()
-                self._tell()
+                self._inspect()
+                self._report_progress()
         finally:
             for number, handler in previous:
                 signal.signal(number, handler)
-        # What is out stays with the workers; a resumed run finds what they made of it.
+        # Enqueued tasks stay with the workers; a resumed run finds their results.
         self.left = sorted([task.key for task in self.waiting] + list(self.out))
 
     def figures(self):
-        """Return what workers.Crew tells of its workers; of the platform's nothing is known."""
+        """Return no figures: those of the platform's workers are unknown."""
         return {}
 
     def _on_signal(self, _number, _frame):
         self.stopped = True
 
     def _enqueue(self):
-        room = self.options.batch - len(self.out)
-        batch, self.waiting = self.waiting[:room], self.waiting[max(0, room) :]
+        free = self.options.batch - len(self.out)
+        batch, self.waiting = self.waiting[:free], self.waiting[max(0, free) :]
         if not batch:
             return
         names = self._objects([task.key for task in batch])
@@ -191,7 +191,7 @@ class Queue(object):
         return dict((str(row.data_usage_key.course_key), str(row.data.name)) for row in rows)
 
     def _collect(self):
-        """Take the courses whose row names another object than before, or that are in the cache where that was asked for."""
+        """Finish the courses whose row names a new object, or that are now cached if only that was requested."""
         edxapp.forget_request()
         edxapp.assume_storage(self.release)
         if not self.out:
@@ -201,7 +201,7 @@ class Queue(object):
             seen = None
             warming = self.reasons.get(key) == "not-cached"
             if warming or names.get(key) not in (None, task.before):
-                seen = self.look_at(edxapp.root_usage_key(edxapp.course_key(key)), self.release)
+                seen = self.inspect_course(edxapp.root_usage_key(edxapp.course_key(key)), self.release)
             if seen is None or (warming and seen["tier"] != "cache"):
                 continue
             del self.out[key]
@@ -211,13 +211,13 @@ class Queue(object):
                 report.update(seen["unreadable"], status="failed")
             self._final(task, report)
 
-    def _look(self):
-        """Ask workers and queues after what is out: lost tasks, courses that are gone, workers that do not answer."""
+    def _inspect(self):
+        """Query workers and queues for enqueued tasks: detect lost tasks, deleted courses and silent workers."""
         now = time.time()
-        if not self.out or now - self.looked < LOOK_SECONDS:
+        if not self.out or now - self.inspected < INSPECT_SECONDS:
             return
         held = self.broker.inspect_site()
-        self.looked = time.time()
+        self.inspected = time.time()
         self._note_silence(held, now)
         for key, task in sorted(self.out.items()):
             if edxapp.published_version(key) is None:
@@ -227,29 +227,29 @@ class Queue(object):
                 task.missed = 0
             elif not held.messages:
                 task.missed += 1
-            if key in self.out and task.missed >= LOOKS_BEFORE_LOST:
-                self._lost(task, "TaskLost", self._lost_words(task))
+            if key in self.out and task.missed >= MISSES_BEFORE_LOST:
+                self._lost(task, "TaskLost", self._lost_text(task))
             elif key in self.out and now - task.since > self.options.timeout:
-                text = "not finished within %d seconds; %d messages wait" % (self.options.timeout, held.messages)
+                text = "not finished within %d seconds; %d messages are waiting" % (self.options.timeout, held.messages)
                 self._lost(task, "Timeout", text, final=True)
 
-    def _lost_words(self, task):
+    def _lost_text(self, task):
         return (
-            "task %s: no worker has it, no queue holds it, and row and object are as before; it failed or was lost, "
-            "and the log of the LMS worker tells why" % (task.id or "of unknown id")
+            "task %s: no worker and no queue has it, and row and object are unchanged; it failed or was lost, "
+            "see the log of the LMS worker" % (task.id or "of unknown id")
         )
 
     def _note_silence(self, held, now):
-        """Tasks that nobody will take are an outage: every worker is silent, or none reads the queue in which they wait."""
+        """Detect an outage: no worker answers, or none reads the queue in which the tasks wait."""
         unserved = held.unserved()
         moving = any(held.has(task) for task in self.out.values()) or held.messages > sum(unserved.values())
         if held.tasks is not None and (moving or not unserved):
             self.silent_since = None
         elif self.silent_since is None:
             self.silent_since = now
-            where = ", ".join("%d in %s" % (count, name) for name, count in sorted(unserved.items())) or "none"
+            where = ", ".join("%d in %s" % (count, name) for name, count in sorted(unserved.items())) or "0"
             who = "no Celery worker answers" if held.tasks is None else "no Celery worker reads the queue"
-            emit("warning", message="%s; messages that wait: %s" % (who, where))
+            emit("warning", message="%s; waiting messages: %s" % (who, where))
         elif now - self.silent_since > self.options.patience:
             self.outage = "Celery workers"
 
@@ -266,11 +266,11 @@ class Queue(object):
         now = time.time()
         seconds = round(now - (task.since or now), 3)
         report = dict(report, key=task.key, why=self.reasons.get(task.key), attempt=task.attempt, seconds=seconds, task=task.id)
-        # How many are done at a time is the workers' affair: the pace is that of the run as a whole.
+        # The workers' parallelism is unknown: the estimate uses the pace of the whole run.
         self.counts.final(report, now - self.finished)
         self.finished = now
 
-    def _tell(self):
+    def _report_progress(self):
         out = sorted(self.out)
         largest = sorted(out, key=lambda key: self.counts.ahead[key])[-1:]
         in_hand = dict((key, time.time() - self.finished) for key in largest)

@@ -9,8 +9,8 @@ from ..protocol import REDACTED, SECRET_NAME, describe
 from . import edxapp, fetching
 
 CACHE_ALIAS = "default"  # block_structure/api.py get_cache(), the same in every release
-OTHER_ALIAS = "course_structure_cache"  # the modulestore's documents; often taken for the cache of block structures
-# What resolve_storage_backend (common/djangoapps/util/storage.py) looks for in STORAGES before it reads our settings.
+OTHER_ALIAS = "course_structure_cache"  # the modulestore's documents; often confused with the cache of block structures
+# The entry of STORAGES that resolve_storage_backend (common/djangoapps/util/storage.py) reads before our settings.
 STORAGES_ENTRY = "block_structures_settings"
 _SECRET_NAME = re.compile(SECRET_NAME, re.I)
 
@@ -46,12 +46,12 @@ def platform_facts():
 
 
 def _without_credentials(address):
-    """Return an address without the user and the password that stand before its host."""
+    """Return an address without user and password."""
     return re.sub("//[^/]*@", "//", address)
 
 
 def cache_locations(alias):
-    """Return the addresses of an alias of CACHES, in the settings of whatever process, as a list without credentials."""
+    """Return the addresses of an alias of CACHES as a list without credentials."""
     locations = alias.get("LOCATION") or []
     many = locations if isinstance(locations, (list, tuple)) else [locations]
     return [_without_credentials(str(item)) for item in many]
@@ -73,14 +73,14 @@ def _cache_facts(name):
 
 
 def _caches():
-    """Return the alias of block structures, and the one that is commonly taken for it, by name."""
+    """Return the facts of the block structures' alias, and of the one often confused with it, by name."""
     from django.conf import settings
 
     return dict((name, _cache_facts(name)) for name in (CACHE_ALIAS, OTHER_ALIAS) if name in settings.CACHES)
 
 
 def key_hash():
-    """Return why a long cache key cannot be made, or None. With storage on, keys hold all version fields."""
+    """Return why a long cache key cannot be made, or None. With storage on, keys contain all version fields."""
     from django.core.cache import cache
 
     try:
@@ -91,7 +91,7 @@ def key_hash():
 
 
 def settings_facts():
-    """Return the settings in force in this process, secrets redacted."""
+    """Return the active settings of this process, secrets redacted."""
     from django.conf import settings
 
     backend = edxapp.storage()
@@ -110,7 +110,7 @@ def settings_facts():
 
 
 def switches(release):
-    """Return {name: True, False or None} for every switch of any release; None means that there is no such row."""
+    """Return {name: True, False or None} for every switch of the release; None means that there is no such row."""
     from waffle.models import Switch
 
     names = list(release["switches"]) + list(release["inert_switches"])
@@ -119,7 +119,7 @@ def switches(release):
 
 
 def configuration_row():
-    """Return what is in force: the newest row, enabled or not, else the model's defaults (facts: config_models)."""
+    """Return the active configuration: the newest row, enabled or not, else the model's defaults (config_models)."""
     from openedx.core.djangoapps.content.block_structure.config.models import BlockStructureConfiguration
 
     current = BlockStructureConfiguration.current()
@@ -138,9 +138,9 @@ def _versions_of(row):
 
 
 def is_fresh(row, key_text, index, schema):
-    """Return whether a row describes what is published, types normalised; None when the course has no version.
+    """Return whether a row matches the published version, types normalised; None when the course has no version.
 
-    The platform compares a string with an ObjectId here and is never satisfied.
+    The platform compares a string with an ObjectId here, which is never equal.
     """
     if index is not None:
         published = index.get(key_text)

@@ -1,7 +1,7 @@
-"""Stored objects, many at once and whole, without changing any.
+"""Read many stored objects in parallel, without changing any.
 
-Reads go through several threads, because each one waits for the network (20 to 40 ms from S3, measured). boto3's clients may be
-shared between threads (boto3 documentation, "Clients": multithreading).
+Reads use several threads, because each one waits for the network (20 to 40 ms from S3, measured). boto3's clients may be shared
+between threads (boto3 documentation, "Clients": multithreading).
 """
 
 from __future__ import absolute_import
@@ -20,9 +20,9 @@ COLLECTED_EVERY = 200
 
 
 def concurrently(function, items, threads):
-    """Yield (item, function(item)) in the order in which they get done; what `function` raises is raised here.
+    """Yield (item, function(item)) in order of completion; exceptions of `function` are raised here.
 
-    Not multiprocessing's pool: its locks are files in /dev/shm, which may be full on a host that is looked at for trouble.
+    Not multiprocessing's pool: its locks are files in /dev/shm, which may be full on a host with problems.
     """
     todo, done, ready = collections.deque(items), collections.deque(), threading.Semaphore(0)
     expected = len(todo)
@@ -35,7 +35,7 @@ def concurrently(function, items, threads):
                 return
             try:
                 done.append((item, function(item), None))
-            except BaseException as error:  # a thread that dies silently would be waited for
+            except BaseException as error:  # without an answer of this thread the caller would wait forever
                 done.append((item, None, error))
             ready.release()
 
@@ -52,7 +52,7 @@ def concurrently(function, items, threads):
 
 
 def s3_client(backend):
-    """Return (client, bucket name) of a storage in S3 by boto3, else (None, None)."""
+    """Return (client, bucket name) of a boto3 S3 storage, else (None, None)."""
     try:
         bucket = backend.bucket
         return bucket.meta.client, bucket.name
@@ -61,13 +61,13 @@ def s3_client(backend):
 
 
 def key_of(backend, name):
-    """Return the key in the bucket of a name in the storage."""
+    """Return the bucket key of a name in the storage."""
     clean = getattr(backend, "_clean_name", str)
     return backend._normalize_name(clean(name))
 
 
 def root_of(backend):
-    """Return the directory of a storage in files, else None."""
+    """Return the directory of a file storage, else None."""
     return str(backend.location) if hasattr(backend, "base_location") and hasattr(backend, "path") else None
 
 
@@ -82,13 +82,13 @@ class Store(object):
         self._spooled = None
 
     def _waits(self, key):
-        """Say whether an object was written here while S3 was away: this host serves it, and it is in S3 later."""
-        if self._spooled is None:  # asked for once, and only where something is fetched: each waiting object is read whole
+        """Return whether an object waits in this host's spool: it was written while S3 was down and is uploaded later."""
+        if self._spooled is None:  # read once, and only when something is fetched: it reads each waiting object completely
             self._spooled = {report["name"] for report in self.backend.waiting()} if hasattr(self.backend, "waiting") else set()
         return key in self._spooled
 
     def fetch(self, name):
-        """Return the whole object as bytes: from S3 itself, never from a copy that a storage class may keep of it."""
+        """Return the whole object as bytes: from S3 itself, never from a storage class's local copy."""
         key = key_of(self.backend, name) if self.kind == "s3" else None
         if key is None or self._waits(key):
             with self.backend.open(name) as stream:
@@ -100,7 +100,7 @@ class Store(object):
         return data
 
     def read(self, name):
-        """Return {"exists", "bytes", "blocks", "error"} of one object, read whole; code `corrupt` where it is damaged."""
+        """Return {"exists", "bytes", "blocks", "error"} of one object, read completely; code `corrupt` if it is damaged."""
         report = _nothing()
         try:
             data = self.fetch(name)
@@ -114,7 +114,7 @@ class Store(object):
             report["error"] = describe(error)
         return report
 
-    def _ask(self, name):
+    def _stat(self, name):
         report = _nothing()
         try:
             report["bytes"] = self.backend.size(name)
@@ -124,10 +124,10 @@ class Store(object):
         return report
 
     def read_all(self, names, report_progress):
-        """Return {name: what read() tells} of many objects; tell(done) is called as they come in."""
+        """Return {name: result of read()} of many objects; report_progress(done) is called after each."""
         found = {}
         was_on = gc.isenabled()
-        # Collecting garbage while millions of small objects are made costs half of the time (measured on a real LMS).
+        # Garbage collection while millions of small objects are created takes half of the time (measured on a real LMS).
         gc.disable()
         try:
             for name, report in concurrently(self.read, names, THREADS if self.kind == "s3" else 1):
@@ -141,14 +141,14 @@ class Store(object):
         return found
 
     def find_all(self, names):
-        """Return the same of objects that are not read: by one listing, and what it lacks by a question each."""
+        """Return the same without reading: from one listing, and by one request for each object that it lacks."""
         try:
             listing = objects.listing()
-        except Exception:  # each is asked for, and its answer tells why
+        except Exception:  # then each object is requested, and its error shows the reason
             listing = objects.Listing()
         found = {}
         for name in names:
-            found[name] = dict(_nothing(), exists=True, bytes=listing.size(name)) if name in listing else self._ask(name)
+            found[name] = dict(_nothing(), exists=True, bytes=listing.size(name)) if name in listing else self._stat(name)
         return found
 
 

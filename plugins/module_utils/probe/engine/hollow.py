@@ -1,7 +1,7 @@
-"""Count the blocks of a stored structure without building it: fast, and nothing of the pickle is executed.
+"""Count the blocks of a stored structure without building it: fast, and without executing the pickle.
 
-Unpickling as the platform does takes 0.1 ms a block and runs whatever the pickle names; who may write to the storage could
-make that anything. Here every class of the pickle becomes an empty stand-in, so that only the shape is read.
+Unpickling as the platform does takes 0.1 ms per block and runs any code that the pickle names, which anybody with write access
+to the storage controls. Here every class of the pickle becomes an empty stand-in.
 """
 
 from __future__ import absolute_import
@@ -20,7 +20,7 @@ _PLAIN = {"set": set, "frozenset": frozenset, "list": list, "dict": dict, "tuple
 
 
 class Hollow(object):
-    """Takes the place of any class or function: whatever is given to it is dropped."""
+    """Replaces any class or function, and drops its arguments."""
 
     __slots__ = ()
 
@@ -29,19 +29,19 @@ class Hollow(object):
         return object.__new__(cls)
 
     def __init__(self, *_arguments, **_named):
-        """Forget the arguments."""
+        """Drop the arguments."""
 
     def __setstate__(self, _state):
-        """Forget the state."""
+        """Drop the state."""
 
     def __setitem__(self, _name, _value):
-        """Forget the item, as of a subclass of dict."""
+        """Drop the item, for subclasses of dict."""
 
     def append(self, _item):
-        """Forget the item, as of a subclass of list."""
+        """Drop the item, for subclasses of list."""
 
     def extend(self, _items):
-        """Forget the items, as of a subclass of list."""
+        """Drop the items, for subclasses of list."""
 
 
 def _stand_in(module, name):
@@ -53,7 +53,7 @@ def _stand_in(module, name):
 
 
 class _Unpickler(pickle.Unpickler):
-    # Its class is an old-style one in Python 2, where this method is never reached.
+    # An old-style class in Python 2, where this method is never called.
     def find_class(self, module, name):
         return _stand_in(module, name)
 
@@ -67,12 +67,12 @@ def _load(data):
 
 
 def count_blocks(data):
-    """Return how many blocks a stored structure has.
+    """Return the number of blocks of a stored structure.
 
-    The whole is read: zlib's checksum tells a damaged object from a sound one. Raises zlib.error, pickle.UnpicklingError or
-    ValueError for what the platform could not read either.
+    Reads all data, so that zlib's checksum detects damage. Raises zlib.error, pickle.UnpicklingError or ValueError for data
+    that the platform cannot read either.
     """
     parts = _load(zlib.decompress(data))
     if not isinstance(parts, tuple) or not parts or not isinstance(parts[0], dict):
-        raise ValueError("it is a pickle, and not of a block structure")
+        raise ValueError("it is a pickle, but not of a block structure")
     return len(parts[0])

@@ -1,12 +1,12 @@
-"""One run a site at a time: an advisory lock of the site's database, in a process of its own.
+"""Only one run per site at a time: an advisory lock in the site's database, held by a separate process.
 
-Of MySQL and MariaDB, that is, the databases that Open edX runs on. SQLite is a file of one machine (the miniature edxapp of the
-contract tests): there the lock is one of that file system. On any other database a run is refused.
+On MySQL and MariaDB, the databases of Open edX. With SQLite, a file on one machine (the miniature edxapp of the contract
+tests), it is a file lock. On any other database a run is refused.
 
 GET_LOCK belongs to one connection (MariaDB and MySQL manuals, "Locking Functions"). A run closes its connections before each
-fork, so the lock lives in a child that does nothing else. That child is always inside a statement whose comment says who runs
-and since when: whoever is refused finds it in the process list, on any host, without a table of ours. It ends when the
-last process that holds the other end of its pipe is gone: the run and each of its workers, however they end.
+fork, so a child process holds the lock and does nothing else. The child always executes a statement whose comment names the
+run: a second run finds it in the process list, on any host, without a table of ours. The child ends with the last process that
+holds the other end of its pipe: the run and each of its workers, however they end.
 """
 
 from __future__ import absolute_import
@@ -32,26 +32,27 @@ _HOLDER = re.compile(r"/\* block-structure-run (\{.*?\}) \*/")
 
 
 class HeldError(Exception):
-    """Another run works on this site; `holder` is what it says of itself, or None when the process list does not tell."""
+    """Another run works on this site; `holder` describes it, None when the process list does not show it."""
 
     def __init__(self, holder):
         self.holder = holder
-        message = "Another run works on this site"
+        message = "Another run is working on this site"
         if holder:
             message = (
-                "A run on %(host)s (process %(pid)s, user %(user)s, run %(run)s) works on this site since %(since)s" % holder
+                "A run on %(host)s (process %(pid)s, user %(user)s, run %(run)s) has been working on this site since %(since)s"
+                % holder
             )
         Exception.__init__(self, message + ".")
 
 
 class UnsupportedError(Exception):
-    """The site's database has no lock that would keep a second run away; `identifier` and `remedy` as in selection."""
+    """The site's database has no lock to prevent a second run; `identifier` and `remedy` as in selection."""
 
     identifier = "lock-unsupported"
     remedy = "Open edX runs on MySQL and MariaDB; on another database use the platform's own generate_course_blocks."
 
     def __init__(self, vendor):
-        Exception.__init__(self, "The site's database is %s, where a second run could not be kept away." % vendor)
+        Exception.__init__(self, "The site's database is %s, which has no lock to prevent a second run." % vendor)
 
 
 def _name(connection):
@@ -60,7 +61,7 @@ def _name(connection):
 
 
 def _holder(run, pid):
-    """Return what a run says of itself to who is refused."""
+    """Return the description of a run for the one that is refused."""
     return {
         "run": run or "-",
         "host": socket.gethostname(),
@@ -78,10 +79,10 @@ def _statement(run):
 
 
 def _holder_of(cursor, name):
-    """Return what the holder says of itself in the process list, which shows a user all threads of its own."""
+    """Return the holder's description from the process list, where a user sees all of its own threads."""
     cursor.execute("SELECT IS_USED_LOCK(%s)", [name])
     thread = cursor.fetchone()[0]
-    for _attempt in range(5):  # between two statements it says nothing
+    for _attempt in range(5):  # between two statements there is no comment
         cursor.execute("SELECT INFO FROM information_schema.PROCESSLIST WHERE ID = %s", [thread])
         row = cursor.fetchone()
         found = row and row[0] and _HOLDER.search(str(row[0]))
@@ -92,7 +93,7 @@ def _holder_of(cursor, name):
 
 
 def _keep(run, report, alive):
-    """Life of the child: take the lock, tell, and hold it until the other end of `alive` is closed."""
+    """Run the child: take the lock, report, and hold it until the other end of `alive` is closed."""
     from django.db import connection
 
     name, statement = _name(connection), _statement(run)
@@ -107,11 +108,11 @@ def _keep(run, report, alive):
         try:
             with connection.cursor() as cursor:
                 if not held and not _take(cursor, name, 0):
-                    os.kill(os.getppid(), signal.SIGTERM)  # another run was faster: ours stops, and can be resumed
+                    os.kill(os.getppid(), signal.SIGTERM)  # another run was faster: stop ours, which can be resumed
                     return
                 held = True
                 cursor.execute(statement)
-        except Exception:  # the database went away and the lock with it: take it again as soon as it is back
+        except Exception:  # the connection is lost and the lock with it: take it again as soon as the database is back
             held = False
             connection.close()
             time.sleep(1)
@@ -123,7 +124,7 @@ def _take(cursor, name, seconds):
 
 
 class _FileLock(object):
-    """A lock on a file beside SQLite's. Workers inherit it over the fork; it goes with the last of them, however they end."""
+    """A lock on a file next to SQLite's. Forked workers inherit it; it is released with the last of them, however they end."""
 
     def __init__(self, run):
         self.run = run
@@ -132,7 +133,7 @@ class _FileLock(object):
     def __enter__(self):
         from django.db import connection
 
-        if connection.is_in_memory_db():  # nobody else can open it
+        if connection.is_in_memory_db():  # no other process can open it
             return self
         path = "%s.block-structure-run" % connection.settings_dict["NAME"]
         descriptor = self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -163,7 +164,7 @@ class _FileLock(object):
 
 
 class _DatabaseLock(object):
-    """The lock of MySQL and MariaDB, in a child that lives as long as the run."""
+    """The lock of MySQL and MariaDB, held by a child as long as the run lasts."""
 
     def __init__(self, run):
         self.run = run
@@ -204,15 +205,15 @@ class _DatabaseLock(object):
         if report.get("held"):
             raise HeldError(report["holder"])
         if "held" not in report:
-            problem = report.get("problem") or {"type": "NoAnswer", "message": "the keeper of the lock died"}
-            raise RuntimeError("the lock of the site cannot be taken: %(type)s: %(message)s" % problem)
+            problem = report.get("problem") or {"type": "NoAnswer", "message": "the process that holds the lock died"}
+            raise RuntimeError("the site's lock cannot be taken: %(type)s: %(message)s" % problem)
         return self
 
     def __exit__(self, *_details):
         if self.keeper is None or self.alive is None:
             return
         os.close(self.alive)
-        # It may sit in its statement; the lock goes with its connection.
+        # It may be inside a statement; closing its connection releases the lock.
         os.kill(self.keeper, signal.SIGKILL)
         os.waitpid(self.keeper, 0)
         self.keeper = None
@@ -222,7 +223,7 @@ _LOCKS = {"mysql": _DatabaseLock, "sqlite": _FileLock}
 
 
 def site_lock(run):
-    """Return the lock of the site as a context, held inside. Raises HeldError when another run has it, UnsupportedError."""
+    """Return a context manager that holds the site's lock. Raises HeldError when another run has it, UnsupportedError."""
     from django.db import connection
 
     if connection.vendor not in _LOCKS:

@@ -1,10 +1,10 @@
-"""How much memory a process has of its own, and how many workers a machine has room for. Sources: proc(5), cgroups(7)."""
+"""Private memory of a process, and how many workers fit into memory. Sources: proc(5), cgroups(7)."""
 
 from __future__ import absolute_import
 
-# Of what is free when the run starts, the rest is left to the services of the host.
+# Share of the free memory at the start of the run; the rest is left to the services of the host.
 SHARE_OF_FREE = 0.75
-# Limit, use and statistics of version 2 and of version 1.
+# Limit, usage and statistics of cgroups version 2 and 1.
 _CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
     (
@@ -17,7 +17,7 @@ _MIB = 1024 * 1024
 
 
 def _fields(path):
-    """Return {name: kB} of a /proc file, {} where there is none."""
+    """Return {name: kB} of a /proc file, {} if it does not exist."""
     try:
         with open(path) as lines:
             text = [line.split() for line in lines]
@@ -27,7 +27,7 @@ def _fields(path):
 
 
 def own_mb():
-    """Return the MiB that this process shares with no other, None where the kernel does not tell."""
+    """Return the private memory of this process in MiB, None if unknown."""
     fields = _fields("/proc/self/smaps_rollup")
     if "Private_Dirty" not in fields:
         return resident_mb()
@@ -35,34 +35,34 @@ def own_mb():
 
 
 def resident_mb():
-    """Return the MiB that this process has in memory, shared ones included; None where the kernel does not tell."""
+    """Return the resident memory of this process in MiB, shared pages included; None if unknown."""
     resident = _fields("/proc/self/status").get("VmRSS")
     return None if resident is None else resident // 1024
 
 
 def _cgroup_free_mb():
-    """Return what the limit of our control group leaves; files that were read count as used there and give way."""
+    """Return the MiB left below our cgroup's limit; inactive page cache counts as free."""
     for limit_path, usage_path, statistics_path in _CGROUPS:
         try:
             with open(limit_path) as limit, open(usage_path) as usage, open(statistics_path) as statistics:
                 cached = dict(line.split() for line in statistics).get("inactive_file", 0)
                 return (int(limit.read()) - int(usage.read()) + int(cached)) // _MIB
-        except (IOError, OSError, ValueError):  # another version of control groups, or no limit ("max")
+        except (IOError, OSError, ValueError):  # another cgroup version, or no limit ("max")
             continue
     return None
 
 
 def free_mb():
-    """Return the MiB that are free on this host, or in this container if that is less; None where nothing tells."""
+    """Return the free MiB of this host, or of this container if that is less; None if unknown."""
     available = _fields("/proc/meminfo").get("MemAvailable")
     found = [value for value in (available // 1024 if available else None, _cgroup_free_mb()) if value is not None]
     return min(found) if found else None
 
 
 class Budget(object):
-    """What all workers together may use, and how many that allows. A worker counts what it shares with no other.
+    """Memory limit of all workers together, and the number of workers that it allows. Only private memory counts.
 
-    Until the first worker has been measured, the size of the booted parent stands for it: a worker can hardly be larger.
+    Until the first worker is measured, the size of the booted parent is the estimate: a worker can hardly be larger.
     """
 
     def __init__(self, budget_mb=None):
@@ -73,18 +73,18 @@ class Budget(object):
         self._seen = False
 
     def measured(self, own, peak):
-        """Take in what a worker has: its own MiB after a course, and its peak."""
+        """Record a worker's private MiB after a course, and its peak."""
         self.peak_mb = max(self.peak_mb, peak or 0)
         if own is not None:
             self.worker_mb = max(self.worker_mb, own) if self._seen else own
             self._seen = True
 
     def allowed(self, wanted):
-        """Return how many of the wanted workers there is room for; one at least."""
+        """Return how many of the wanted workers fit; at least one."""
         if not self.budget_mb or not self.worker_mb:
             return wanted
         return max(1, min(wanted, self.budget_mb // max(1, self.worker_mb)))
 
     def share(self, size):
-        """Return the MiB that one of so many workers may keep; above it, it is replaced after its course."""
+        """Return the MiB that each of `size` workers may keep; a larger one is replaced after its course."""
         return self.budget_mb // size if self.budget_mb else float("inf")

@@ -1,4 +1,4 @@
-"""What lies in the storage of block structures: asked once for all objects, not once for each.
+"""List the objects in the storage of block structures, with bulk requests where possible.
 
 Sources: edx-platform block_structure/models.py (names of directories and files); django-storages backends/s3boto3.py and
 backends/s3.py (`bucket`, `location`); Django's FileSystemStorage.
@@ -12,14 +12,14 @@ import posixpath
 
 from . import edxapp
 
-# Directories of structures begin so, after DIRECTORY_PREFIX: usage keys of split and of old courses.
+# Directories of structures begin with these, after DIRECTORY_PREFIX: usage keys of split and of old courses.
 KEY_STARTS = ("block-v1:", "i4x:")
 
 
 class Listing(object):
     """Objects by name, as rows name them.
 
-    bytes, modified: {name: size}, {name: seconds since 1970}; both may lack a name where the storage does not tell in bulk.
+    bytes, modified: {name: size}, {name: seconds since 1970}; None where the storage does not list them.
     """
 
     def __init__(self):
@@ -28,7 +28,7 @@ class Listing(object):
         self.modified = {}
 
     def add(self, name, size=None, modified=None):
-        """Take one object in."""
+        """Add one object."""
         name = posixpath.normpath(name)
         self.names.add(name)
         self.bytes[name] = size
@@ -43,14 +43,14 @@ class Listing(object):
 
 
 def prefix():
-    """Return DIRECTORY_PREFIX, which the platform puts in front of usage keys as it is."""
+    """Return DIRECTORY_PREFIX, which the platform prepends to usage keys unchanged."""
     from django.conf import settings
 
     return str(settings.BLOCK_STRUCTURES_SETTINGS.get("DIRECTORY_PREFIX", "") or "")
 
 
 def listing(starts=KEY_STARTS):
-    """Return every object under the prefix whose directory begins with one of `starts`; raises what the storage raises."""
+    """Return every object under the prefix whose directory begins with one of `starts`; raises the storage's exceptions."""
     backend = edxapp.storage()
     found = Listing()
     for start in starts:
@@ -64,7 +64,7 @@ def listing(starts=KEY_STARTS):
 
 
 def _list_s3(backend, start, found):
-    """A thousand objects a request."""
+    """List up to 1,000 objects per request."""
     location = str(getattr(backend, "location", "") or "").strip("/")
     base = location + "/" if location else ""
     for item in backend.bucket.objects.filter(Prefix=base + start):
@@ -83,7 +83,7 @@ def _list_files(backend, start, found):
 
 
 def _list_any(backend, start, found):
-    """One request a directory, where a storage knows no better."""
+    """List with one request per directory: any Django storage can do that."""
     folder, begin = posixpath.split(start)
     try:
         names = backend.listdir(folder)[0]

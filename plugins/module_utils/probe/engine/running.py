@@ -1,7 +1,7 @@
-"""What the running processes of LMS, Studio and workers have in force, which the settings file on the disk does not tell.
+"""The settings that the running processes of LMS, Studio and workers use, which may differ from the file on disk.
 
-Workers are asked by Celery's remote control, which answers from their memory. Web processes answer nobody, so /proc tells when
-each of them started, and the file system when its settings file was last written. (proc(5): field 22 of stat, btime.)
+Celery workers report theirs by remote control. Web processes cannot be queried, so compare the start time from /proc with the
+modification time of the settings file. (proc(5): field 22 of stat, btime.)
 """
 
 from __future__ import absolute_import
@@ -18,7 +18,7 @@ _KINDS = ("celery", "gunicorn", "uwsgi")
 
 
 def comparable(facts):
-    """Return what two processes must agree on, from what settings_facts() tells of one."""
+    """Return the settings that two processes must agree on, from the settings_facts() of one."""
     cache = facts["cache"]
     return {
         "block_structures": _unmasked(facts["block_structures"]),
@@ -28,7 +28,7 @@ def comparable(facts):
 
 
 def _comparable_of_worker(conf):
-    """Return the same of a worker's answer; names that Celery masked are left out."""
+    """Return the same from a worker's answer, without the names that Celery masks."""
     alias = (conf.get("CACHES") or {}).get("default") or {}
     return {
         "block_structures": _unmasked(conf.get("BLOCK_STRUCTURES_SETTINGS")),
@@ -48,13 +48,13 @@ def _unmasked(value):
 
 
 def workers(seconds):
-    """Return {"answers": {worker: comparable settings}, "problem"}; None when nobody is to be asked."""
+    """Return {"answers": {worker: comparable settings}, "problem"}; None for 0 seconds."""
     if not seconds:
         return None
     answered = {}
     problem = None
     try:
-        # The platform's own: `manage.py lms` imports it before anything else.
+        # The platform's app: `manage.py lms` imports it before anything else.
         from celery import current_app
 
         answers = current_app.control.inspect(timeout=seconds).conf() or {}
@@ -78,7 +78,7 @@ def _boot_time():
 
 
 def _process(pid, boot, ticks):
-    """Return what there is to know of one process of a system, None for every other."""
+    """Return the facts of a process of LMS or Studio, None for any other process."""
     text = [word for word in _read("/proc/%s/cmdline" % pid).split("\0") if word]
     kind = [kind for kind in _KINDS if any(word.rpartition("/")[2] == kind for word in text[:3])]
     if not kind:
@@ -103,9 +103,9 @@ def _process(pid, boot, ticks):
 
 
 def processes():
-    """Return the processes that hold settings in memory and this user may look at, oldest first.
+    """Return the processes that hold settings in memory and are visible to this user, oldest first.
 
-    gunicorn's workers each load them anew; the children of a Celery worker or of uWSGI carry their parent's.
+    Each gunicorn worker loads the settings itself; children of a Celery worker or of uWSGI inherit their parent's.
     """
     try:
         boot, ticks = _boot_time(), os.sysconf("SC_CLK_TCK")
@@ -116,7 +116,7 @@ def processes():
     for pid in pids:
         try:
             process = _process(pid, boot, ticks)
-        except (OSError, IOError, ValueError, IndexError):  # it ended, or belongs to somebody else
+        except (OSError, IOError, ValueError, IndexError):  # it ended, or belongs to another user
             continue
         if process:
             found[process["pid"]] = process

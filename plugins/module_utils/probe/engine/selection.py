@@ -1,23 +1,23 @@
-"""Which courses a run generates, and why. Pure: facts in, a plan out; no platform, no clock."""
+"""Select the courses that a run generates. Pure: facts in, a plan out; no platform, no clock."""
 
 from __future__ import absolute_import
 
 import fnmatch
 
 ORDERS = ("key", "enrolled", "largest")
-# What an operator may ask for -> the reasons that it means.
+# Group that the operator can request -> its reasons.
 GROUPS = {
     "missing": ("missing",),
     "stale": ("stale",),
     "broken": ("object-gone", "unreadable", "not-cached"),
 }
-# Without a choice: everything that costs a learner a rebuild, or shows an old course. `not-cached` is a read from storage.
+# Default: everything that causes a rebuild for a learner, an outdated course, or (`not-cached`) a read from storage.
 DEFAULT_GROUPS = ("missing", "stale", "broken")
 FRESH = "fresh"
 
 
 class SelectionError(ValueError):
-    """A selection that cannot be meant; `identifier` is for machines, `remedy` for the operator."""
+    """An invalid selection; `identifier` is for machines, `remedy` for the operator."""
 
     def __init__(self, identifier, cause, remedy):
         ValueError.__init__(self, cause)
@@ -26,15 +26,15 @@ class SelectionError(ValueError):
 
 
 def reasons(facts):
-    """Return [(reason, words)] why a course should be generated, the gravest first; empty when nothing is wrong with it.
+    """Return [(reason, text)] why a course should be generated, the most severe first; empty when it is fine.
 
-    facts: as site.look returns them; `unreadable` and `not_cached` are added by a run that reads.
+    facts: as returned by site.inspect; a run that reads adds `unreadable` and `not_cached`.
     """
     if not facts["row"]:
         return [("missing", "it has no row in block_structure")]
     found = []
     if facts["exists"] is False:
-        found.append(("object-gone", "its object is not in the storage"))
+        found.append(("object-gone", "its object is missing in the storage"))
     if facts.get("unreadable"):
         found.append(("unreadable", facts["unreadable"]))
     if facts["fresh"] is False:
@@ -44,8 +44,8 @@ def reasons(facts):
     return found
 
 
-def _meant(spec, keys):
-    """Return the keys that a selection means: they are named, or match a pattern (shell style), or nothing narrows it."""
+def _matching(spec, keys):
+    """Return the keys that are named, or match a pattern (shell style); all keys when the selection has neither."""
     if spec.get("courses"):
         return set(keys) & set(spec["courses"])
     if spec.get("patterns"):
@@ -54,9 +54,9 @@ def _meant(spec, keys):
 
 
 def in_scope(courses, spec):
-    """Return the facts of the courses that a selection means, in their order."""
-    meant = _meant(spec, [facts["key"] for facts in courses])
-    return [facts for facts in courses if facts["key"] in meant]
+    """Return the facts of the courses in the scope of a selection, in their order."""
+    matching = _matching(spec, [facts["key"] for facts in courses])
+    return [facts for facts in courses if facts["key"] in matching]
 
 
 def check(courses, spec, unpublished=None):
@@ -86,7 +86,7 @@ def check(courses, spec, unpublished=None):
 
 
 def _ordered(courses, order, enrolled):
-    """Return the courses in their order; equals by key. Of unknown size first: nothing durable stands behind them."""
+    """Return the courses in their order, ties by key. Courses of unknown size come first: they have no stored object."""
     if order == "enrolled":
         return sorted(courses, key=lambda facts: (-enrolled.get(facts["key"], 0), facts["key"]))
     if order == "largest":
@@ -97,11 +97,11 @@ def _ordered(courses, order, enrolled):
 def choose(courses, spec, enrolled=None, unpublished=None):
     """Return the plan {"run", "skipped", "gone", "unpublished"}.
 
-    run: [{"key", "why", "words", "bytes"}]. skipped: {reason: count}. gone: keys that no course has any more. unpublished: keys
-    in scope that were never published, None when unknown.
+    run: [{"key", "why", "words", "bytes"}]. skipped: {reason: count}. gone: keys of deleted courses. unpublished: keys in scope
+    that were never published, None when unknown.
 
     courses: facts of every published course. spec: courses, patterns (scope); only (missing, stale, broken) or force; limit;
-    order; except (keys to leave out); absent_is_gone (a named course that does not exist is no error, but reported).
+    order; except (keys to leave out); absent_is_gone (report a named course that does not exist, instead of an error).
     """
     check(courses, spec, unpublished)
     left_out = set(spec.get("except") or [])
@@ -113,7 +113,7 @@ def choose(courses, spec, enrolled=None, unpublished=None):
         if facts["key"] in left_out:
             why = "left-out"
         elif spec.get("force"):
-            text = found[0][1] if found else "it is as it should be"
+            text = found[0][1] if found else "it is up to date"
             run.append({"key": facts["key"], "why": "forced", "words": text, "bytes": facts["bytes"]})
             continue
         elif fitting:
@@ -131,5 +131,5 @@ def choose(courses, spec, enrolled=None, unpublished=None):
         "run": run,
         "skipped": skipped,
         "gone": sorted(set(spec.get("courses") or []) - known),
-        "unpublished": None if unpublished is None else sorted(_meant(spec, unpublished)),
+        "unpublished": None if unpublished is None else sorted(_matching(spec, unpublished)),
     }

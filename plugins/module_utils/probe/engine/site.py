@@ -1,4 +1,4 @@
-"""What there is to know of all courses without loading one: two queries and one listing for the whole site."""
+"""Facts of all courses without loading one: two queries and one listing for the whole site."""
 
 from __future__ import absolute_import
 
@@ -7,7 +7,7 @@ from . import edxapp, facts, objects
 
 
 def _rows():
-    """Return {course key text: row}. The key is taken from the usage key: asking the modulestore costs a query a course."""
+    """Return {course key text: row}. The key comes from the usage key: the modulestore would need a query per course."""
     rows = {}
     for row in edxapp.models().BlockStructureModel.objects.all().iterator():
         rows[str(row.data_usage_key.course_key)] = row
@@ -15,19 +15,19 @@ def _rows():
 
 
 def _listing():
-    """Return the listing, or None and what the storage said when it does not let us list."""
+    """Return the listing; None, with a warning, when the storage denies it."""
     try:
         return objects.listing()
     except Exception as error:
         problem = describe(error)
         if problem["code"] not in ("AccessDenied", "403"):
             raise
-        emit("warning", message="the storage does not allow listing (%s); each object is asked for" % problem["code"])
+        emit("warning", message="the storage does not allow listing (%s); each object is requested" % problem["code"])
         return None
 
 
 def _exists(row, listing):
-    """Return whether the row's object is there; where listing is not allowed, one request tells, None when it does not."""
+    """Return whether the row's object exists, without a listing by one request; None when that fails."""
     if listing is not None:
         return row.data.name in listing
     try:
@@ -37,11 +37,11 @@ def _exists(row, listing):
 
 
 def inspect():
-    """Return (one dictionary a course that was ever published, ordered by key; keys of the others, None when unknown).
+    """Return (one dictionary per course that was ever published, ordered by key; keys of the others, None when unknown).
 
-    key; row: there is a row; fresh: it describes what is published, None when unknown; why_stale: words;
-    exists: its object is there, None without a row or when the storage does not tell; bytes: of the object, None when unknown.
-    Raises what the storage raises when it cannot be asked at all.
+    key; row: there is a row; fresh: it matches the published version, None when unknown; why_stale: text;
+    exists: its object exists, None without a row or when unknown; bytes: of the object, None when unknown.
+    Raises the storage's exception when it cannot be listed.
     """
     (index, unpublished), schema, rows = edxapp.course_index(), edxapp.schema_versions(), _rows()
     listing = _listing()
@@ -61,9 +61,9 @@ def inspect():
 
 def _why_stale(row, published, schema):
     if published is not None and str(row.data_version) != str(published):
-        return "stored is version %s, published is %s" % (row.data_version, published)
+        return "version %s is stored, %s is published" % (row.data_version, published)
     differing = [name for name in sorted(schema) if str(getattr(row, name)) != schema[name]]
-    return "collected by other code: %s" % ", ".join(differing) if differing else "stored is not the published version"
+    return "collected by other code: %s" % ", ".join(differing) if differing else "another version than the published one"
 
 
 def enrolments():

@@ -1,6 +1,6 @@
-"""What has come of the courses of a run so far, and how long the rest will take: told once a second, whoever does the work.
+"""Count the results of a run and estimate the remaining time, for any engine; progress is reported once a second.
 
-No platform and, but for the clock, no side effect other than events.
+No platform; the only side effects are events.
 """
 
 from __future__ import absolute_import
@@ -9,20 +9,20 @@ import time
 
 from ..protocol import emit
 
-TELL_EVERY_SECONDS = 1.0
-# What a course costs whatever its size, in the bytes that take as long to generate (facts, section M: 0.16 s for 50 blocks).
+REPORT_EVERY_SECONDS = 1.0
+# Fixed cost of a course, as the number of bytes that take as long to generate (measured: 0.16 s for 50 blocks).
 FIXED_BYTES = 4096
 
 
 def _weights(sizes):
-    """Return {key: weight}: bytes of the structure where they are known, else what is usual on this site."""
+    """Return {key: weight}: bytes of the structure if known, else the site's median."""
     known = sorted(size for size in sizes.values() if size is not None)
-    usual = known[len(known) // 2] if known else 0
-    return dict((key, float((usual if size is None else size) + FIXED_BYTES)) for key, size in sizes.items())
+    median = known[len(known) // 2] if known else 0
+    return dict((key, float((median if size is None else size) + FIXED_BYTES)) for key, size in sizes.items())
 
 
 class Tally(object):
-    """Counts reports, and estimates by weight: the seconds that finished courses took, for what is waiting and in hand.
+    """Counts reports, and estimates the remaining seconds from the weight and time of finished courses.
 
     sizes: {key: bytes of its structure, None when unknown}. on_report: called with each final report.
     """
@@ -36,7 +36,7 @@ class Tally(object):
         self.reported = 0.0
 
     def final(self, report, seconds=None):
-        """Take in the final report of a course and the seconds that it took, where they tell of its size."""
+        """Record the final report of a course; seconds: its duration, if it counts for the estimate."""
         weight = self.ahead.pop(report["key"], 0.0)
         self.done += 1
         self.failed += report["status"] == "failed"
@@ -46,9 +46,9 @@ class Tally(object):
         self.on_report(report)
 
     def left(self, in_hand, lanes):
-        """Return the seconds that the rest will take, None while nothing can be said. Never less than its largest course.
+        """Return the estimated seconds of the rest, at least those of its largest course; None without an estimate.
 
-        in_hand: {key: seconds since it was begun}. lanes: courses that are done at a time.
+        in_hand: {key: seconds since its start}. lanes: courses that are processed in parallel.
         """
         if not self.weight:
             return None
@@ -56,12 +56,12 @@ class Tally(object):
         each = [max(0.0, weight * pace - in_hand.get(key, 0.0)) for key, weight in self.ahead.items()]
         longest = max(each) if each else 0.0
         seconds = max(longest, sum(each) / lanes)
-        # All that is in hand has taken longer than was to be expected: then nothing is known any more.
+        # All courses in hand already took longer than expected: no estimate.
         return seconds if seconds > 0 or not self.ahead else None
 
     def report_progress(self, in_hand, lanes, **details):
-        """Emit `progress`, once a second at most."""
-        if time.time() - self.reported < TELL_EVERY_SECONDS:
+        """Emit `progress`, at most once a second."""
+        if time.time() - self.reported < REPORT_EVERY_SECONDS:
             return
         self.reported = time.time()
         seconds = self.left(in_hand, lanes)

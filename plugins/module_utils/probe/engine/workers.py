@@ -1,7 +1,7 @@
-"""Forked workers and the queue that feeds them: one retry for a worker that dies or hangs, patience with an outage.
+"""A pool of forked workers with a queue: one retry after a worker that dies or hangs, and waiting during an outage.
 
-The parent boots the platform once; workers share its memory. A worker serves a number of courses and is replaced, so
-memory stays flat in the number of courses. Nothing here knows what the job of a course is.
+The parent boots the platform once; workers share its memory. A worker is replaced after a number of courses, so memory does
+not grow with the number of courses. The job itself is a parameter.
 """
 
 from __future__ import absolute_import
@@ -21,20 +21,20 @@ from . import edxapp, memory
 
 COURSES_PER_WORKER = 25
 ATTEMPTS = 2
-# An outage: everything waits, one course tries again; the waits grow to the last one.
+# During an outage the queue waits, then retries one course; the waits grow to the last one.
 OUTAGE_WAITS_SECONDS = (1, 2, 5, 10, 15)
 OUTAGES_PER_COURSE = 3
-# After a signal the courses in hand may be finished for so long.
+# Time after a signal to finish the courses in hand.
 GRACE_SECONDS = 20
-# Structures are trees of very many small objects: at the default thresholds much of a rebuild is spent collecting garbage.
+# Structures are trees of many small objects: with the default thresholds garbage collection takes much of a rebuild.
 GC_THRESHOLDS = (50000, 20, 100)
 
 
 def _serve(job, orders, answers, timeout):
-    """Life of a worker: a course key per line in, a report per line out, until the pipe closes."""
+    """Run a worker: a course key per line in, a report per line out, until the pipe closes."""
     gc.set_threshold(*GC_THRESHOLDS)
     for line in iter(orders.readline, ""):  # iterating a pipe reads ahead in Python 2
-        # A backstop: a worker whose parent was killed must not hang for ever.
+        # A backstop: a worker whose parent was killed must not hang forever.
         signal.alarm(int(timeout) + 60)
         start = time.time()
         try:
@@ -64,13 +64,13 @@ class Worker(object):
         if self.pid == 0:
             status = 1
             try:
-                # A signal to the group is the parent's business: it lets the course in hand be finished.
+                # The parent handles signals to the group: it lets the worker finish its course.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
                 for descriptor in [order_write, answer_read] + [end for other in others for end in other.ends()]:
                     os.close(descriptor)
-                # The platform may print; standard output belongs to the parent's events.
+                # The platform may print; standard output is reserved for the parent's events.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 _serve(job, os.fdopen(order_read), os.fdopen(answer_write, "w"), timeout)
                 status = 0
@@ -86,7 +86,7 @@ class Worker(object):
         return [self.orders, self.answers]
 
     def give(self, course):
-        """Send one course to work on; a worker that is gone is noticed when it is listened to."""
+        """Send one course; a dead worker is detected in take()."""
         self.course, self.since = course, time.time()
         try:
             os.write(self.orders, (course.key + "\n").encode("utf-8"))
@@ -95,7 +95,7 @@ class Worker(object):
                 raise
 
     def take(self):
-        """Return the report that has arrived, None when it is not whole yet; raises EOFError when the worker is gone."""
+        """Return the report, None while it is incomplete; raises EOFError when the worker died."""
         data = os.read(self.answers, 65536)
         if not data:
             raise EOFError
@@ -110,7 +110,7 @@ class Worker(object):
         return report
 
     def end(self, kill=False):
-        """Close the pipes and reap; a worker that hangs is killed. Returns how it died, in words."""
+        """Close the pipes and reap the process, after killing it if asked. Returns how it ended, as text."""
         for descriptor in self.ends():
             os.close(descriptor)
         if kill:
@@ -122,7 +122,7 @@ class Worker(object):
 
 
 class Course(object):
-    """A course in the queue: how often it was tried, and how often an outage met it."""
+    """A course in the queue, with its attempts and the outages that it ran into."""
 
     def __init__(self, key):
         self.key, self.attempt, self.outages = key, 1, 0
@@ -131,9 +131,9 @@ class Course(object):
 class WorkerPool(object):
     """Runs a job for each course of a list.
 
-    job: function of a course key that returns a report with at least `status`; `outage` names a service that is away.
-    counts: tally.Tally that takes each final report. size: workers wanted. budget_mb: memory that all workers may use together.
-    patience: seconds that an outage may last before the run gives up what is left.
+    job: function of a course key that returns a report with at least `status`; `outage` names a service that is down.
+    counts: tally.Tally for the final reports. size: wanted workers. budget_mb: memory limit of all workers together.
+    patience: longest outage in seconds before the run leaves out the remaining courses.
     """
 
     def __init__(self, job, keys, counts, size, timeout, budget_mb, patience):
@@ -149,17 +149,17 @@ class WorkerPool(object):
         self.outage = None
         self.outage_since = self.hold_until = 0.0
         self.waits = 0
-        self.size_told = self.wanted
+        self.size_reported = self.wanted
 
     def work(self):
-        """Run to the end, or to where a signal or an outage stops it; `left` then holds the keys that were not done."""
+        """Run until done, or until a signal or an outage stops it; `left` then has the keys that were not done."""
         previous = [(number, signal.signal(number, self._on_signal)) for number in (signal.SIGTERM, signal.SIGINT)]
         gc.collect()
-        # Python 3.7 and newer: what the boot made is never looked at again, nor copied into each worker by the collector.
+        # Python 3.7 and newer: exclude objects of the boot from garbage collection, which would unshare their pages in workers.
         getattr(gc, "freeze", int)()
         try:
             while self.queue or self._busy():
-                self._hire()
+                self._spawn()
                 self._listen()
             self.left.extend(course.key for course in self.queue)
         finally:
@@ -181,11 +181,11 @@ class WorkerPool(object):
         return self.signals > 0
 
     def figures(self):
-        """Return how many workers there were, and the MiB that one had of its own at most, and with what it shared."""
-        return {"workers": self.size_told, "worker_mb": self.memory.worker_mb, "worker_peak_mb": self.memory.peak_mb}
+        """Return the number of workers, the most private MiB of one, and the peak MiB with shared pages."""
+        return {"workers": self.size_reported, "worker_mb": self.memory.worker_mb, "worker_peak_mb": self.memory.peak_mb}
 
     def _check_stop(self):
-        """After a signal nothing new is begun; what is in hand gets its time, and none after a second signal."""
+        """After a signal start nothing new, and give courses in hand a grace period; a second signal ends it."""
         if not self.signals:
             return
         if self.stop_at is None:
@@ -195,27 +195,27 @@ class WorkerPool(object):
         if self.signals > 1 or time.time() > self.stop_at:
             for worker in self._busy():
                 self.left.append(worker.course.key)
-                self._dismiss(worker, kill=True)
+                self._stop(worker, kill=True)
 
     def _abandon_queue(self):
         self.left.extend(course.key for course in self.queue)
         self.queue.clear()
 
-    def _dismiss(self, worker, kill=False):
+    def _stop(self, worker, kill=False):
         self.workers.remove(worker)
         return worker.end(kill)
 
     def _size(self):
-        """Return how many workers there may be now: fewer for lack of memory, one while a service is away."""
+        """Return the number of workers allowed now: fewer for lack of memory, one during an outage."""
         if self.outage:
             return 1
         size = self.memory.allowed(self.wanted)
-        if size != self.size_told:
-            self.size_told = size
+        if size != self.size_reported:
+            self.size_reported = size
             emit("workers", workers=size, wanted=self.wanted, worker_mb=self.memory.worker_mb, budget_mb=self.memory.budget_mb)
         return size
 
-    def _hire(self):
+    def _spawn(self):
         size = self._size()
         held = time.time() < self.hold_until
         for worker in list(self.workers):
@@ -223,7 +223,7 @@ class WorkerPool(object):
                 continue
             spent = worker.done >= COURSES_PER_WORKER or worker.memory_mb > self.memory.share(size)
             if spent or not self.queue or len(self.workers) > size:
-                self._dismiss(worker)
+                self._stop(worker)
         while self.queue and not held and len(self._busy()) < size:
             idle = [worker for worker in self.workers if worker.course is None]
             if not idle:
@@ -235,7 +235,7 @@ class WorkerPool(object):
         busy = dict((worker.answers, worker) for worker in self._busy())
         try:
             ready = select.select(list(busy), [], [], 0.5)[0]
-        except select.error as error:  # Python 2 tells of a signal this way
+        except select.error as error:  # how Python 2 reports a signal
             if error.args[0] != errno.EINTR:
                 raise
             ready = []
@@ -245,30 +245,30 @@ class WorkerPool(object):
             try:
                 report = worker.take()
             except EOFError:
-                self._lost(course, "WorkerDied", "the worker was lost: %s" % self._dismiss(worker))
+                self._lost(course, "WorkerDied", "the worker died: %s" % self._stop(worker))
             else:
                 if report:
                     self._take(course, report)
         for worker in self._busy():
             if time.time() - worker.since > self.timeout:
                 course = worker.course
-                self._dismiss(worker, kill=True)
+                self._stop(worker, kill=True)
                 self._lost(course, "Timeout", "not finished within %d seconds" % self.timeout)
         self._check_stop()
-        self._tell()
+        self._report_progress()
 
     def _take(self, course, report):
         self.memory.measured(report["memory_mb"], report["peak_mb"])
         if report.get("outage"):
-            self._away(course, report)
+            self._handle_outage(course, report)
             return
         if self.outage:
             emit("outage", service=self.outage, over=True, seconds=round(time.time() - self.outage_since, 1))
             self.outage, self.waits = None, 0
         self._final(course, report)
 
-    def _away(self, course, report):
-        """A service is away: the course keeps its attempt and goes to the end of the queue, and everything waits."""
+    def _handle_outage(self, course, report):
+        """Requeue the course without counting an attempt, and pause the queue."""
         course.outages += 1
         now = time.time()
         if not self.outage:
@@ -277,7 +277,7 @@ class WorkerPool(object):
         self.hold_until = now + OUTAGE_WAITS_SECONDS[min(self.waits, len(OUTAGE_WAITS_SECONDS) - 1)]
         self.waits += 1
         alone = course.outages > OUTAGES_PER_COURSE and now - self.outage_since < 1
-        if alone:  # others are served in between: it is this course
+        if alone:  # other courses succeed in between, so the problem is this course
             self.outage, self.waits, self.hold_until = None, 0, 0.0
             self._final(course, report)
         elif now - self.outage_since > self.patience:
@@ -289,7 +289,7 @@ class WorkerPool(object):
             self.queue.append(course)
 
     def _lost(self, course, kind, text):
-        """A worker is gone: its course gets one more attempt, then counts as failed."""
+        """Retry the course of a dead worker once, then count it as failed."""
         if course.attempt < ATTEMPTS and not self.signals:
             emit("retry", key=course.key, attempt=course.attempt, type=kind, message=text)
             course.attempt += 1
@@ -301,12 +301,12 @@ class WorkerPool(object):
         report["attempt"] = course.attempt
         self.counts.final(report, report.get("seconds"))
 
-    def _tell(self):
+    def _report_progress(self):
         busy = sorted(self._busy(), key=lambda worker: worker.since)
         in_hand = [(worker.course.key, time.time() - worker.since) for worker in busy]
         self.counts.report_progress(
             dict(in_hand),
-            self.size_told,
+            self.size_reported,
             workers=dict((str(worker.pid), worker.course.key) for worker in busy),
             longest={"key": in_hand[0][0], "seconds": round(in_hand[0][1], 1)} if in_hand else None,
             waiting_for=self.outage,

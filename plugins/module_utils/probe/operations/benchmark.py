@@ -1,4 +1,4 @@
-"""Time what a learner's request waits for, tier by tier: nothing is written, and a rebuild only happens when asked for."""
+"""Time the tiers that a learner's request waits for: nothing is written, and rebuilds run only on request."""
 
 from __future__ import absolute_import
 
@@ -7,11 +7,11 @@ import time
 from ..engine import edxapp, facts
 from ..protocol import describe, emit
 
-MAX_LOOKED_AT = 200  # courses whose size is asked for when a sample has to be chosen
+MAX_SIZED = 200  # courses whose size is read to choose a sample
 
 
 def _timed(function, repeats):
-    """Return (last value, [milliseconds, ...]); no value and no times where there is nothing to repeat."""
+    """Return (last value, [milliseconds, ...]); (None, []) for no repeats."""
     value, times = None, []
     for _ in range(repeats):
         start = time.time()
@@ -21,7 +21,7 @@ def _timed(function, repeats):
 
 
 class Course(object):
-    """One course's way through the tiers, step by step as the platform's store takes it."""
+    """One course in each tier, read with the same steps as the platform's store."""
 
     def __init__(self, key_text):
         edxapp.forget_request()
@@ -31,7 +31,7 @@ class Course(object):
         self.row = edxapp.models().BlockStructureModel.objects.filter(data_usage_key=self.usage_key).first()
 
     def model(self):
-        """Return what the platform's store keys the cache by: the row, or its stand-in. None: storage is on and has no row."""
+        """Return the model that the platform's store derives cache keys from. None: storage is on and there is no row."""
         from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
         try:
@@ -45,12 +45,12 @@ class Course(object):
         return None if model is None else self.store._cache.get(self.store._encode_root_cache_key(model))
 
     def stored(self):
-        """Return the object's bytes; raises what the storage raises."""
+        """Return the object's bytes; raises the storage's exceptions."""
         with self.row.data.storage.open(self.row.data.name) as stream:
             return stream.read()
 
     def size(self):
-        """Return the compressed bytes as cheaply as they can be known, None when nothing is kept of the course."""
+        """Return the compressed bytes at the lowest cost, None when the course is neither stored nor cached."""
         try:
             if self.row is not None:
                 return int(self.row.data.storage.size(self.row.data.name))
@@ -60,11 +60,11 @@ class Course(object):
             return None
 
     def rebuild(self):
-        """Collect the course from the modulestore as the platform's manager does, and throw it away."""
+        """Collect the course from the modulestore as the platform's manager does, and discard it."""
         return edxapp.collect(self.usage_key)
 
     def forget(self):
-        """Remove the cached structure, and nothing else; returns whether there was one."""
+        """Remove only the cached structure; returns whether there was one."""
         model = self.model()
         if model is None or not self.cached():
             return False
@@ -108,7 +108,7 @@ def sample(keys, wanted):
     """Return at most `wanted` keys that span the sizes: smallest, largest, and evenly between; unknown sizes come first."""
     if wanted >= len(keys):
         return keys
-    step = max(1, len(keys) // MAX_LOOKED_AT)
+    step = max(1, len(keys) // MAX_SIZED)
     ranked = sorted(((Course(key).size() or 0), key) for key in keys[::step])
     if wanted == 1:
         return [ranked[-1][1]]
@@ -140,6 +140,6 @@ def run(operation, release):
 
 
 def forget(operation, _release):
-    """Remove the cached structures of courses: the next request finds a cold cache. Returns {"forgotten": [key]}."""
+    """Remove the cached structures of courses, for a cold cache. Returns {"forgotten": [key]}."""
     edxapp.forget_request()
     return {"forgotten": [key for key in operation["courses"] if Course(key).forget()]}

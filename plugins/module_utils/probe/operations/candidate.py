@@ -1,4 +1,4 @@
-"""Prove settings that are not yet in place: this process was booted on them."""
+"""Test settings that are not yet installed: this process was booted with them."""
 
 from __future__ import absolute_import
 
@@ -12,11 +12,11 @@ _WORLD = ("AllUsers", "AuthenticatedUsers")
 
 
 class CanaryError(Exception):
-    """The storage answered, and not as a storage must."""
+    """The storage answered incorrectly."""
 
 
 def _step(name, function):
-    """Run one step of the canary; a failure says which step it was."""
+    """Run one step of the canary; a failure carries the step's name."""
     try:
         return function()
     except Exception as error:
@@ -39,12 +39,12 @@ def _check(condition, text):
 
 
 def _world_can_read(backend, name):
-    """Return whether the object carries a grant to everybody; False where the store does not tell."""
+    """Return whether the object has a public grant; False where the store does not report grants."""
     if not hasattr(backend, "bucket") or not hasattr(backend, "_normalize_name"):
         return False
     try:
         grants = backend.bucket.Object(backend._normalize_name(name)).Acl().grants
-    except Exception:  # access-control lists are switched off, or may not be read: nobody can have been granted anything by us
+    except Exception:  # ACLs are disabled, or we may not read them: then we cannot have granted anything
         return False
     return any(str(grant.get("Grantee", {}).get("URI", "")).rsplit("/", 1)[-1] in _WORLD for grant in grants)
 
@@ -59,7 +59,7 @@ def canary(backend, prefix):
 
     def read():
         with backend.open(name) as stream:
-            _check(stream.read() == content, "the object read back is not the one written")
+            _check(stream.read() == content, "the object read back differs from the one written")
 
     _step("read", read)
     _step("list", lambda: _check(name.rsplit("/", 1)[-1] in backend.listdir(folder)[1], "the object written is not listed"))
@@ -70,7 +70,7 @@ def canary(backend, prefix):
 
 
 def prove(backend, prefix):
-    """Return {"name", "public"} of a canary that did well, else {"problem"}."""
+    """Return {"name", "public"} of a successful canary, else {"problem"}."""
     try:
         return canary(backend, prefix)
     except StepError as error:
@@ -86,7 +86,7 @@ def run(operation, _release):
         "canary": None,
     }
     if operation.get("canary"):
-        # A class that hides failures of S3 has another face that tells them.
+        # The resilient class hides failures of S3; its strict variant raises them.
         backend = getattr(edxapp.storage(), "strict", edxapp.storage)()
         result["canary"] = prove(backend, objects.prefix())
     return result

@@ -1,4 +1,4 @@
-"""Switches and the configuration row, through the ORM, so that caches of both are cleared as the admin would clear them."""
+"""Switches and the configuration row, changed through the ORM, which clears the caches of both as the admin does."""
 
 from __future__ import absolute_import
 
@@ -6,7 +6,7 @@ from ..engine import edxapp, facts
 
 
 def configure(operation, _release):
-    """Insert a configuration row when the one in force differs; the table is append-only and the newest row wins."""
+    """Insert a configuration row when the active one differs; the table is append-only and the newest row wins."""
     from openedx.core.djangoapps.content.block_structure.config.models import BlockStructureConfiguration
 
     edxapp.forget_request()
@@ -20,7 +20,7 @@ def configure(operation, _release):
 
 
 def switches(operation, release):
-    """Set switches to on, off, or absent (None); returns each one's former state."""
+    """Set switches to on, off, or absent (None); returns all switches before and after."""
     from waffle.models import Switch
 
     before = facts.switches(release)

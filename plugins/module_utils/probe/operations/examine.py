@@ -1,7 +1,7 @@
-"""What diagnose asks beyond the survey: what anonymous requests may do with stored objects, and what other processes run with.
+"""Checks of diagnose beyond the survey: anonymous access to stored objects, and the settings of other processes.
 
-Nothing is written anywhere: a missing object is asked for, some objects are asked for without credentials, files are looked
-at, the workers are asked for their settings, and /proc for the age of the processes.
+Nothing is written: it requests a missing object, requests some objects without credentials, reads file modes, asks the workers
+for their settings, and reads the age of processes from /proc.
 """
 
 from __future__ import absolute_import
@@ -20,15 +20,15 @@ from ..engine import (
 )
 from ..protocol import describe
 
-# How many objects are asked for as a stranger; the newest of each course, evenly spread over the names.
-STRANGERS_SAMPLE = 25
+# Objects that are requested anonymously: the current one of each course, evenly spread over the names.
+ANONYMOUS_SAMPLE = 25
 _SECONDS = 5
 
 
 def missing_object(inspect):
-    """Return how the store answers for an object that does not exist: {"code", "type", "message"}, code 404 when all is well.
+    """Return how the store answers for an object that does not exist: {"code", "type", "message"}; 404 is correct.
 
-    Without s3:ListBucket it says 403, which the platform does not take for "not found" (facts: block_structure/models.py).
+    Without s3:ListBucket it is 403, which the platform does not treat as "not found" (block_structure/models.py).
     """
     if inspect.kind != "s3":
         return None
@@ -41,7 +41,7 @@ def missing_object(inspect):
 
 
 def listing(inspect):
-    """Return why the LMS's credentials cannot list its own bucket, None when they can."""
+    """Return why the LMS's credentials cannot list the bucket, None when they can."""
     if inspect.kind != "s3":
         return None
     try:
@@ -51,7 +51,7 @@ def listing(inspect):
     return None
 
 
-def _stranger(inspect):
+def _anonymous_client(inspect):
     """Return a client of the same store without credentials."""
     import boto3.session
     from botocore import UNSIGNED
@@ -75,13 +75,13 @@ def _stranger(inspect):
 
 
 def anonymous(inspect, names):
-    """Return what somebody without credentials may do: {"asked", "readable": [name], "may_list", "problem"}."""
+    """Return what is possible without credentials: {"asked", "readable": [name], "may_list", "problem"}."""
     if inspect.kind != "s3":
         return None
-    asked = names[:: max(1, -(-len(names) // STRANGERS_SAMPLE))]
+    asked = names[:: max(1, -(-len(names) // ANONYMOUS_SAMPLE))]
     report = {"asked": len(asked), "readable": [], "may_list": False, "problem": None}
     try:
-        client = _stranger(inspect)
+        client = _anonymous_client(inspect)
         report["may_list"] = _allowed(client.list_objects_v2, Bucket=inspect.bucket, MaxKeys=1)
         report["readable"] = [
             name
@@ -94,7 +94,7 @@ def anonymous(inspect, names):
 
 
 def _allowed(call, **arguments):
-    """Return whether the store allowed it; raises what is no answer of the store."""
+    """Return whether the store allowed it; raises errors that are not an answer of the store."""
     from botocore.exceptions import ClientError
 
     try:
@@ -124,7 +124,7 @@ def files(inspect, names):
 def run(operation, release):
     """Return missing_object, listing_problem, anonymous, files, own, workers and processes; each None where it does not apply.
 
-    workers: seconds to wait for the answers of the Celery workers, 0 asks nobody.
+    workers: seconds to wait for answers of the Celery workers, 0 skips them.
     """
     start = time.time()
     edxapp.forget_request()

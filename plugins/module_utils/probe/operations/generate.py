@@ -1,7 +1,7 @@
-"""Generate what needs it, with the platform's own code per course, and check the truth of each afterwards.
+"""Generate courses with the platform's own code, and verify each result.
 
-A run: take the site's lock, look at all courses at once, choose, refuse what would lose data, generate here or on the
-platform's Celery workers, and ask the storage once more what it holds.
+A run: take the site's lock, inspect all courses at once, select, refuse to lose data, generate here or on the platform's
+Celery workers, and verify against the storage.
 """
 
 from __future__ import absolute_import
@@ -25,13 +25,13 @@ from ..protocol import describe, emit
 
 DEFAULT_TIMEOUT_SECONDS = 1800
 DEFAULT_PATIENCE_SECONDS = 300
-LISTED_FROM = 20  # fewer objects are asked for one by one
+LISTED_FROM = 20  # up to this number of objects each is checked by its own request
 _UNREACHABLE_CODES = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "500", "502", "503", "504")
 _SERVICES = {"botocore": "storage", "urllib3": "storage", "pymongo": "modulestore"}
 
 
 class RefusedError(Exception):
-    """The run would lose something; nothing was begun. `identifier` and `remedy` as in selection.SelectionError."""
+    """The run would lose data and was not started. `identifier` and `remedy` as in selection.SelectionError."""
 
     def __init__(self, identifier, cause, remedy):
         Exception.__init__(self, cause)
@@ -40,9 +40,9 @@ class RefusedError(Exception):
 
 
 def outage_of(error):
-    """Return which service is away, judging by an exception: "storage", "database", "modulestore", or None for all else.
+    """Return which service an exception shows to be down: "storage", "database", "modulestore", or None.
 
-    Sources: botocore/exceptions.py (every failure to reach an endpoint; ClientError carries the answer), S3 API reference
+    Sources: botocore/exceptions.py (connection errors; ClientError carries the answer), S3 API reference
     (error codes), django/db/utils.py (OperationalError: "errors outside of the control of the programmer"), pymongo/errors.py.
     """
     while error is not None:
@@ -61,7 +61,7 @@ def outage_of(error):
 
 
 class _CountingStore(object):
-    """The platform's store of one manager, which remembers how many blocks it was given."""
+    """Wraps the platform's store of one manager, and records the number of blocks stored."""
 
     def __init__(self, store):
         self._store = store
@@ -71,13 +71,13 @@ class _CountingStore(object):
         return getattr(self._store, name)
 
     def add(self, block_structure):
-        """Store as the platform does."""
+        """Count the blocks and store."""
         self.blocks = sum(1 for _ in block_structure.get_block_keys())
         return self._store.add(block_structure)
 
 
 class CourseJob(object):
-    """What a worker does for one course: generate as `generate_course_blocks --force_update --with_storage` does, then look."""
+    """A worker's job for one course: generate like `generate_course_blocks --force_update --with_storage`, then verify."""
 
     def __init__(self, release, reasons, deep):
         self.release, self.reasons, self.deep = release, reasons, deep
@@ -98,15 +98,15 @@ class CourseJob(object):
     def _generate(self, key_text, report):
         manager = edxapp.api().get_block_structure_manager(edxapp.course_key(key_text))
         if self.reasons.get(key_text) == "not-cached":
-            manager.get_collected()  # row and object are whole: reading them as a request does fills the cache
+            manager.get_collected()  # row and object are intact: reading them like a request fills the cache
         else:
             manager.store = _CountingStore(manager.store)
             manager.update_collected_if_needed()
             report["blocks"] = manager.store.blocks
-        report.update(look_at(manager.root_block_usage_key, self.release, self.deep))
+        report.update(inspect_course(manager.root_block_usage_key, self.release, self.deep))
         published = edxapp.published_version(key_text)
         if published is None:
-            # It was deleted while we wrote: what was written after the platform had cleaned up goes as well.
+            # It was deleted while we wrote: also remove what we wrote after the platform's cleanup.
             manager.clear()
             report.update(status="gone", message="the course was deleted during the run")
         elif not report["row"]:
@@ -120,7 +120,7 @@ class CourseJob(object):
     def _is_gone(self, key_text):
         try:
             return edxapp.published_version(key_text) is None
-        except Exception:  # then the first exception is the one to tell
+        except Exception:  # report the first exception instead
             return False
 
 
@@ -129,8 +129,8 @@ def _seen(row):
     return dict(seen, row=row is not None, tier="modulestore")
 
 
-def look_at(usage_key, release, deep=False):
-    """Return what now serves one course: row, object, version, bytes, tier; deep: read the object and unpickle it."""
+def inspect_course(usage_key, release, deep=False):
+    """Return how one course is served now: row, object, version, bytes, tier; deep: read the object and unpickle it."""
     from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
     row = edxapp.models().BlockStructureModel.objects.filter(data_usage_key=usage_key).first()
@@ -144,7 +144,7 @@ def look_at(usage_key, release, deep=False):
         seen.update(bytes=len(cached), tier="cache")
     except BlockStructureNotFound:
         pass
-    except Exception as error:  # a cache that answers with errors: the course is served, and this is said
+    except Exception as error:  # a cache with errors: the course is served from storage, and the error is reported
         seen["cache_error"] = describe(error)
     try:
         if deep:
@@ -160,7 +160,7 @@ def look_at(usage_key, release, deep=False):
 
 
 class ReadJob(object):
-    """What a worker does for one course of a run that reads: can the object be used, and is it in the cache if it fits."""
+    """A worker's job in a run that reads: check whether the object is readable, and cached if it fits."""
 
     def __init__(self, release):
         self.release = release
@@ -172,7 +172,7 @@ class ReadJob(object):
         report = {"status": "ok", "unreadable": None, "not_cached": False}
         try:
             usage_key = edxapp.root_usage_key(edxapp.course_key(key_text))
-            seen = look_at(usage_key, self.release, deep=True)
+            seen = inspect_course(usage_key, self.release, deep=True)
         except Exception as error:
             edxapp.reconnect()
             return dict(report, status="failed", outage=outage_of(error), **describe(error))
@@ -190,16 +190,16 @@ class ReadJob(object):
 
 
 def _number(operation, name, default):
-    """Return an option as a number: Ansible's `-e name=value` gives text."""
+    """Return an option as a number: Ansible's `-e name=value` passes text."""
     given = operation.get(name)
     return default if given is None else int(given)
 
 
 class Options(object):
-    """The knobs of a run, from its operation.
+    """The options of a run, from its operation.
 
-    workers: processes, default one per core less one. memory_mb: what all workers together may use.
-    course_timeout_seconds: per course and attempt. patience_seconds: how long an outage is waited out.
+    workers: processes, default one per core less one. memory_mb: limit of all workers together.
+    course_timeout_seconds: per course and attempt. patience_seconds: longest outage that the run waits for.
     """
 
     def __init__(self, operation):
@@ -212,8 +212,8 @@ class Options(object):
         self.batch = _number(operation, "batch", enqueue.DEFAULT_BATCH)
 
 
-def _refuse_what_loses_data(release):
-    """The platform prunes after each write; with nothing to keep it deletes the object just written (models._prune_files)."""
+def _refuse_data_loss(release):
+    """The platform prunes after each write; with 0 versions to keep it deletes the new object (models._prune_files)."""
     from django.conf import settings
 
     keep = facts.configuration_row()["num_versions_to_keep"]
@@ -227,7 +227,7 @@ def _refuse_what_loses_data(release):
 
 
 def _read_all(courses, spec, release, options):
-    """Add to the facts of courses in scope what only reading tells."""
+    """Read the objects of the courses in scope, and add the results to their facts."""
     scope = selection.in_scope(courses, spec)
     named = dict((facts["key"], facts) for facts in scope if facts["row"] and facts["exists"] is not False)
 
@@ -244,21 +244,21 @@ def _read_all(courses, spec, release, options):
     return pool.stopped
 
 
-def _objects_that_are_missing(reports):
-    """Return the reports whose object the storage does not list: what it acknowledged and does not have."""
+def _missing_objects(reports):
+    """Return the reports of objects that the storage acknowledged and does not have."""
     written = [report for report in reports if report["status"] == "ok" and report.get("object")]
     if len(written) <= LISTED_FROM:
-        return [report for report in written if not _is_there(report["object"])]
+        return [report for report in written if not _exists(report["object"])]
     try:
         listed = objects.listing()
     except Exception as error:
         emit("warning", message="the storage could not be listed after the run: %(type)s: %(message)s" % describe(error))
         return []
-    return [report for report in written if report["object"] not in listed and not _is_there(report["object"])]
+    return [report for report in written if report["object"] not in listed and not _exists(report["object"])]
 
 
-def _is_there(name):
-    """A publish may have replaced row and object since; only an object that its row still names must be there."""
+def _exists(name):
+    """Return whether an object exists; one that its row no longer names counts as existing: a publish replaced it."""
     backend = edxapp.storage()
     try:
         named = edxapp.models().BlockStructureModel.objects.filter(data=name).exists()
@@ -282,12 +282,12 @@ def _plan(operation, release, options):
 
 
 def _pool(operation, release, options, planned, take):
-    """Return those who will do the work: forked workers, or the platform's own."""
+    """Return the engine: forked workers, or the platform's Celery workers."""
     keys = [course["key"] for course in planned]
     reasons = dict((course["key"], course["why"]) for course in planned)
     counts = tally.Tally("generate", dict((course["key"], course["bytes"]) for course in planned), take)
     if options.engine == "celery":
-        return enqueue.Queue(keys, reasons, release, options, counts, look_at)
+        return enqueue.Queue(keys, reasons, release, options, counts, inspect_course)
     return _forked(CourseJob(release, reasons, operation.get("read")), keys, counts, options)
 
 
@@ -296,7 +296,7 @@ def _forked(job, keys, counts, options):
 
 
 def _run(operation, release, options):
-    _refuse_what_loses_data(release)
+    _refuse_data_loss(release)
     planned = _plan(operation, release, options)
     emit("plan", **planned)
     for key in planned["gone"]:
@@ -316,7 +316,7 @@ def _run(operation, release, options):
         if pool.outage and pool.left:
             result.update(ended="outage", outage=pool.outage)
         result.update(pool.figures())
-        for report in _objects_that_are_missing(reports):
+        for report in _missing_objects(reports):
             report.update(
                 status="failed", type="ObjectMissing", message="the storage acknowledged the object and does not list it"
             )
@@ -329,11 +329,10 @@ def _run(operation, release, options):
 
 
 def run(operation, release):
-    """Generate what `select` chooses (selection.choose), or only say it with `dry_run`.
+    """Generate the courses that `select` selects (selection.choose), or only return the plan with `dry_run`.
 
     Returns planned, skipped {reason: courses}, unpublished [keys, None when unknown], failures [report], left [keys that were
-    not done], ended (done, stopped, outage), outage (the service that stayed away), published_meanwhile [keys]; a dry run
-    returns the plan.
+    not done], ended (done, stopped, outage), outage (the service that stayed down), published_meanwhile [keys].
     Raises lock.HeldError, lock.UnsupportedError, RefusedError, selection.SelectionError.
     """
     edxapp.forget_request()

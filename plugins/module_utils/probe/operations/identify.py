@@ -1,6 +1,6 @@
-"""Which release is installed: what the platform itself shows, held against the rows of the release table.
+"""Identify the installed release: compare the platform's evidence with the rows of the release table.
 
-The comparison stands here and not on the controller, so that one boot can find the release and go on with its row.
+The comparison runs here, not on the controller, so that the same boot can continue with the identified row.
 """
 
 from __future__ import absolute_import
@@ -8,11 +8,9 @@ from __future__ import absolute_import
 from ..engine import edxapp
 from ..protocol import EVIDENCE
 
-# What may differ between releases and can be seen without a guess; each is a column of the table of the same name.
-
 
 def facts():
-    """Return the platform's release line and the evidence, named as the columns are."""
+    """Return the platform's release line and the evidence, under the names of the columns."""
     config = edxapp.config()
     prefix = "block_structure."
     names = ("invalidate_cache_on_publish", "raise_error_when_not_found", "storage_backing_for_cache")
@@ -29,9 +27,9 @@ def facts():
 
 
 def differences(found, row, options):
-    """Return the columns in which the installed platform is not as a row says.
+    """Return the columns in which the installed platform differs from a row.
 
-    options: every option that some row names; the command has others, of Django itself.
+    options: all options named by rows; Django's own options are ignored.
     """
     installed = dict(found, command_options=[name for name in found["command_options"] if name in options])
 
@@ -42,10 +40,10 @@ def differences(found, row, options):
 
 
 def candidates(found, rows):
-    """Return the names of the rows that the installed platform may be, in the table's order.
+    """Return the names of the rows that match the installed platform, in the table's order.
 
-    A release line that is a row's own (`line`) decides, if the evidence agrees. Code between releases calls itself master;
-    then every row that the evidence agrees with is one, and master's own row counts as the others do.
+    A release line that equals a row's `line` decides, if the evidence agrees. Code between releases reports master; then every
+    row that the evidence agrees with is a candidate, including master's own.
     """
     options = {option for row in rows for option in row["command_options"]}
     agreeing = [row for row in rows if not differences(found, row, options)]
@@ -54,9 +52,10 @@ def candidates(found, rows):
 
 
 def chosen(names, named, prepares):
-    """Return the candidate to go on with, None where several may be installed or the operator's word is for another release.
+    """Return the candidate to continue with, None when it is ambiguous or the operator named another release.
 
-    named: that word, or None. prepares: it is for the release of an upgrade; then the newest, as releases.settle does.
+    named: the operator's release, or None. prepares: it is the target of an upgrade; then the newest candidate is chosen, as
+    in releases.resolve_release.
     """
     if named in names:
         return named
@@ -66,12 +65,12 @@ def chosen(names, named, prepares):
 
 
 def row_of(operation, name):
-    """Return what operations are told of a release, None where there is none."""
+    """Return the row that operations get of a release, None for no release."""
     return dict((row["name"], row["probe"]) for row in operation["rows"]).get(name)
 
 
 def run(operation, _release):
-    """Return {"installed": facts, "candidates": names, "release": the one to go on with, or None}.
+    """Return {"installed": facts, "candidates": names, "release": the one to continue with, or None}.
 
     operation: `rows` (releases.identify_row of each release), `named` (the operator's, or None), `prepares` (an upgrade to the
     named release is prepared).

@@ -1,8 +1,8 @@
-"""Copy the objects that rows name to where other settings will keep them, and have rows name the copies.
+"""Copy the objects that rows name to the storage of other settings, and point the rows to the copies.
 
-This process runs on the settings in force, so the storage that objects come from is the very one that rows point into. Names
-hold the time of writing, so an object never changes: a move that broke off goes on where it was, and what is there already is
-only compared. Nothing is deleted where objects come from.
+This process runs on the active settings, so the source is the storage that the rows refer to. Names contain the time of
+writing, so objects are immutable: an interrupted move resumes, and existing copies are only compared. Nothing is deleted at the
+source.
 """
 
 from __future__ import absolute_import
@@ -16,29 +16,29 @@ from ..engine import (
     hollow,
     objects,
 )
-from ..protocol import describe, emit, lies_under
+from ..protocol import describe, emit, is_under
 from . import candidate, generate
 
-# Failures one after the other, for each thread, after which a service that is away is waited for no longer.
+# Consecutive failures per thread after which an outage ends the move.
 PATIENCE = 2
 
 
 class CopyError(Exception):
-    """The copy is not what was to be copied."""
+    """The copy differs from its source."""
 
 
 def new_name(name, prefix, usage_key):
-    """Return the name of a row's object under a DIRECTORY_PREFIX; what lies there already keeps its name.
+    """Return the name of a row's object under a DIRECTORY_PREFIX; an object that is there already keeps its name.
 
     Source: edx-platform block_structure/models.py, _directory_name and _path_name.
     """
-    if lies_under(name, prefix):
+    if is_under(name, prefix):
         return name
     return prefix + str(usage_key).replace("/", "_") + "/" + posixpath.basename(name)
 
 
 def _is_missing(store, name, problem):
-    """Return whether a failure to read means that there is no such object; 403 and a store that is away mean no such thing."""
+    """Return whether a failed read means that the object does not exist; 403 and an outage do not."""
     if problem["code"] in ("404", "NoSuchKey") or problem["type"] == "FileNotFoundError":
         return True
     return store.kind != "s3" and not store.backend.exists(name)
@@ -65,10 +65,10 @@ def _size(store, name):
 
 
 def copy(source, target, name, wanted):
-    """Copy one object and read it back; returns {"done", "bytes"}, raises what a storage raises, and CopyError.
+    """Copy one object and read it back; returns {"done", "bytes"}, raises the storage's exceptions, and CopyError.
 
-    done: copied; present, it was there and is the same; replaced, other bytes were there; missing or damaged at the source,
-    where no learner can be served from it either.
+    done: copied; present: an identical copy existed; replaced: a different object existed; missing or damaged at the source,
+    which cannot serve learners there either.
     """
     from django.core.files.base import ContentFile
 
@@ -88,12 +88,12 @@ def copy(source, target, name, wanted):
     if saved != wanted:
         raise CopyError("it was stored as %s" % saved)
     if _content(target, wanted) != data:
-        raise CopyError("what was read back is not what was written")
+        raise CopyError("the object read back differs from the one written")
     return {"done": "copied" if there is None else "replaced", "bytes": len(data)}
 
 
 def predict(source, target, name, wanted):
-    """Return {"done", "bytes"} of what copy() would do, by size alone: copy, present, missing."""
+    """Return {"done", "bytes"} predicted for copy(), by size alone: copy, present, missing."""
     size = _size(source, name)
     if size is None:
         return {"done": "missing", "bytes": None}
@@ -107,25 +107,25 @@ def adopt(source, target, name, wanted):
 
 
 class Mover(object):
-    """Goes through the rows with several threads; `do` is copy(), foretell() or settle().
+    """Processes the rows with several threads; `do` is copy(), predict() or adopt().
 
-    tells: each object is an event. Where rows name copies it is none: an object that is nowhere is not a failure there.
+    reports: emit an event per object. repoint() does not: for it a missing object is not a failure.
     """
 
-    def __init__(self, source, target, prefix, do, workers, tells=True):
-        self.source, self.target, self.prefix, self.do, self.tells = source, target, prefix, do, tells
-        # Only boto3's storages, and files, may be used by several threads at once.
+    def __init__(self, source, target, prefix, do, workers, reports=True):
+        self.source, self.target, self.prefix, self.do, self.reports = source, target, prefix, do, reports
+        # Only boto3's storages and files are thread-safe.
         several = all(store.kind == "files" or hasattr(store.backend, "_connections") for store in (source, target))
         self.threads = (workers or fetching.THREADS) if several else 1
         self.outage = None
         self._in_a_row = 0
 
     def __call__(self, rows):
-        """Return one report a row: key, from, name, done, bytes and, of a failed one, problem. `left` ones were not begun."""
+        """Return one report per row: key, from, name, done, bytes and, if it failed, problem. done `left`: not started."""
         reports, reported = [], time.time()
         for _, report in fetching.concurrently(self._one, rows, self.threads):
             reports.append(report)
-            if self.tells:
+            if self.reports:
                 emit("object", **report)
             if time.time() - reported >= 1 or len(reports) == len(rows):
                 reported = time.time()
@@ -157,8 +157,8 @@ def _rows():
 def run(operation, _release):
     """Return {"problem", "canary", "objects": [report], "ended": done or outage, "outage", "seconds"}.
 
-    operation: target, the whole other BLOCK_STRUCTURES_SETTINGS with its secrets; workers, threads (8); dry_run, only look.
-    problem: why the target's storage cannot be made, then nothing was done; canary: as of candidate.py, unless dry_run.
+    operation: target: the complete new BLOCK_STRUCTURES_SETTINGS with secrets; workers: threads (8); dry_run: copy nothing.
+    problem: why the target's storage cannot be created, then nothing was done; canary: as in candidate.py, unless dry_run.
     """
     start = time.time()
     wanted = operation["target"]
@@ -181,21 +181,21 @@ def run(operation, _release):
 
 
 def repoint(operation, _release):
-    """Have rows name their objects under the prefix in force; a row that is published anew meanwhile stays as it is.
+    """Point rows to their objects under the active prefix; a row that is published again meanwhile is left alone.
 
-    The copies are there by run(), or are made now, inside of the storage in force: an earlier deploy may have broken off.
-    Returns {"renamed": [keys], "left": [keys]}; those left are rows whose object is nowhere, which generation heals.
+    run() made the copies; those that an interrupted deploy left out are made now, within the active storage.
+    Returns {"renamed": [keys], "left": [keys]}; left: rows without any object, which the generation regenerates.
     """
     edxapp.forget_request()
     prefix, store = objects.prefix(), fetching.Store()
-    rows = [row for row in _rows() if not lies_under(str(row.data.name), prefix)]
-    mover = Mover(store, store, prefix, adopt, int(operation.get("workers") or 0), tells=False)
+    rows = [row for row in _rows() if not is_under(str(row.data.name), prefix)]
+    mover = Mover(store, store, prefix, adopt, int(operation.get("workers") or 0), reports=False)
     known = dict((str(row.data_usage_key.course_key), row) for row in rows)
     renamed, left = [], []
     for report in mover(rows):
         row = known[report["key"]]
         if report["done"] in ("copied", "present"):
-            # Not by save(): nothing but the name changes, least of all the time of modification.
+            # Not save(), which would also change the time of modification.
             same = edxapp.models().BlockStructureModel.objects.filter(pk=row.pk, data=report["from"])
             same.update(data=report["name"])
             renamed.append(report["key"])

@@ -1,7 +1,7 @@
-"""Open one page inside this process, as a user would, and write down where its time goes. The site is not changed.
+"""Open one page inside this process as a user, and record where its time goes. Read-only, except for the page's own writes.
 
-The request goes through the platform's own middleware and view. It carries no cookie: the user is put in place after the
-session's middleware, so that no session is made. What the page itself does for a user it does here too.
+The request goes through the platform's own middleware and view. It carries no cookie: the user is set after the session
+middleware, so that no session is created.
 """
 
 from __future__ import absolute_import
@@ -17,13 +17,13 @@ from ..protocol import outline_path
 from . import benchmark
 
 SAMPLE_SECONDS = 0.002
-ENOUGH_SECONDS = 2.0  # of sampled requests; a short one is repeated for it
+ENOUGH_SECONDS = 2.0  # of sampled requests; a short one is repeated
 MOST_REPEATS = 30
-LEAST_SHARE = 0.001  # of the whole time; functions below it are left out
+LEAST_SHARE = 0.001  # of the total time; functions below it are omitted
 
 
 class Sampler(threading.Thread):
-    """Looks at the calling thread's stack every few milliseconds: exact shares, without the cost that cProfile adds."""
+    """Samples the calling thread's stack every few milliseconds: shares without the overhead of cProfile."""
 
     def __init__(self):
         threading.Thread.__init__(self)
@@ -68,7 +68,7 @@ def _user(name):
 
 
 def _opener(user):
-    """Return ask(path) -> response: the platform's whole way of a request, with this user."""
+    """Return ask(path) -> response, which runs the platform's full request handling with this user."""
     from django.conf import settings
     from django.core.handlers.base import BaseHandler
     from django.test.client import RequestFactory
@@ -82,7 +82,7 @@ def _opener(user):
     handler.load_middleware()
     host = str(getattr(settings, "LMS_BASE", None) or getattr(settings, "SITE_NAME", None) or "localhost").split(":")[0]
     if host not in settings.ALLOWED_HOSTS:
-        settings.ALLOWED_HOSTS = [host]  # of this process alone
+        settings.ALLOWED_HOSTS = [host]  # in this process only
     factory = RequestFactory(SERVER_NAME=host)
 
     def ask(path):
@@ -93,7 +93,7 @@ def _opener(user):
 
 
 def _short(filename, roots):
-    """Return a file's path below the place that it was imported from."""
+    """Return a file's path relative to its entry of sys.path."""
     for root in roots:
         if filename.startswith(root):
             return filename[len(root) :]
@@ -133,7 +133,7 @@ def _stacks(counts, roots):
 
 
 def _measured(ask, path, prepare):
-    """Return {"status", "ms", "queries", "sql_ms", "body"} of one request that nothing watches but Django's query log."""
+    """Return {"status", "ms", "queries", "sql_ms", "body"} of one request, instrumented by Django's query log only."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -155,9 +155,9 @@ def _measured(ask, path, prepare):
 def run(operation, _release):
     """Profile one page.
 
-    course: key; username: who looks, None for a superuser or staff member; cold: remove the cached structure
+    course: key; username: the user, None for a superuser or staff member; cold: remove the cached structure
     before each request. Returns {"course", "cold", "username", "request", "functions", "edges", "frames", "stacks",
-    "sampled_requests", "sampled_ms"}; everything after `request` is missing when the page did not answer 200.
+    "sampled_requests", "sampled_ms"}; the keys after `request` are missing when the page did not answer 200.
     """
     user = _user(operation.get("username"))
     ask, path, cold = _opener(user), outline_path(operation["course"]), bool(operation.get("cold"))
@@ -166,7 +166,7 @@ def run(operation, _release):
         if cold:
             benchmark.Course(operation["course"]).forget()
 
-    ask(path)  # what a process does once is no part of a learner's request
+    ask(path)  # warm up: one-time work of a process is not part of a learner's request
     report = {"course": operation["course"], "cold": cold, "username": user.username, "request": _measured(ask, path, prepare)}
     if report["request"]["status"] != 200:
         return report

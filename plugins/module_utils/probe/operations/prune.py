@@ -1,7 +1,7 @@
-"""Objects that no row names: those of deleted courses, versions beyond the kept ones, canaries of deploys that broke off.
+"""Remove objects that no row names: of deleted courses, versions beyond the limit, canaries of interrupted deploys.
 
-Never an object that a row names, nor one of the newest `num_versions_to_keep` of a course that exists, nor a young one: a
-worker writes the object before the row that names it is committed.
+Never an object that a row names, one of the newest `num_versions_to_keep` of an existing course, or a young one: a worker
+writes the object before it commits the row.
 """
 
 from __future__ import absolute_import
@@ -23,7 +23,7 @@ def _named():
 
 
 def unnamed(listing, named, keep, canaries, now, min_age):
-    """Return [{"name", "bytes", "age_seconds", "why"}] of what may go. Pure.
+    """Return [{"name", "bytes", "age_seconds", "why"}] of the objects that may be removed. Pure.
 
     listing: objects.Listing. named: {directory: object}. keep: versions to keep, None for all. canaries: their directory.
     """
@@ -32,13 +32,13 @@ def unnamed(listing, named, keep, canaries, now, min_age):
         folders.setdefault(posixpath.dirname(name), []).append(name)
     found = []
     for folder in sorted(folders):
-        # As the platform prunes: newest by name, which is the time of writing.
+        # Like the platform's pruning: newest by name, which is the time of writing.
         names = sorted(folders[folder])
         kept = {named[folder]} if folder in named else set()
         if folder == canaries:
-            why = "left by a deploy that broke off"
+            why = "left by an interrupted deploy"
         elif folder not in named:
-            why = "its course is gone"
+            why = "its course was deleted"
         else:
             why = "older than the versions to keep"
             kept.update(names if not keep or keep < 1 else names[-keep:])
@@ -51,7 +51,7 @@ def unnamed(listing, named, keep, canaries, now, min_age):
 
 
 def _remove(entries):
-    """Remove objects one by one, each asked for in the rows right before; returns the names that went, and what failed."""
+    """Remove objects one by one, each after a last check of the rows; returns the removed names, and the failures."""
     backend, rows = edxapp.storage(), edxapp.models().BlockStructureModel.objects
     removed, failures = [], []
     report = time.time()
@@ -70,7 +70,7 @@ def _remove(entries):
 
 
 def run(operation, release):
-    """List what no row names; with `remove`, remove it under the site's lock.
+    """List objects that no row names; with `remove`, remove them under the site's lock.
 
     min_age_seconds: younger objects stay. Returns {"objects": [entry], "bytes", "listed", "removed": [name], "failures"}.
     """
@@ -83,7 +83,7 @@ def run(operation, release):
     starts.append(candidate.CANARY_FOLDER)
 
     def inspect():
-        # Objects first: what is written after the listing cannot be taken for unnamed.
+        # Objects first: one that is written after the listing cannot appear as unnamed.
         listing = objects.listing(starts)
         keep = facts.configuration_row()["num_versions_to_keep"]
         return listing, unnamed(listing, _named(), keep, canaries, time.time(), min_age)

@@ -1,8 +1,7 @@
-"""Measure what Python's garbage collector costs a read of a structure here, in forks of this LMS process.
+"""Measure what Python's garbage collector costs when a structure is read, in forks of this LMS process.
 
-A fork has the LMS's own heap, as a worker has, and nothing that is set in it stays. Milliseconds are processor time: the
-collector waits for nothing, and what else the host does must not be taken for it. The collector's rules stand in CPython's
-Modules/gcmodule.c and in the documentation of the module gc.
+A fork has the LMS's heap, like a worker, and its settings end with it. Milliseconds are CPU time, so that other load on the
+host does not count. Sources: CPython's Modules/gcmodule.c and the documentation of the module gc.
 """
 
 from __future__ import absolute_import
@@ -17,21 +16,21 @@ from ..engine import edxapp
 from ..protocol import describe, emit
 
 REPEATS = 3
-# One course for each of these sizes in blocks: the largest that the site has up to it. Below the first nothing can be seen
-# (measured on a real LMS: no difference up to 600 blocks).
+# For each of these numbers of blocks the largest course up to it is measured. Courses below SMALLEST show no effect (measured
+# on a real LMS: no difference up to 600 blocks).
 SIZES = (2000, 5000, 10000, 1000000)
 SMALLEST = 600
-# A young collection for each tenth of what an LMS holds anyway; beyond 100,000 a worker would keep more garbage for nothing.
+# A young collection for each tenth of the tracked objects; beyond 100,000 a worker keeps more garbage without benefit.
 SHARE, LOWEST, HIGHEST = 10, 10000, 100000
 OLDER = (20, 100)
 
 _FREEZE = getattr(gc, "freeze", None)  # Python 3.7
-# Processor seconds: process_time from Python 3.3 on, clock before (on Unix).
+# CPU seconds: process_time from Python 3.3 on, clock before (on Unix).
 _clock = getattr(time, "process_time", getattr(time, "clock", time.time))
 
 
 def propose(objects):
-    """Return the thresholds [young, middle, old] for a process that tracks so many objects.
+    """Return the thresholds [young, middle, old] for a process with this number of tracked objects.
 
     objects: gc.get_objects() counted after a full collection. 490,000 of them, a real LMS, give [50000, 20, 100].
     """
@@ -67,14 +66,14 @@ class Watch(object):
 
 
 def _peak_kb():
-    """Return the most memory in KiB that this process ever had resident."""
+    """Return the peak resident memory of this process in KiB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _stored(store, rows, key_text):
-    """Return ((data, usage key), None) of a course, from the cache, else from its object; (None, problem) for neither."""
+    """Return ((data, usage key), None) of a course, from the cache or its object; (None, problem) if neither works."""
     from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
     try:
@@ -92,7 +91,7 @@ def _stored(store, rows, key_text):
 
 
 def _in_fork(function):
-    """Return what the function returns in a fork of this process, by way of JSON."""
+    """Run the function in a fork of this process and return its result, passed as JSON."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -111,7 +110,7 @@ def _in_fork(function):
         text = stream.read()
     os.waitpid(child, 0)
     if not text:
-        raise RuntimeError("the measuring process died")
+        raise RuntimeError("the measuring process was killed")
     answer = json.loads(text)
     if "error" in answer:
         raise RuntimeError("%(type)s: %(message)s" % answer["error"])
@@ -119,8 +118,8 @@ def _in_fork(function):
 
 
 def _reads(variant, structures, store):
-    """Deserialize every structure once under a variant; runs in a fork of its own."""
-    # Touches the whole heap, so that no variant pays for memory which the fork still shares.
+    """Deserialize every structure once under a variant; runs in its own fork."""
+    # Touch the whole heap first, so that copy-on-write costs do not distort a variant.
     gc.collect()
     gc.set_threshold(*variant["thresholds"])
     if variant["freeze"] and _FREEZE:
@@ -132,7 +131,7 @@ def _reads(variant, structures, store):
         start = _clock()
         try:
             structure = store._deserialize(data, usage_key)
-        except Exception as error:  # a corrupt object: the other courses are measured all the same
+        except Exception as error:  # a corrupt object: measure the other courses
             failed[str(place)] = describe(error)
             structure = None
         milliseconds.append((_clock() - start) * 1000)
@@ -148,7 +147,7 @@ def _reads(variant, structures, store):
 
 
 def variants(stock, candidate):
-    """Return what is compared: {name: {"thresholds", "freeze"}}. `off` is the bound that no setting can pass."""
+    """Return the variants to compare: {name: {"thresholds", "freeze"}}. `off` is the lower bound of any setting."""
     compared = {
         "stock": {"thresholds": stock, "freeze": False},
         "thresholds": {"thresholds": candidate, "freeze": False},
@@ -167,12 +166,12 @@ def _median(values):
 
 
 def run(operation, _release):
-    """Measure reads of some courses with the collector as it is, tuned, frozen and off, interleaved.
+    """Measure reads of some courses with the garbage collector as it is, tuned, frozen and off, interleaved.
 
-    thresholds: what to try; null proposes by this process's own objects. courses: keys; null takes them from a survey earlier
-    in the same request. repeats: rounds, default 3. seconds: how long all rounds may take, default as long as they need; one
-    is always made. variants: names of those to try, default all; where they are named they are tried without a course, too, to
-    see whether this interpreter takes them.
+    thresholds: those to try; null proposes them from this process's objects. courses: keys; null takes them from an earlier
+    survey of the same request. repeats: rounds, default 3. seconds: time limit of all rounds, default none; one always runs.
+    variants: names of those to try, default all; named ones run even without a course, to check whether this interpreter
+    accepts them.
     Returns {"python", "objects", "stock", "candidate", "proposed", "freeze_possible",
     "courses": [{"key", "bytes", "ms": {variant: median}}],
     "variants": {variant: {"thresholds" as the interpreter took them, "worst_pause_ms", "peak_kb", "collections"}},

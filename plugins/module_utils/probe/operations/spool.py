@@ -4,12 +4,12 @@ from __future__ import absolute_import
 
 from ..engine import edxapp
 
-# Longer than an upload of another process may take for one object (DRAIN_BUDGET_SECONDS of the class).
+# Longer than another process may take to upload one object (DRAIN_BUDGET_SECONDS of the class).
 WAIT_SECONDS = 75.0
 
 
 def run(operation, _release):
-    """Return {"state", "objects", "drained"} of a storage that spools, or None; `drain` uploads before it lists."""
+    """Return {"state", "objects", "drained"} of a storage with a spool, else None; `drain` uploads before it lists."""
     backend = edxapp.storage()
     if not hasattr(backend, "waiting"):
         return None

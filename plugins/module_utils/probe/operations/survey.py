@@ -1,4 +1,4 @@
-"""Look at the site without changing it: no rebuild, no write to any tier."""
+"""Survey the site read-only: nothing is written to any tier."""
 
 from __future__ import absolute_import
 
@@ -13,11 +13,11 @@ from ..engine import (
 )
 from ..protocol import describe, emit
 
-# How many courses are read as a learner's request reads them, to time each tier; the rest is only checked.
+# Courses that are read like a learner's request to time each tier; the others are only checked.
 SAMPLE = 25
 SAMPLE_SECONDS = 10.0
-REBUILT = 3  # courses that are rebuilt when asked: a small one, the middle one, the largest
-# What is said of every course; None where it was not looked at, or there is nothing to tell.
+REBUILT = 3  # courses that are rebuilt on request: the smallest, the middle one, the largest
+# Fields of every course; None where not checked or not applicable.
 _FIELDS = (
     "object",
     "object_exists",
@@ -42,7 +42,7 @@ def _timed(function):
 
 
 def spread(entries, size):
-    """Return at most `size` entries that show the site: the largest, the smallest, and evenly what lies between."""
+    """Return at most `size` representative entries: the largest, the smallest, and evenly between."""
     ordered = sorted(entries, key=lambda entry: entry["bytes"] or 0)
     if len(ordered) <= size:
         return ordered
@@ -51,21 +51,21 @@ def spread(entries, size):
 
 
 class ProgressReporter(object):
-    """Says once a second how far the survey is; each course counts once for its object and once for its cache entry."""
+    """Reports progress once a second; each course counts once for its object and once for its cache entry."""
 
     def __init__(self, total):
         self.total = total
-        self.report = time.time()
+        self.reported = time.time()
 
     def __call__(self, done):
-        """Tell, unless a second has not passed."""
-        if time.time() - self.report >= 1:
-            self.report = time.time()
+        """Emit progress, at most once a second."""
+        if time.time() - self.reported >= 1:
+            self.reported = time.time()
             emit("progress", operation="survey", done=done, total=self.total, failed=0)
 
 
 class Reader(object):
-    """Reads courses from each tier as a learner's request would, for one site."""
+    """Reads courses from each tier like a learner's request."""
 
     def __init__(self, release, read):
         # type: (dict, bool) -> None
@@ -78,10 +78,10 @@ class Reader(object):
         self.storage = fetching.Store()
 
     def courses(self, keys):
-        """Return what there is to say of each course, in the order of the keys, at a cost that 1,000 of them can bear.
+        """Return one entry per course, in the order of the keys, at a cost that suits 1,000 courses.
 
-        Rows by one query. With `read` every object is fetched and checked, several at a time, and a sample is read as a
-        learner's request would, for the milliseconds of each tier; else one listing tells which objects there are.
+        Rows by one query. With `read` every object is fetched and checked in parallel, and a sample is read like a learner's
+        request for the milliseconds of each tier; else one listing shows which objects exist.
         """
         edxapp.forget_request()
         in_use = edxapp.storage_in_use(self.release)
@@ -95,7 +95,7 @@ class Reader(object):
             if report:
                 entry.update((name, report[name]) for name in ("bytes", "blocks"))
                 entry.update(object_exists=report["exists"], object_error=report["error"])
-            self._look_into_cache(entry, row, in_use)
+            self._read_cache(entry, row, in_use)
             report_progress(len(keys) + number)
         if self.read:
             self._time_sample(started)
@@ -119,7 +119,7 @@ class Reader(object):
         return entry
 
     def _read_as_learner(self, entry, row):
-        """Return the object through the storage of the platform, and keep how long it took."""
+        """Return the object through the platform's storage, and record the time."""
 
         def fetch():
             with row.data.storage.open(row.data.name) as stream:
@@ -128,7 +128,7 @@ class Reader(object):
         data, entry["storage_ms"] = _timed(fetch)
         return data
 
-    def _look_into_cache(self, entry, row, in_use):
+    def _read_cache(self, entry, row, in_use):
         from openedx.core.djangoapps.content.block_structure.exceptions import BlockStructureNotFound
 
         if in_use and row is None:
@@ -149,7 +149,7 @@ class Reader(object):
             entry["blocks"] = hollow.count_blocks(data)
 
     def _time_sample(self, started):
-        """Time storage and unpickling on some courses that can be read, within a bounded time."""
+        """Time storage and unpickling on some readable courses, within a time limit."""
         readable = dict((entry["key"], row) for entry, row in started if entry["object_exists"])
         deadline = time.time() + SAMPLE_SECONDS
         for entry in reversed(spread([entry for entry, _ in started if entry["key"] in readable], SAMPLE)):
@@ -162,14 +162,14 @@ class Reader(object):
             data = self._read_as_learner(entry, row)
             entry["unpickle_ms"] = _timed(lambda: self.store._deserialize(data, row.data_usage_key))[1]
         except Exception as error:
-            # The resilient class leaves S3 alone for some seconds after an outage, which tells nothing of the object.
+            # The resilient class does not contact S3 for some seconds after an outage; the object may be fine.
             if ((edxapp.storage_state() or {}).get("breaker") or {}).get("open"):
                 return
-            # It was whole a moment ago, so it is the platform that cannot read it: the next cold request rebuilds.
+            # It was intact a moment ago, so the platform cannot read it: the next cold request rebuilds.
             entry.update(object_exists=False, object_error=dict(describe(error), code="unreadable"))
 
     def rebuild(self, entries):
-        """Time the rebuild of some courses; nothing is stored, so no learner meets the result."""
+        """Time the rebuild of some courses; nothing is stored."""
         for entry in spread(entries, REBUILT):
             self._rebuild(entry)
 
@@ -179,7 +179,7 @@ class Reader(object):
                 lambda: edxapp.collect(edxapp.root_usage_key(edxapp.course_key(entry["key"])))
             )
             entry["blocks"] = entry["blocks"] or sum(1 for _ in structure.get_block_keys())
-            if entry["bytes"] is None:  # nothing is kept of it, perhaps because no cache takes so much
+            if entry["bytes"] is None:  # it is neither stored nor cached, perhaps because it is too large for the cache
                 entry["bytes"] = len(self.store._serialize(structure))
         except Exception as error:
             entry["rebuild_error"] = describe(error)
@@ -188,7 +188,7 @@ class Reader(object):
 def run(operation, release):
     """Return the survey: platform, settings, switches, row, storage and every course (or those named in the operation).
 
-    read: fetch and check every object and time a sample; else only ask which objects exist. rebuild: time some rebuilds.
+    read: fetch and check every object and time a sample; else only list the objects. rebuild: time some rebuilds.
     """
     start = time.time()
     edxapp.forget_request()
