@@ -127,7 +127,7 @@ HEALTHY: dict[str, Any] = {
             },
             [],
         ),
-        ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects found no room")]),
+        ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects did not fit")]),
         (
             {"counters": {"counts": {"local_damaged": 1, "read_failed_damaged": 1}}},
             [("storage-damaged", "warning", "2 objects or copies did not match")],
