@@ -45,7 +45,7 @@ REJECTED = {
         (
             "block_structure_platform is refused: value of block_structure_platform must be one of: auto, native, tutor_k8s, "
             "tutor_local, got: devstack.\n"
-            "Remedy: give it the type that docs/variables.md names."
+            "Remedy: give it the type in docs/variables.md."
         ),
     ),
     "wrong type": (

@@ -40,7 +40,7 @@ FAULTS = {
     ),
     "bucket of somebody else": (
         {"block_structure_storage_bucket": "example-taken"},
-        "The bucket example-taken exists and belongs to somebody else, or these credentials may not look at it. Remedy: choose",
+        "The bucket example-taken exists but belongs to another account, or these credentials may not read it. Remedy: choose",
     ),
     "endpoint that refuses": (
         {"block_structure_manage_bucket": False, "block_structure_storage_endpoint_url": "https://127.0.0.1:9"},
