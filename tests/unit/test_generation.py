@@ -265,12 +265,12 @@ def done(courses=(COURSE,), **result):
         (
             done([COURSE, {"key": "b", "status": "failed", "type": "XMLSyntaxError", "message": "no"}]),
             generation.FAILED,
-            "b failed: XMLSyntaxError: no\nRemedy: mend",
+            "b failed: XMLSyntaxError: no\nRemedy: fix",
         ),
         (
             done(ended="stopped", left=["b"]),
             generation.INTERRUPTED,
-            "The run was stopped; 1 courses are left.\nRemedy: go on",
+            "The run was stopped; 1 courses are left.\nRemedy: continue",
         ),
         (
             done(ended="outage", outage="storage", left=["b"]),
