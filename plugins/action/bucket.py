@@ -1,4 +1,4 @@
-"""Bring the bucket to what it must be, by amazon.aws and community.aws, with a check mode that tells the truth."""
+"""Configure the bucket through amazon.aws and community.aws, with an accurate check mode."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
 
 class ActionModule(ActionBase):
-    """`bucket`: reads the public variables itself; no arguments.
+    """`bucket`: takes no arguments; reads the public variables itself.
 
-    Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs
-    amazon.aws.s3_bucket and community.aws.s3_lifecycle for what differs, and reads again. What the store says that it
-    lacks is an error before any change (for a new bucket: after it was made), what it did not take is one afterwards; both
-    name the feature and its variable. Returns changed, changes, diff.
+    Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket and
+    community.aws.s3_lifecycle for the differences, and reads again. Fails before any change (for a new bucket: after its
+    creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name the feature and
+    its variable. Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         """Compare, apply, compare again."""
         result = super().run(tmp, task_vars)
         self._task_vars = task_vars or {}
-        # Validated before: resolve refuses what cannot be made into its specified type.
+        # Already validated: resolve refuses values that cannot be converted to their type.
         variables, _ = role_variables.typed(role_variables.public_variables(self._task_vars, self._templar))
         self._connection_args = {
             "region": variables["block_structure_storage_region"],
@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
             try:
                 self._apply(options, live, changes)
             except AnsibleActionFail:
-                # A store that has just made the bucket can now be asked what it lacks: a better word than the module's.
+                # The bucket may exist now, so a missing feature can be detected and named better than the module does.
                 made = self._read(options)
                 self._insist(bucket.check_features, made, bucket.compare(made, options))
                 raise
@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
 
     def _left(self, options: bucket.BucketOptions) -> list[Change]:
-        """Return what still differs; S3's answers are eventually consistent, so it is asked more than once."""
+        """Return the remaining differences; reads repeatedly, since S3 is eventually consistent."""
         left: list[Change] = []
         for pause in READ_AGAIN_SECONDS:
             time.sleep(pause)
@@ -97,8 +97,8 @@ class ActionModule(ActionBase):
         if "Remedy:" in message:
             return message
         return two_lines(
-            f"{name} could not bring the bucket to the desired state: {message}",
-            "give these credentials the right to do it, or turn the feature off (block_structure_bucket_…).",
+            f"{name} could not configure the bucket: {message}",
+            "grant these credentials the permission, or turn the feature off (block_structure_bucket_features).",
         )
 
     def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Copy the objects that rows name to where the desired settings keep them, and read each copy back."""
+"""Copy the objects that rows name to the storage of the desired settings, and read each copy back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..plugin_utils.reports import move
 
 
 class ActionModule(FollowedAction):
-    """`move`: a run in the LMS on the settings in force; in check mode it only asks both storages.
+    """`move`: a run in the LMS on the active settings; in check mode it only compares both storages.
 
-    Arguments: manage_argv, release, run_dir, events_path; survey, of the site; settings, the desired
-    BLOCK_STRUCTURES_SETTINGS, and secrets, nested as there; workers; dry_run.
-    Returns `moves` (there is something to move), `report` (move.report), `changed` and `boots`, 0 where nothing moves.
+    Arguments: manage_argv, release, run_dir, events_path; survey of the site; settings: the desired
+    BLOCK_STRUCTURES_SETTINGS; secrets, nested as there; workers; dry_run.
+    Returns `moves` (whether the location changes), `report` (move.report), `changed` and `boots`, 0 where nothing moves.
     """
 
     TRANSFERS_FILES = False
@@ -27,12 +27,12 @@ class ActionModule(FollowedAction):
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run in the background and follow; a dry run is only a look."""
+        """Run in the background and follow; a dry run changes nothing."""
         result = super().run(tmp, task_vars)
         given = self._task.args
         if not plan.has_to_move(given["survey"], given["settings"]):
             return {**result, "moves": False, "report": move.report(move.NOTHING), "changed": False, "boots": 0}
-        # Text where a variable came as `-e name=value`.
+        # `-e name=value` passes text.
         dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
         target = storage_settings.without_help(given["settings"], from_named_row(given["release"]))
         operation = {"op": "move", "target": target, "workers": int(given["workers"]), "dry_run": dry}

@@ -1,4 +1,4 @@
-"""List the objects that no row names and, when asked to, remove them."""
+"""List the objects that no row names and optionally remove them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class ActionModule(FollowedAction):
     _VALID_ARGS = frozenset(("manage_argv", "identify", "run_dir", "min_age_seconds", "remove", "events_path"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Look, and remove unless this is a check."""
+        """List, and remove if requested, except in check mode."""
         result = super().run(tmp, task_vars)
         given = self._task.args
-        # Text where a variable came as `-e name=value`.
+        # `-e name=value` passes text.
         wanted = boolean(given["remove"])
         remove = wanted and not self._task.check_mode
         operation = {"op": "prune", "min_age_seconds": int(given["min_age_seconds"]), "remove": remove}

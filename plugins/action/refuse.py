@@ -1,4 +1,4 @@
-"""Fail with one line of cause and one of remedy, and with the same as data."""
+"""Fail with a cause line and a remedy line, and the same as data."""
 
 from __future__ import annotations
 

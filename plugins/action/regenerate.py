@@ -1,4 +1,4 @@
-"""Generate what an operator chose, follow it, and report; in check mode say what would run and why."""
+"""Generate the selected courses, follow the run, and report; check mode reports what would run and why."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ActionModule(FollowedAction):
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run in the background and follow; a dry run is only a look."""
+        """Run in the background and follow; a dry run changes nothing."""
         result = super().run(tmp, task_vars)
         given = self._task.args
-        # Text where the variable came as `-e name=value`.
+        # `-e name=value` passes text.
         dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
         select = {**given["select"], "force": boolean(given["select"]["force"])}
         operation = {"op": "generate", "select": select, "read": boolean(given["read"]), "dry_run": dry, **given["generation"]}

@@ -1,4 +1,4 @@
-"""Turn the public variables of a host into what the role wants, or refuse them all at once. Touches no host."""
+"""Resolve the public variables of a host into the desired state, or report all errors at once. Contacts no host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..plugin_utils import role_variables
 class ActionModule(ActionBase):
     """`resolve`: returns `desired`, and `values`: the public variables with their specified types, by name without the prefix.
 
-    releases: the release table. platform: what detect_platform.yml detected. identified: what the survey found installed.
-    Both are left out before the site was asked.
-    read_only: nothing will be changed, so only the release and the platform have to be right; what else the role would
-    refuse is among `findings`, and `settings`, `row` and `switches` are missing then.
+    releases: the release table. platform: what detect_platform.yml detected. identified: the installed release from the survey.
+    Both are omitted before the site was queried.
+    read_only: for runs that change nothing, only release and platform must be valid; other errors become `findings`, and
+    `settings`, `row` and `switches` are then omitted.
     """
 
     TRANSFERS_FILES = False

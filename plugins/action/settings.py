@@ -1,4 +1,4 @@
-"""Edit one top-level key of a settings file on a host, byte for byte, without ever showing what else is in it."""
+"""Edit one top-level key of a settings file on a host without changing or showing the rest of the file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..module_utils.common.redact import redact
 from ..module_utils.decisions.storage_settings import merge
 from ..plugin_utils.settings_files import json_edit, yaml_edit
 
-# How a settings file is written -> the module that edits it; both have the same functions.
+# Format of a settings file -> its editor; both have the same functions.
 EDITORS = {"yaml": yaml_edit, "json": json_edit}
 
 
 def _entries(nested: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
-    """Return (dictionary, key, value) of scalars one level down, as plain strings where Ansible's carry tags."""
+    """Return (dictionary, key, value) of scalars one level down, without the tags of Ansible's strings."""
     return [(str(parent), str(key), value) for parent, inner in nested.items() for key, value in inner.items()]
 
 
@@ -31,10 +31,10 @@ class ActionModule(ActionBase):
     path: the file. format: yaml or json. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`;
     `raw` restores the exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they
     may hold secrets).
-    also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: what `read` returned of
-    them, to put back. `read` asks for those that also_keys names, {dictionary: [key]}.
+    also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: their text from `read`, to
+    restore. also_keys: those that `read` returns, {dictionary: [key]}.
     dest: write the edited text there instead, with the path's owner, group and mode; a candidate.
-    create: begin an absent file empty, with mode 0600. backup: keep a copy of what is replaced, beside it.
+    create: start an absent file empty, with mode 0600. backup: keep a copy of the previous file next to it.
     Returns changed, differs (the same, for tasks that count as no change), changes and diff (of this key only, secrets
     redacted) and exists (the key was there).
     """
@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _read_also(before: str, args: dict[str, Any]) -> dict[str, dict[str, str | None]]:
-        """Return the exact characters of the scalars one level down that this role may set."""
+        """Return the exact text of the scalars one level down that this role may set."""
         if args["format"] != "yaml":
             return {}
         found = {}
@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
             try:
                 found[parent] = {key: yaml_edit.get_inner_raw(before, parent, key) for key in keys}
             except BlockStructureError:
-                # Not a block of lines: it is refused when it is to be set, and never was.
+                # Not a block of lines, which the role refuses to set and therefore never did.
                 continue
         return found
 
@@ -105,7 +105,7 @@ class ActionModule(ActionBase):
             for parent, key, raw in _entries(args["raw_also"]):
                 after = yaml_edit.set_inner_raw(after, parent, key, raw)
             return str(after)
-        # By way of JSON: Ansible's values carry tags that a YAML dumper does not know.
+        # Through JSON: Ansible's values carry tags that a YAML dumper does not know.
         value = json.loads(json.dumps(merge(args["settings"], args["secrets"] or {})))
         after = editor.set_key(before, str(args["key"]), value)
         for parent, key, scalar in _entries(args["also"]):
@@ -113,7 +113,7 @@ class ActionModule(ActionBase):
         return str(after)
 
     def _slurp(self, path: str, *, create: bool) -> str:
-        """Return the file's text with its line endings as they are."""
+        """Return the file's text with its original line endings."""
         answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=self._task_vars)
         if answer.get("failed"):
             if create and "not found" in answer.get("msg", ""):
@@ -121,7 +121,7 @@ class ActionModule(ActionBase):
             raise BlockStructureError(
                 "settings-file-unreadable",
                 f"The settings file cannot be read: {answer.get('msg')}",
-                "correct the variable that names it; block_structure_native_lms_config and _cms_config by default.",
+                "correct its path in block_structure_native_lms_config or block_structure_native_cms_config.",
             )
         try:
             return base64.b64decode(answer["content"]).decode("utf-8")
@@ -131,7 +131,7 @@ class ActionModule(ActionBase):
             ) from error
 
     def _write(self, args: dict[str, Any], text: str) -> None:
-        """Put the text in place atomically, owner, group and mode as they are; a candidate takes those of its original."""
+        """Write the text atomically and keep owner, group and mode; a candidate gets those of its original."""
         shell = self._connection._shell
         if shell.tmpdir is None:
             self._make_tmp_path()
@@ -154,7 +154,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 two_lines(
                     f"{target} cannot be written: {answer.get('msg')}",
-                    "fix what the message names; the active settings are untouched.",
+                    "fix the cause in the message; the active settings are untouched.",
                 )
             )
 
@@ -174,7 +174,7 @@ class ActionModule(ActionBase):
         def shown(text: str) -> str:
             value = EDITORS[args["format"]].value_of(text, args["key"])
             own = {} if value is None else {str(args["key"]): redact(value)}
-            # Of a scalar one level down: its line, which holds no secret.
+            # The lines of scalars one level down, which hold no secret.
             for parent, key, _ in _entries(args["also"]) + _entries(args["raw_also"]):
                 raw = yaml_edit.get_inner_raw(text, parent, key)
                 own.update({f"{parent}.{key}": raw.partition(":")[2].strip()} if raw else {})
@@ -182,6 +182,6 @@ class ActionModule(ActionBase):
 
         header = f"{args['path']}: {args['key']}"
         old, new = shown(before), shown(after)
-        if old == new:  # a secret or the way it is written differs; neither is shown
+        if old == new:  # only a secret or the formatting differs; neither is shown
             old, new = "", f"{args['key']}: the same settings, written anew or with another secret\n"
         return {"before": old, "after": new, "before_header": header, "after_header": header}

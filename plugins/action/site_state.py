@@ -1,4 +1,4 @@
-"""Bring configuration row, generated structures and switches of a site to the desired state, in at most one boot."""
+"""Set configuration row and switches of a site and generate structures, in at most one LMS boot."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..plugin_utils.reports import generation
 
 
 class ActionModule(FollowedAction):
-    """`site_state`: compare a survey with what is desired; if anything differs, one run in the LMS mends it.
+    """`site_state`: compare a survey with the desired state and apply the differences in one run in the LMS.
 
     Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force, moved and
-    generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to go back to; events_path.
+    generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to restore; events_path.
     Returns changes, survey (after the work), failures, generated, boots. A course that fails never fails the task.
     """
 
@@ -30,7 +30,7 @@ class ActionModule(FollowedAction):
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Plan, and run the plan unless this is a check."""
+        """Plan, and run the plan except in check mode."""
         result = super().run(tmp, task_vars)
         given = self._task.args
         survey = given["survey"]

@@ -1,4 +1,4 @@
-"""Put the role's plugin for Tutor in place on a host, without ever showing the secrets in it."""
+"""Write the role's plugin for Tutor on a host without ever showing its secrets."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _RUNTIME_SOURCES = tutor_plugin.sources(
 
 
 class ActionModule(ActionBase):
-    """`tutor_plugin`: one YAML plugin file, for its owner alone.
+    """`tutor_plugin`: one YAML plugin file, readable by its owner only.
 
-    path: the file. state: `present` makes it carry `settings` merged with `secrets`; `raw` restores the exact text in
+    path: the file. state: `present` writes `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
-    packages: directory in the containers for packages of ours. runtime: how the LMS's collector is to be tuned, as
-    resolve returns it; one that is not `managed` stays as the file has it.
+    packages: directory in the containers with the role's packages. runtime: tuning of the LMS's garbage collector, as
+    resolve returns it; if not `managed`, the file keeps its tuning.
     enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). active: the
-    BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; another than wanted is a difference too, for an
+    BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; a difference to them counts too, for an
     environment that was rendered without the plugin. owner_of: path whose owner gets the file.
     Returns changed, differs (the same), changes and diff (secrets redacted).
     """
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _wanted(args: dict[str, Any]) -> dict[str, Any]:
-        # By way of JSON: Ansible's values carry tags.
+        # Through JSON: Ansible's values carry tags.
         settings = json.loads(json.dumps(args["settings"]))
         secrets = json.loads(json.dumps(args["secrets"] or {}))
         return storage_settings.merge(settings, {_MAIN: secrets} if secrets else {})
@@ -93,7 +93,7 @@ class ActionModule(ActionBase):
             given = tutor_plugin.collector_of(before or "")
         if not given:
             return None
-        # By way of JSON: Ansible's values carry tags.
+        # Through JSON: Ansible's values carry tags.
         return tutor_plugin.Collector(**json.loads(json.dumps(given)), sources=_RUNTIME_SOURCES)
 
     @staticmethod
@@ -105,7 +105,7 @@ class ActionModule(ActionBase):
             for text in (before, after)
         )
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        # Nothing that it says differs: it is written in another way, or there is or was a file that says nothing.
+        # No setting differs: only the formatting, or a file without settings appears or disappears.
         return [Change(name, old.get(name), new.get(name)) for name in names] or [
             Change("text", before is not None, "written anew")
         ]
@@ -117,7 +117,7 @@ class ActionModule(ActionBase):
         return answer
 
     def _read(self, path: str) -> str | None:
-        """Return the plugin's text, None when there is none."""
+        """Return the plugin's text, None if it does not exist."""
         answer = self._module("slurp", src=path)
         if not answer.get("failed"):
             return base64.b64decode(answer["content"]).decode("utf-8", "replace")
@@ -126,7 +126,7 @@ class ActionModule(ActionBase):
         raise AnsibleActionFail(
             two_lines(
                 f"Tutor's plugin {path} cannot be read: {answer.get('msg')}",
-                "fix what the message names; nothing was changed.",
+                "fix the cause in the message; nothing was changed.",
             )
         )
 
@@ -150,6 +150,6 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 two_lines(
                     f"Tutor's plugin {args['path']} cannot be written: {answer.get('msg')}",
-                    "fix what the message names; the active settings are untouched.",
+                    "fix the cause in the message; the active settings are untouched.",
                 )
             )

@@ -1,4 +1,4 @@
-"""Filters of the role: what a step adds to the result, and the verdict on a site. Decisions are elsewhere."""
+"""Filters of the role: adapters between registered results and the reports and decisions of the collection."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..plugin_utils.steps import Step, worker_findings
 
 
 def secret_kwargs(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return {"STORAGE_KWARGS": {...}} of the secret arguments that are set, or {} when there is none."""
+    """Return {"STORAGE_KWARGS": {...}} with the secret arguments that are set, {} without any."""
     found = {name: value for name, value in kwargs.items() if is_secret_name(name) and value is not None}
     return {"STORAGE_KWARGS": found} if found else {}
 
 
 def storage_package(folder: str) -> dict[str, Any]:
-    """Return {"version", "files"} of the storage class that the role carries in a folder."""
+    """Return {"version", "files"} of the storage class package in a folder of the role."""
     return package.read(Path(folder))
 
 
 def rollback_record(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what a rollback needs of the settings files: our entries of each, character for character.
+    """Return the exact text of the role's entries in each settings file, for a rollback.
 
     found: results of reading the settings files in a loop over items with a name.
     """
@@ -38,19 +38,19 @@ def rollback_record(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def failure_reason(failed: dict[str, Any]) -> str:
-    """Return why a task failed, on one line: its first failed item's message, with what a command wrote to standard error."""
+    """Return on one line why a task failed: the message and command output of its first failed item."""
     items = [entry for entry in failed.get("results", [failed]) if entry.get("failed")] or [failed]
     parts = [str(items[0].get(name, "")) for name in ("msg", "stderr", "stdout")]
     return " ".join(" ".join(parts).split())[:500] or "a command failed"
 
 
 def _addresses(survey: dict[str, Any], platform: dict[str, Any], every_alias: bool) -> list[str]:
-    # Tutor's cache is a container, which its host does not reach.
+    # Tutor's cache is a container that its host cannot connect to.
     if platform.get("tutor"):
         return []
     own = survey["settings"]["cache"]
     caches = list((survey["settings"].get("caches") or {}).values()) if every_alias else [own]
-    # Redis has other limits, and none that the role sizes.
+    # The role does not size Redis.
     found = [name for cache in caches for name in cache["locations"] if "redis" not in str(cache.get("backend")).lower()]
     return list(dict.fromkeys(found))
 
@@ -58,11 +58,11 @@ def _addresses(survey: dict[str, Any], platform: dict[str, Any], every_alias: bo
 def cache_need(
     survey: dict[str, Any], release: dict[str, Any], platform: dict[str, Any], every_alias: bool = False
 ) -> dict[str, Any]:
-    """Return what the module memcached needs to size a server, and the addresses of the servers to ask.
+    """Return the input of the module memcached for sizing a server, and the addresses of the servers to query.
 
-    release: named row; the result has it with the client's limit that this site has set. sizes: compressed bytes of every
-    measured structure; unmeasured: how many are not measured yet; servers: how many share the structures. every_alias: also the
-    servers of the other aliases that the survey names.
+    release: named row; the result has the site's own client limit in it. sizes: compressed bytes of each measured structure;
+    unmeasured: number of structures not measured yet; servers: number that share the structures. every_alias: also the servers
+    of other aliases in the survey.
     """
     sizes = [course["bytes"] for course in survey.get("courses", []) if course.get("bytes")]
     row = effective_release(from_named_row(release), survey)
@@ -76,7 +76,7 @@ def cache_need(
 
 
 def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
-    """Return a memcached as the module registered it in a loop."""
+    """Return a memcached from an item that the module registered in a loop."""
     name = str(answer["__block_structure_item"])
     caches = survey["settings"].get("caches") or {"default": survey["settings"]["cache"]}
     return Server(
@@ -86,12 +86,12 @@ def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
         stats=answer.get("stats") or {},
         items=answer.get("items") or {},
         plan=answer.get("plan"),
-        error=None if answer.get("live") else str(answer.get("msg") or "it was not asked"),
+        error=None if answer.get("live") else str(answer.get("msg") or "it was not queried"),
     )
 
 
 def step(registered: dict[str, Any]) -> dict[str, Any]:
-    """Return what a task adds to the result of its host, from what it registered; a skipped task adds nothing."""
+    """Return the contribution of a task's registered result to the result of its host; empty for a skipped task."""
     return Step.of(registered).as_dict()
 
 
@@ -106,8 +106,8 @@ def result(
 ) -> dict[str, Any]:
     """Return block_structure_result of an LMS host.
 
-    own: steps of this host. steps: those of every host of the run. servers: results of asking each memcached. workers: what
-    worker_info registered, {} when it was not asked. context: pod_disk and headroom (vars/main.yml).
+    own: steps of this host. steps: those of every host of the run. servers: result of each memcached query. workers: result of
+    worker_info, {} when it did not run. context: pod_disk and headroom (vars/main.yml).
     """
     mine, everywhere = Step.total(own), Step.total(steps)
     snapshot = Snapshot(
@@ -143,10 +143,10 @@ def diagnosis(
     context: dict[str, Any],
     others: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the diagnosis of a site from what playbooks/diagnose.yml registered.
+    """Return the diagnosis of a site from the registered results of playbooks/diagnose.yml.
 
-    inspected: what site_info returned on the host that read the courses; others: on each other LMS host, by name.
-    bucket: what bucket_info registered. context: as for result().
+    inspected: result of site_info on the host that read the courses; others: on each other LMS host, by name.
+    bucket: result of bucket_info. context: as for result().
     """
     survey = inspected["survey"]
     snapshot = Snapshot(
@@ -157,8 +157,8 @@ def diagnosis(
         examination=inspected["examination"],
         runtime=inspected["runtime"],
         bucket=bucket.get("bucket"),
-        # A bucket that does not exist is an answer, null.
-        bucket_problem=None if "bucket" in bucket or bucket.get("skipped") else str(bucket.get("msg") or "it was not asked"),
+        # For a bucket that does not exist, the module returns null.
+        bucket_problem=None if "bucket" in bucket or bucket.get("skipped") else str(bucket.get("msg") or "it was not queried"),
         others={name: answer["survey"] for name, answer in others.items() if answer},
         headroom=Headroom(**context["headroom"]),
         pod_disk=context["pod_disk"],
@@ -174,18 +174,18 @@ def diagnosis(
 
 
 def findings_text(findings: list[dict[str, Any]], severities: list[str]) -> str:
-    """Return the messages of the findings of some severities, one under the other."""
+    """Return the messages of the findings of some severities, one per line."""
     return "\n".join(finding["message"] for finding in findings if finding["severity"] in severities)
 
 
 def report_text(reported: dict[str, Any], part: str) -> Any:
-    """Return a part of the text of a run's report: `summary` (a list of lines) or `errors`. Only a move counts outcomes."""
+    """Return part of the text of a run's report: `summary` (a list of lines) or `errors`. Only a move has `counts`."""
     kind = move if "counts" in reported else generation
     return kind.summary(reported) if part == "summary" else kind.failure_text(reported)
 
 
 class FilterModule:
-    """Names of the filters."""
+    """The filters of the collection."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""

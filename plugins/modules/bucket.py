@@ -9,7 +9,7 @@ version_added: "0.1.0"
 author:
   - The block_structure maintainers (@openedx-operators)
 description:
-  - Makes the bucket, or changes what differs - versioning, encryption, public access block, object ownership, a policy that
+  - Creates the bucket, or changes what differs - versioning, encryption, public access block, object ownership, a policy that
     refuses
     plain HTTP, tags and two lifecycle rules. Rules and tags of others stay.
   - Takes no options. It reads the C(block_structure_storage_) and C(block_structure_bucket_) variables of the host.

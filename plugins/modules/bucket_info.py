@@ -1,4 +1,4 @@
-"""Read what a bucket is, aspect by aspect; tells a missing bucket from a forbidden one."""
+"""Read the configuration of a bucket; distinguishes a missing bucket from a forbidden one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ options:
     description: Session token of temporary credentials.
     type: str
   aws_ca_bundle:
-    description: File of certificate authorities on the host.
+    description: CA bundle on the host.
     type: path
   validate_certs:
     description: Whether to verify the endpoint's certificate.
@@ -81,7 +81,7 @@ except ImportError:
     HAS_BOTO3 = False
 
 
-# Codes that mean "nothing is set" (S3 API reference, error responses of each Get operation).
+# Codes for "not configured" (S3 API reference, error responses of each Get operation).
 UNSET = {
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchPublicAccessBlockConfiguration",
@@ -90,12 +90,12 @@ UNSET = {
     "NoSuchTagSet",
     "NoSuchLifecycleConfiguration",
 }
-# Codes that mean "this store has no such thing" (S3 API reference, list of error codes; 501 is an answer without a body).
+# Codes for "not supported by this store" (S3 API reference, list of error codes; 501 is a response without a body).
 LACKING = {"NotImplemented", "MethodNotAllowed", "501"}
 
 
 class Aspects:
-    """Reads aspect by aspect; one that is not set is None, one that the store does not have is None and stands in `lacking`."""
+    """Reads one aspect at a time. An aspect that is not set is None; one that the store lacks is None and in `lacking`."""
 
     def __init__(self) -> None:
         self.lacking: list[str] = []
@@ -148,10 +148,10 @@ def read(client: Any, name: str) -> dict[str, Any]:
 
 
 def _error(name: str, code: str, text: str) -> str:
-    """Return the two lines for an answer that is neither the bucket nor "there is none"."""
+    """Return the two lines for an error other than a missing bucket."""
     if code in ("403", "AccessDenied", "AllAccessDisabled"):
         return two_lines(
-            f"The bucket {name} exists and belongs to somebody else, or these credentials may not read it.",
+            f"The bucket {name} exists but belongs to another account, or these credentials may not read it.",
             "choose another block_structure_storage_bucket, or give these credentials s3:ListBucket on it.",
         )
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"):
@@ -166,11 +166,11 @@ def _error(name: str, code: str, text: str) -> str:
 
 
 def find(client: Any, name: str) -> dict[str, Any] | None:
-    """Return the bucket's aspects, or None when there is no such bucket."""
+    """Return the bucket's aspects, or None if it does not exist."""
     try:
         client.head_bucket(Bucket=name)
     except ClientError as error:
-        # A HEAD answer has no body, so its code is the HTTP status.
+        # A HEAD response has no body, so its code is the HTTP status.
         if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
             return None
         raise

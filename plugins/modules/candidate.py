@@ -1,4 +1,4 @@
-"""Boot the LMS on settings that are not in place yet, and prove its storage from there."""
+"""Boot the LMS on candidate settings and test its storage with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - openedx_operators.block_structure.lms.release
 options:
   package_version:
-    description: Version of block_structure_storage that the role carries; a candidate that uses it must import this one.
+    description: Version of the role's block_structure_storage; a candidate that uses the package must import this version.
     type: str
   secrets:
     description: Strings that must not appear in a message.

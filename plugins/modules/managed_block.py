@@ -1,4 +1,4 @@
-"""Keep a block of lines between markers in a file of the platform, proven before it is in place."""
+"""Keep a block of lines between markers in a file of the platform, validated before it is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ options:
     type: path
     required: true
   variable:
-    description: Public variable that names the file; errors name it.
+    description: Public variable with the path of the file, for error messages.
     type: str
     required: true
   block:
@@ -32,7 +32,7 @@ options:
     elements: str
     default: []
   backup:
-    description: Keep a copy of the previous file beside it.
+    description: Keep a copy of the previous file next to it.
     type: bool
     default: true
 attributes:
@@ -80,7 +80,7 @@ from ..module_utils.edit import managed_block
 
 
 def prove(module: AnsibleModule, text: str) -> None:
-    """Run the proving command on the text. Raises BlockStructureError `block-refused` with its last words."""
+    """Run the validation command on the text. Raises BlockStructureError `block-refused` with its last error line."""
     argv = module.params["validate"]
     if not argv:
         return
@@ -91,13 +91,13 @@ def prove(module: AnsibleModule, text: str) -> None:
         raise BlockStructureError(
             "block-refused",
             f"{module.params['path']} with the role's block in it would not work: {reason}",
-            "mend what the message names; the file in place was not changed.",
+            "fix the cause in the message; the active file was not changed.",
             module.params["variable"],
         )
 
 
 def write(module: AnsibleModule, path: Path, text: str) -> None:
-    """Put the text in place at once, with the owner, group and mode of the file it replaces."""
+    """Write the text atomically, with the owner, group and mode of the file it replaces."""
     if module.params["backup"]:
         module.backup_local(str(path))
     descriptor, name = tempfile.mkstemp(dir=module.tmpdir)
@@ -122,7 +122,7 @@ def main() -> None:
     if block is None and not path.exists():
         module.exit_json(changed=False, differs=False, previous=None, changes=[])
     try:
-        # Not read_text: line endings stay as they are.
+        # Not read_text, which would change line endings.
         before = path.read_bytes().decode("utf-8")
         previous, after = managed_block.get(before), managed_block.put(before, block)
         if after != before:

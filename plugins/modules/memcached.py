@@ -1,4 +1,4 @@
-"""Bring the -m and -I flags of one memcached server to what the measured structures need; ask the live process."""
+"""Set the -m and -I flags of one memcached server to what the measured structures need, and query the live process."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ from ..module_utils.host import memcached_client
 
 
 def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
-    """Start a throw-away memcached with the flags and ask it; raises BlockStructureError in memcached's own words."""
+    """Start a temporary memcached with the flags; raises BlockStructureError with memcached's message if it refuses them."""
     with tempfile.TemporaryDirectory(prefix="block_structure_") as folder:
         path = str(Path(folder) / "s")
         try:
@@ -215,7 +215,7 @@ def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing
         other_tenants_mb=given["other_tenants_mb"],
         growth_percent=given["growth_percent"],
         servers=given["servers"] or need["servers"],
-        # A server that is only checked may run on another machine than this module.
+        # A server that is only checked may be on another machine than this module.
         memory_max_mb=given["memory_max_mb"] or (host_memory_mb() // 2 if given["state"] == "present" else None),
         live_memory_mb=live["memory_mb"],
         live_item_size_bytes=live["item_size_bytes"],
@@ -223,7 +223,7 @@ def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing
 
 
 def keep_record(path: Path, text: str) -> None:
-    """Keep the configuration as the first deploy found it, for the rollback."""
+    """Record the configuration before the first deploy, for the rollback."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
@@ -231,7 +231,7 @@ def keep_record(path: Path, text: str) -> None:
 
 
 def configure(module: AnsibleModule, wanted: memcached_sizing.MemcachedPlan | None, live: dict[str, int]) -> dict[str, object]:
-    """Compare file and process with what is wanted and write the file unless in check mode; returns the result."""
+    """Compare file and process with the plan and write the file except in check mode; returns the result."""
     given = module.params
     path = Path(given["config_path"])
     try:
@@ -323,7 +323,7 @@ def main() -> None:
         module.fail_json(
             msg=two_lines(
                 f"{given['config_path']} cannot be written: {error.strerror}.",
-                "fix what the message names; the active file is untouched.",
+                "fix the cause in the message; the active file is untouched.",
             )
         )
     module.exit_json(

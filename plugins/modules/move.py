@@ -10,8 +10,8 @@ author:
   - The block_structure maintainers (@openedx-operators)
 description:
   - Copies every object that a row names from the active storage to the one of O(settings), and reads each copy back. Nothing is
-    removed, and rows go on naming the active place.
-  - Does nothing where both settings name the same place.
+    removed, and rows keep naming the active location.
+  - Does nothing if both settings name the same location.
 extends_documentation_fragment:
   - openedx_operators.block_structure.lms
   - openedx_operators.block_structure.lms.release
@@ -30,11 +30,11 @@ options:
     type: dict
     required: true
   workers:
-    description: How many objects are copied at a time.
+    description: Number of objects to copy in parallel.
     type: int
     required: true
   dry_run:
-    description: Compare both places and report what would be copied.
+    description: Compare both locations and report what would be copied.
     type: bool
     default: false
 attributes:
@@ -47,7 +47,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Copy the objects to their new place
+- name: Copy the objects to their new location
   openedx_operators.block_structure.move:
     manage_argv: "{{ __block_structure_manage_argv }}"
     release: "{{ __block_structure_desired['release'] }}"
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 moves:
-  description: Whether the two places differ.
+  description: Whether the two locations differ.
   type: bool
   returned: always
 report:

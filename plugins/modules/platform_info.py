@@ -1,4 +1,4 @@
-"""Find out how Open edX is installed on a host, and hold that against the inventory. Changes nothing."""
+"""Detect how Open edX is installed on a host, and compare that with the inventory. Changes nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ version_added: "0.1.0"
 author:
   - The block_structure maintainers (@openedx-operators)
 description:
-  - Detects a native installation, and an LMS that runs by C(tutor local) or on Kubernetes. Fails when it is not the platform
-    that
-    was named, and reports both.
-  - Where a platform is named and detected, no other is tried.
+  - Detects a native installation, and an LMS that runs with C(tutor local) or on Kubernetes. Fails when it is not the
+    platform in O(named), and reports both.
+  - If the platform in O(named) is detected, no other is tried.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 options:
@@ -45,7 +44,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Find out how Open edX is installed
+- name: Detect how Open edX is installed
   openedx_operators.block_structure.platform_info:
     named: auto
     native_files: [/edx/app/edxapp/edx-platform/manage.py]
@@ -70,12 +69,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.decisions import platforms
 
-# A cluster that cannot be reached must not hold a run for long.
+# An unreachable cluster must not delay a run for long.
 _SECONDS = 60
 
 
 def answers(argv: list[str]) -> str | None:
-    """Return the last line that a command says, None when it fails or there is no such command."""
+    """Return the last output line of a command, None when it fails or does not exist."""
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
@@ -84,18 +83,18 @@ def answers(argv: list[str]) -> str | None:
 
 
 def native(files: list[str]) -> str | None:
-    """Return what is seen of a native installation."""
-    return f"{files[0]} is there" if all(Path(path).exists() for path in files) else None
+    """Return the evidence of a native installation, None without any."""
+    return f"{files[0]} exists" if all(Path(path).exists() for path in files) else None
 
 
 def tutor_local(tutor_argv: list[str]) -> str | None:
-    """Return what is seen of a site that `tutor local` runs."""
-    # -T: nobody is there to type.
+    """Return the evidence of a site that runs with `tutor local`, None without any."""
+    # -T: no terminal.
     return None if answers([*tutor_argv, "local", "exec", "-T", "lms", "true"]) is None else "`tutor local exec lms` works"
 
 
 def tutor_k8s(tutor_argv: list[str], kubectl_argv: list[str]) -> str | None:
-    """Return what is seen of a site that `tutor k8s` runs."""
+    """Return the evidence of a site that runs with `tutor k8s`, None without any."""
     namespace = answers([*tutor_argv, "config", "printvalue", "K8S_NAMESPACE"])
     if not namespace or answers([*kubectl_argv, "get", f"--namespace={namespace}", "deployment/lms"]) is None:
         return None
@@ -114,18 +113,18 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    looks: dict[str, Callable[[], str | None]] = {
+    detectors: dict[str, Callable[[], str | None]] = {
         "native": lambda: native(given["native_files"]),
         "tutor_local": lambda: tutor_local(given["tutor_argv"]),
         "tutor_k8s": lambda: tutor_k8s(given["tutor_argv"], given["kubectl_argv"]),
     }
     named = given["named"]
-    evidence = {named: looks[named]()} if named in looks else {}
+    evidence = {named: detectors[named]()} if named in detectors else {}
     if not evidence.get(named):
-        # Side by side, since each start of Tutor takes seconds.
-        others = [name for name in looks if name != named]
+        # In parallel, since each start of Tutor takes seconds.
+        others = [name for name in detectors if name != named]
         with ThreadPoolExecutor(len(others)) as pool:
-            evidence.update(zip(others, pool.map(lambda name: looks[name](), others)))
+            evidence.update(zip(others, pool.map(lambda name: detectors[name](), others)))
     try:
         platform = platforms.decide(named, evidence)
     except BlockStructureError as error:

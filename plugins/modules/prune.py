@@ -16,11 +16,11 @@ extends_documentation_fragment:
   - openedx_operators.block_structure.lms.followed
 options:
   min_age_seconds:
-    description: Objects younger than this many seconds are left alone, since their row may not be written yet.
+    description: Minimum age in seconds of objects to remove, since the row of a younger one may not be written yet.
     type: int
     required: true
   remove:
-    description: Remove the objects; otherwise they are only listed.
+    description: Remove the objects instead of only listing them.
     type: bool
     required: true
 attributes:

@@ -10,8 +10,7 @@ author:
   - The block_structure maintainers (@openedx-operators)
 description:
   - Starts M(openedx_operators.block_structure.run) in the background of the host, follows its events, and returns a report. A
-    lost
-    connection does not end the run.
+    lost connection does not end the run.
   - A course that fails does not fail the task; the report has it.
 extends_documentation_fragment:
   - openedx_operators.block_structure.lms
@@ -38,14 +37,14 @@ options:
         elements: str
         choices: [missing, stale, broken]
       force:
-        description: Generate courses too that need it for no reason.
+        description: Generate courses regardless of their state.
         type: bool
         required: true
       limit:
-        description: How many courses to generate at most.
+        description: Maximum number of courses to generate.
         type: int
       order:
-        description: Which courses come first.
+        description: Order of the courses.
         type: str
         choices: [key, enrolled, largest]
   read:

@@ -1,4 +1,4 @@
-"""Run operations in the LMS, in one boot, and keep every event in a run directory on the host."""
+"""Run operations in the LMS in one boot, and log every event to a run directory on the host."""
 
 from __future__ import annotations
 
@@ -98,17 +98,17 @@ from ..module_utils.host import lms, probe_client, runs
 
 
 def resumed(operations: list[dict[str, Any]], previous: runs.Run) -> list[dict[str, Any]]:
-    """Return the operations with the remaining courses of a former run, chosen as that run chose."""
+    """Return the operations with the remaining courses and the selection of a previous run."""
     select = {**previous.select, "courses": previous.remaining, "patterns": None, "limit": None, "absent_is_gone": True}
     return [{**operation, "select": select} if operation["op"] == "generate" else operation for operation in operations]
 
 
 def with_secrets(operation: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
-    """Return the operation with the secrets of its target in place; another operation as it is."""
+    """Return the operation with the secrets of its target, if it has one."""
     return {**operation, "target": storage_settings.merge(operation["target"], secrets)} if "target" in operation else operation
 
 
-def only_looks(operation: dict[str, Any]) -> bool:
+def is_read_only(operation: dict[str, Any]) -> bool:
     """Return whether an operation changes nothing."""
     return operation["op"] == "survey" or bool(operation.get("dry_run")) or operation.get("remove") is False
 
@@ -127,8 +127,8 @@ def main() -> None:
         **lms.ONE_OF,
         supports_check_mode=True,
     )
-    if module.check_mode and not all(only_looks(operation) for operation in module.params["operations"]):
-        module.fail_json(msg=two_lines("In check mode only operations that read are run.", "ask for a dry run."), boots=0)
+    if module.check_mode and not all(is_read_only(operation) for operation in module.params["operations"]):
+        module.fail_json(msg=two_lines("Check mode runs only operations that change nothing.", "request a dry run."), boots=0)
     given = module.params
     operations = [
         with_secrets({**operation, "run": given["run"]}, given["target_secrets"]) for operation in given["operations"]
@@ -143,7 +143,7 @@ def main() -> None:
         log = runs.Log(root, given["run"])
     if previous:
         log.write({"event": "resume", "of": previous.name})
-        # The file of a run tells all of it, so that a resumed run can be resumed.
+        # The event file of a run is complete, so that a resumed run can be resumed again.
         log.write(
             {"event": "plan", "run": [{"key": key} for key in previous.planned], "select": previous.select, "skipped": {}}
         )
@@ -169,7 +169,7 @@ def main() -> None:
         )
         ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
     except BlockStructureError as error:
-        # A signal that comes before the workers are there ends the LMS where it stands; nothing is half done then either.
+        # A signal before the workers start ends the LMS at once, with nothing half done.
         answer, ended = probe_client.Answer([], [], 0.0), "stopped"
         if not stop.asked:
             ended = "failed"
@@ -190,24 +190,24 @@ def main() -> None:
 
 
 class Stop:
-    """Hands SIGTERM and SIGINT to the LMS process, however early they come."""
+    """Forwards SIGTERM and SIGINT to the LMS process, however early they arrive."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
         self.pid: int | None = None
         self.asked = 0
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._hand_on)
+            signal.signal(number, self._forward)
 
-    def _hand_on(self, _number: int, _frame: Any) -> None:
+    def _forward(self, _number: int, _frame: Any) -> None:
         self.asked += 1
         if self.process and self.process.poll() is None:
             os.kill(self._target(self.process.pid), signal.SIGTERM)
 
     def _target(self, started: int) -> int:
-        """Return the LMS process itself: runuser (util-linux su-common.c) kills it two seconds after handing a signal on.
+        """Return the LMS process itself: runuser (util-linux su-common.c) kills it two seconds after forwarding a signal.
 
-        A process that is no descendant of what was started lives in a container, under a number of its own there.
+        A process that does not descend from the started one runs in a container, with another PID outside of it.
         """
         ancestor = self.pid or started
         while ancestor > 1:
@@ -220,12 +220,12 @@ class Stop:
         return started
 
     def note(self, event: dict[str, Any]) -> None:
-        """Learn the number of the LMS process from its first event."""
+        """Take the PID of the LMS process from its first event."""
         if event.get("event") == "boot":
             self.pid = event.get("pid")
 
     def watch(self, process: subprocess.Popen[str]) -> None:
-        """Take the process to hand signals to."""
+        """Set the process that gets the signals."""
         self.process = process
 
 

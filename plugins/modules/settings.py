@@ -10,8 +10,7 @@ author:
   - The block_structure maintainers (@openedx-operators)
 description:
   - Sets, restores, removes or reads one top-level key of a YAML or JSON settings file. Every other byte of the file stays, and
-    so do
-    its owner, group and mode.
+    so do its owner, group and mode.
   - The diff shows this key alone, secrets redacted.
 options:
   path:
@@ -66,7 +65,7 @@ options:
     type: bool
     default: false
   backup:
-    description: Keep a copy of what is replaced, beside it.
+    description: Keep a copy of the previous file next to it.
     type: bool
     default: true
 attributes:
@@ -89,7 +88,7 @@ EXAMPLES = r"""
       STORAGE_KWARGS:
         secret_key: "{{ block_structure_storage_secret_key }}"
 
-- name: Read it as it is
+- name: Read the exact text
   openedx_operators.block_structure.settings:
     path: /edx/etc/lms.yml
     key: BLOCK_STRUCTURES_SETTINGS

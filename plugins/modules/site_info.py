@@ -1,4 +1,4 @@
-"""Look at a site from inside its LMS: one boot, nothing changed."""
+"""Survey a site from inside its LMS: one boot, no changes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ options:
   runtime:
     description:
       - How the garbage collector of the LMS's workers will be set, as C(runtime) of the resolved description. It is tried in a
-        fork of
-        the booted LMS, and refused when its Python does not support it.
+        fork of the booted LMS, and refused when its Python does not support it.
     type: dict
     default: {}
   measure_runtime:
@@ -38,8 +37,7 @@ options:
     type: bool
     default: false
   examine:
-    description: Also check what anonymous requests may do, what the credentials may do, and which settings other processes run
-      with.
+    description: Also check the permissions of anonymous requests and of the credentials, and the settings of other processes.
     type: bool
     default: false
   rebuild:
@@ -79,19 +77,19 @@ survey:
   type: dict
   returned: success
 runtime:
-  description: Answer of the probe's operation C(runtime); null when it was not asked for.
+  description: Answer of the probe's operation C(runtime); null when it was not requested.
   type: dict
   returned: success
 examination:
-  description: What the probe's examine operation returns; null when it was not asked for.
+  description: What the probe's examine operation returns; null when it was not requested.
   type: dict
   returned: success
 seconds:
-  description: How long the boot and the survey took.
+  description: Duration of the boot and the survey in seconds.
   type: float
   returned: success
 identified:
-  description: What the installed platform shows, the releases that it may be, and the one that was surveyed.
+  description: Evidence from the installed platform, the releases that match it, and the one that was used.
   type: dict
   returned: with O(identify)
 boots:

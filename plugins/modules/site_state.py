@@ -9,9 +9,8 @@ version_added: "0.1.0"
 author:
   - The block_structure maintainers (@openedx-operators)
 description:
-  - Compares the configuration row, the structures and the switches of a site with what is desired. When anything differs, one
-    run in
-    the LMS changes the row, generates the courses, and sets the switches, in this order.
+  - Compares the configuration row, the structures and the switches of a site with the desired state. When anything differs, one
+    run in the LMS changes the row, generates the courses, and sets the switches, in this order.
   - With O(restore) it returns row and switches to what was recorded.
   - A course that fails does not fail the task; the result has it.
 extends_documentation_fragment:
@@ -44,7 +43,7 @@ options:
     type: bool
     default: false
   moved:
-    description: The objects were moved ahead of new settings, so a new place is no reason to generate a course.
+    description: The objects were already moved, so a new location is no reason to generate a course.
     type: bool
     default: false
 attributes:
@@ -76,7 +75,7 @@ changes:
   elements: dict
   returned: success
 survey:
-  description: Survey after the work.
+  description: Survey after the changes.
   type: dict
   returned: success
 failures:

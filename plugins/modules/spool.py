@@ -122,8 +122,8 @@ def main() -> None:
             )
         if module.params["must_be_empty"] and not module.check_mode:
             spool.require_empty(report)
-    foretold = len(report["objects"]) if module.params["drain"] and module.check_mode else 0
-    uploaded = (report["drained"] or {}).get("uploaded", foretold)
+    predicted = len(report["objects"]) if module.params["drain"] and module.check_mode else 0
+    uploaded = (report["drained"] or {}).get("uploaded", predicted)
     finish(module, 1, bool(uploaded), report)
 
 

@@ -1,4 +1,4 @@
-"""Lay the storage package into the LMS's Python environment, and make its local directory; or take both away."""
+"""Install the storage package in the LMS's Python environment and create its local directory, or remove both."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Bring the storage class to the LMS
+- name: Install the storage class for the LMS
   openedx_operators.block_structure.storage_package:
     python: /edx/app/edxapp/venvs/edxapp/bin/python
     package: "{{ __block_structure_storage_package }}"
@@ -98,7 +98,7 @@ def site_packages(module: AnsibleModule) -> Path:
         if not folder.parent.is_dir():
             raise BlockStructureError(
                 "folder-without-parent",
-                f"There is no {folder.parent} to make {folder.name} in.",
+                f"{folder.parent}, the parent of {folder.name}, does not exist.",
                 "launch the site with Tutor first, or correct block_structure_tutor_root.",
                 "block_structure_tutor_root",
             )
@@ -116,12 +116,12 @@ def site_packages(module: AnsibleModule) -> Path:
 
 
 def names_package(settings: Path) -> bool:
-    """Say whether a settings file of the LMS is there and names the package."""
+    """Return whether a settings file of the LMS exists and names the package."""
     return settings.is_file() and MODULE in settings.read_text(encoding="utf-8")
 
 
 def installed(root: Path) -> dict[str, str | None]:
-    """Return path -> text of every file of the package that is there, whatever its version; None for what is not text."""
+    """Return path -> text of every installed file of the package, of any version; None for files that are not text."""
     found: dict[str, str | None] = {}
     for folder in [root / MODULE, *root.glob(f"{MODULE}-*.dist-info")]:
         for path in sorted(folder.rglob("*")):
@@ -134,13 +134,13 @@ def installed(root: Path) -> dict[str, str | None]:
 
 
 def version_of(files: dict[str, str | None]) -> str | None:
-    """Return the version that files claim to be, None without any."""
+    """Return the version of the installed files, None without any."""
     names = {path.split("/")[0] for path in files if ".dist-info/" in path}
     return ", ".join(sorted(name[len(MODULE) + 1 : -len(".dist-info")] for name in names)) or None
 
 
 def place(root: Path, path: str, text: str) -> None:
-    """Write one file whole or not at all, with the owner of site-packages."""
+    """Write one file atomically, with the owner of site-packages."""
     target = root / path
     if not root.is_dir():
         root.mkdir(mode=0o755)
@@ -158,7 +158,7 @@ def place(root: Path, path: str, text: str) -> None:
 
 
 def owner_of(uid: int, user: str | None) -> str:
-    """Return the name of a user by its number: the given one if it has it, the number itself if this host knows none."""
+    """Return the name of a user ID: the given user if it matches, the number if the host does not know the user."""
     with suppress(KeyError):
         return user if user and uid == pwd.getpwnam(user).pw_uid else pwd.getpwuid(uid).pw_name
     return str(uid)
@@ -174,14 +174,14 @@ def directory_state(path: Path, user: str | None) -> str | None:
         return None
     if not path.is_dir():
         raise BlockStructureError(
-            "local-dir-in-use", f"{path} is no directory.", f"let {VARIABLE} name a directory of its own.", VARIABLE
+            "local-dir-in-use", f"{path} is not a directory.", f"set {VARIABLE} to a dedicated directory.", VARIABLE
         )
     others = sorted({entry.name for entry in path.iterdir() if not entry.name.startswith(".")} - set(LOCAL_NAMES))
     if others:
         raise BlockStructureError(
             "local-dir-in-use",
-            f"{path} holds other things, such as {others[0]}.",
-            f"let {VARIABLE} name a directory of its own.",
+            f"{path} contains other files, such as {others[0]}.",
+            f"set {VARIABLE} to a dedicated directory.",
             VARIABLE,
         )
     found = path.stat()
@@ -189,7 +189,7 @@ def directory_state(path: Path, user: str | None) -> str | None:
 
 
 def require_no_spool(path: Path) -> None:
-    """Raise BlockStructureError while objects wait in the local directory for S3: they are nowhere else."""
+    """Raise BlockStructureError while objects wait for S3 in the local directory, their only copy."""
     spool = path / "spool"
     waiting = [entry for entry in spool.iterdir() if not entry.name.startswith(".")] if spool.is_dir() else []
     if waiting:
@@ -224,7 +224,7 @@ def make_directory(path: Path, user: str) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove what the class keeps, and the directory if nothing else is left."""
+    """Remove the files of the class, and the directory if it is empty then."""
     for name in LOCAL_NAMES:
         entry = path / name
         if entry.is_dir() and not entry.is_symlink():
@@ -236,7 +236,7 @@ def remove_directory(path: Path) -> None:
 
 
 def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, str | None], dict[str, str]]:
-    """Return (changes, files that are there, files that are wanted)."""
+    """Return (changes, installed files, wanted files)."""
     given = module.params
     present = given["state"] == "present"
     there = installed(root)
@@ -247,7 +247,7 @@ def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, 
         changes.append(Change(MODULE, before, f"{after} (other files)" if before == after else after))
     if given["local_dir"]:
         local_dir = Path(given["local_dir"])
-        # Where nothing of ours is, a directory of somebody else is no business of a removal.
+        # A removal leaves a directory alone that has no files of the class.
         ours = present or there or any((local_dir / name).exists() for name in LOCAL_NAMES)
         state = directory_state(local_dir, given["user"]) if ours else None
         want_state = f"{given['user']} 0700" if present else None
@@ -257,7 +257,7 @@ def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, 
 
 
 def replace(root: Path, there: dict[str, str | None], wanted: dict[str, str]) -> None:
-    """Put the files of the package as they are wanted below site-packages, and remove all others of its."""
+    """Write the wanted files of the package below site-packages, and remove its other files."""
     for path, text in wanted.items():
         if there.get(path) != text:
             place(root, path, text)
@@ -292,7 +292,7 @@ def main() -> None:
         given["local_dir"] = outside(given["local_dir"], *mount)
     local_dir = Path(given["local_dir"]) if given["local_dir"] else None
     if local_dir and module.params["state"] == "present" and not module.params["user"]:
-        module.fail_json(msg=two_lines("local_dir is made for a user.", "give user too."))
+        module.fail_json(msg=two_lines("local_dir needs a user.", "set user too."))
     named_in = module.params["only_if_named_in"]
     if named_in and not any(names_package(Path(path)) for path in named_in):
         module.exit_json(changed=False, changes=[])
@@ -307,7 +307,7 @@ def main() -> None:
             if local_dir and wanted:
                 make_directory(local_dir, module.params["user"])
             if module.params["folder"] and not wanted:
-                with suppress(OSError):  # others keep something there
+                with suppress(OSError):  # not empty
                     root.rmdir()
     except BlockStructureError as error:
         module.fail_json(msg=str(error), error=error.as_dict())

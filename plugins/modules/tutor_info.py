@@ -1,4 +1,4 @@
-"""Ask the Tutor of a host what it is and where it keeps its things."""
+"""Query version, folders and plugins of Tutor on a host."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Ask Tutor
+- name: Query Tutor
   openedx_operators.block_structure.tutor_info:
     argv: [tutor]
     release: "{{ __block_structure_desired['release'] }}"
@@ -61,7 +61,7 @@ from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.decisions import tutor
 from ..module_utils.decisions.releases import from_named_row
 
-_QUESTIONS = {
+_QUERIES = {
     "version": ["--version"],
     "root": ["config", "printroot"],
     "plugins_root": ["plugins", "printroot"],
@@ -70,25 +70,25 @@ _QUESTIONS = {
 }
 
 
-def ask(argv: list[str], question: list[str]) -> str:
-    """Return the last line of an answer. Raises BlockStructureError `tutor-command` when Tutor does not run."""
+def query(argv: list[str], arguments: list[str]) -> str:
+    """Return the last output line. Raises BlockStructureError `tutor-command` when Tutor does not run."""
     remedy = "correct block_structure_tutor_command, block_structure_tutor_user or block_structure_tutor_root."
     try:
-        done = subprocess.run([*argv, *question], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run([*argv, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError as error:
         raise BlockStructureError("tutor-command", f"Tutor cannot be run: {error}.", remedy) from error
     if done.returncode != 0:
-        # The last line: what comes before are Tutor's warnings of plugins.
-        message = ((done.stderr or done.stdout).strip().splitlines() or ["it said nothing"])[-1][:300]
-        raise BlockStructureError("tutor-command", f"`tutor {' '.join(question)}` fails: {message}", remedy)
+        # Only the last line; Tutor's warnings about plugins come before it.
+        message = ((done.stderr or done.stdout).strip().splitlines() or ["no output"])[-1][:300]
+        raise BlockStructureError("tutor-command", f"`tutor {' '.join(arguments)}` fails: {message}", remedy)
     lines = done.stdout.strip().splitlines()
     return lines[-1].strip() if lines else ""
 
 
 def facts(argv: list[str]) -> dict[str, object]:
-    """Return what Tutor says of itself; the questions go side by side, since each start of Tutor takes a second or more."""
-    with ThreadPoolExecutor(len(_QUESTIONS)) as pool:
-        answers = dict(zip(_QUESTIONS, pool.map(lambda question: ask(argv, question), _QUESTIONS.values())))
+    """Return Tutor's version and configuration; queries run in parallel, since each start of Tutor takes a second or more."""
+    with ThreadPoolExecutor(len(_QUERIES)) as pool:
+        answers = dict(zip(_QUERIES, pool.map(lambda arguments: query(argv, arguments), _QUERIES.values())))
     return {
         **answers,
         "version": answers["version"].rpartition(" ")[2],

@@ -10,8 +10,7 @@ author:
   - The block_structure maintainers (@openedx-operators)
 description:
   - Writes, restores, removes or reads the YAML plugin through which Tutor renders the settings of block structures. The file
-    has mode
-    0600, because it holds secrets.
+    has mode 0600, because it holds secrets.
   - Does not run Tutor; the plugin takes effect when Tutor's environment is rendered and the site is restarted.
 options:
   path:
@@ -20,7 +19,7 @@ options:
     required: true
   state:
     description:
-      - V(present) writes a plugin that carries O(settings) merged with O(secrets).
+      - V(present) writes a plugin with O(settings) merged with O(secrets).
       - V(raw) restores the exact text of O(raw).
       - V(read) returns it and changes nothing. Use C(no_log), because it may hold secrets.
     type: str
@@ -52,7 +51,7 @@ options:
   runtime:
     description: How the garbage collector of the workers is set, as
       RV(openedx_operators.block_structure.resolve#module:desired) has it
-      under C(runtime). Where it is not managed, the file keeps what it has.
+      under C(runtime). If it is not managed, the file keeps its tuning.
     type: dict
     default: {}
   packages:

@@ -1,4 +1,4 @@
-"""Ask the live worker processes of a host how their garbage collector is set. Changes nothing."""
+"""Query the garbage collector settings of live worker processes on a host. Changes nothing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ author:
 description:
   - Finds the workers of each service among the processes of the host, and returns what each reports.
   - A gunicorn worker that has the role's hook is asked again with SIGUSR1, at which gunicorn also reopens its log files; a
-    process
-    of Celery's pool reports when it starts and after each task. A report counts only for the process that wrote it, identified
-      by
-    pid and start time. No configuration file is read.
+    process of Celery's pool reports when it starts and after each task. A report counts only for the process that wrote it,
+    identified by pid and start time. No configuration file is read.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 options:
@@ -22,8 +20,7 @@ options:
     description:
       - The services, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
       - A service with C(container) runs in containers. Its C(argv) runs a command there; with C(pods), a command that lists
-        pods,
-        once for each pod.
+        pods, once for each pod.
     type: list
     elements: dict
     required: true
@@ -40,7 +37,7 @@ options:
     type: bool
     default: false
   answer_seconds:
-    description: Seconds that a gunicorn worker may take to report; one that serves a request reports between two steps of it.
+    description: Seconds to wait for the report of a gunicorn worker; a busy one reports between two steps of its request.
     type: int
     default: 10
 attributes:
@@ -53,7 +50,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Ask the workers
+- name: Query the workers
   openedx_operators.block_structure.worker_info:
     services:
       - {name: lms, kind: gunicorn, match: /edx/app/edxapp/lms_gunicorn.py}
@@ -96,18 +93,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.decisions import runtime
 from ..module_utils.host import processes
 
-# Written after the source of processes.py, which needs nothing but the Python of the container.
+# Appended to the source of processes.py, which needs only the container's Python.
 _INSIDE = """
 print(json.dumps(described(Path({folder!r}), {services!r})))
 """
 
 
 def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
-    """Let every gunicorn worker that has the hook report anew, and wait for it."""
+    """Make every gunicorn worker with the hook report again, and wait for the reports."""
     asked = {}
     for worker in workers:
         previous = processes.report_of(folder, worker)
-        # Only a process that reported has the handler; nothing else is ever signalled.
+        # Only a process that has reported has the handler; no other is signalled.
         if previous and previous["kind"] == "gunicorn":
             try:
                 os.kill(worker.pid, signal.SIGUSR1)
@@ -125,13 +122,13 @@ def ask(folder: Path, workers: list[processes.Process], seconds: float) -> None:
 
 
 def here(folder: Path, services: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
-    """Return the workers among the processes of this host; those that can are asked anew."""
+    """Return the workers among the processes of this host, after those with the hook reported again."""
     ask(folder, [process for _, process in processes.workers(processes.running(), services)], seconds)
     return processes.described(folder, services)
 
 
 def commands(container: dict[str, Any]) -> list[list[str]]:
-    """Return how to run something in each container of a service: one, or each pod that `pods` lists."""
+    """Return the command prefix for each container of a service: one, or each pod that `pods` lists."""
     argv = [str(word) for word in container["argv"]]
     if not container.get("pods"):
         return [argv]
@@ -140,12 +137,12 @@ def commands(container: dict[str, Any]) -> list[list[str]]:
 
 
 def within(container: dict[str, Any], folder: Path, service: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the workers of a service that run in containers, each as the processes in there tell it."""
+    """Return the workers of a service that run in containers, as their processes report them."""
     program = f"{inspect.getsource(processes)}\n{_INSIDE.format(folder=str(folder), services=[service])}"
     found: list[dict[str, Any]] = []
     for argv in commands(container):
         report = subprocess.run([*argv, "python", "-"], input=program, capture_output=True, text=True, check=False)
-        # A container that is just being started answers nothing, and its workers are missed.
+        # A container that is starting does not answer, so its workers are missing.
         answer = report.stdout.strip().splitlines()[-1:] if report.returncode == 0 else []
         found += json.loads(answer[0]) if answer else []
     return found
@@ -172,7 +169,7 @@ def main() -> None:
             workers += within(service["container"], folder, {name: service[name] for name in ("name", "kind", "match")})
     want = runtime.Wanted(module.params["thresholds"], module.params["freeze"])
     problems = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
-    report = f"{'; '.join(problems)}." if problems else "every worker runs as asked"
+    report = f"{'; '.join(problems)}." if problems else "every worker has the wanted settings"
     module.exit_json(changed=False, msg=report, workers=workers, problems=problems, differs=bool(problems))
 
 

@@ -1,7 +1,7 @@
-"""Run operations in the background of a host and follow them from the controller, with lines as it goes.
+"""Run operations in the background on a host and follow their progress from the controller.
 
-Controller only: it needs Ansible itself. The run is a job of Ansible's own `async`, so it survives a lost connection; its
-events are read off the end of its run directory's file, one small command a poll.
+Controller only: it needs Ansible itself. The run is a job of Ansible's own `async`, so it survives a lost connection; each
+poll reads the new events from the file in its run directory.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..module_utils.host import runs
 from .reports.progress import Progress
 
 Event = dict[str, Any]
-# Ansible's async wants a limit; a run ends by its own course timeouts.
+# Ansible's async requires a limit; the timeouts per course end a run much earlier.
 MARK = "block-structure-run: "
 LIMIT_SECONDS = 30 * 86400
 POLL_SECONDS = (0.5, 0.5, 1.0, 1.0, 2.0)
 
 
 class FollowedAction(ActionBase):
-    """What the actions share that start a run: start, follow, stop, result."""
+    """Base class of actions that start a run: start, follow, stop, result."""
 
     def follow(
         self,
@@ -37,7 +37,7 @@ class FollowedAction(ActionBase):
     ) -> dict[str, Any]:
         """Start the module run with these arguments, follow it to its end, and return its result.
 
-        events_path: file on the controller to which each event is appended; a file beside it that ends in .stop stops the run.
+        events_path: file on the controller to which each event is appended; a file next to it that ends in .stop stops the run.
         """
         name = runs.new_id()
         arguments = {**arguments, "run": name}
@@ -67,7 +67,7 @@ class FollowedAction(ActionBase):
         return {**result, "run": name}
 
     def _poll(self, events: str, results: str, copy: Path | None) -> None:
-        """Read events as they come until the job has its result; a connection that fails is tried again by Ansible itself."""
+        """Read events until the job has a result; Ansible itself retries failed connections."""
         progress = Progress()
         position, _pending, polls = 1, "", 0
         pid, asked = None, False

@@ -1,4 +1,4 @@
-"""What plugins on the controller share: the public variables of a host, rendered, and which of their secrets are in the open.
+"""The public variables of a host, rendered and typed, and which of its secrets are not encrypted.
 
 Controller only: it needs Ansible itself.
 """
@@ -15,7 +15,7 @@ from ansible.parsing.vault import EncryptedString, VaultedValue
 from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.decisions.variables import PREFIX, SECRET_VARIABLES
 
-# Set by the role itself, under the public prefix because operators read it.
+# Set by the role itself; public because operators read them.
 EXPORTED = (
     "block_structure_result",
     "block_structure_benchmark_result",
@@ -25,7 +25,7 @@ EXPORTED = (
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "block_structure"
 _SPECIFICATION = _ROLE / "meta" / "argument_specs.yml"
 
-try:  # no public name exists yet for "this value came out of an encrypted file" (ansible-core 2.19)
+try:  # ansible-core 2.19 has no public name for "this value came from an encrypted file"
     from ansible._internal._datatag._tags import SourceWasEncrypted
 except ImportError:
     SourceWasEncrypted = None
@@ -43,20 +43,20 @@ def defaults() -> dict[str, Any]:
 
 
 def platforms() -> dict[str, dict[str, Any]]:
-    """Return {name: row} of the platforms, each from the head of its vars/platform_NAME.yml."""
+    """Return {name: row} of the platforms, each from its vars/platform_NAME.yml."""
     files = {path.stem.partition("_")[2]: path for path in sorted((_ROLE / "vars").glob("platform_*.yml"))}
     return {name: yaml.safe_load(path.read_text())["__block_structure_platform"] for name, path in files.items()}
 
 
 def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
-    """Return {name: rendered value} of every variable of ours that the host has."""
+    """Return {name: rendered value} of the host's variables with the role's prefix."""
     return {
         name: templar.template(value) for name, value in task_vars.items() if name.startswith(PREFIX) and name not in EXPORTED
     }
 
 
 def detected_platform(task_vars: dict[str, Any]) -> str | None:
-    """Return the platform that was detected on this host, for a memcached host on the first LMS host; None before it was."""
+    """Return the platform detected on this host, else on the first LMS host; None before detection."""
     first_lms = list(task_vars.get("groups", {}).get("block_structure_lms", []))[:1]
     hostvars = task_vars.get("hostvars") or {}
     for seen in (task_vars, *(hostvars.get(name) or {} for name in first_lms)):
@@ -67,13 +67,13 @@ def detected_platform(task_vars: dict[str, Any]) -> str | None:
 
 
 def _is_hidden(value: Any) -> bool:
-    """Return whether a raw value was encrypted, or comes from elsewhere by a template."""
+    """Return whether a raw value was encrypted or is a template."""
     tags = [VaultedValue] + ([SourceWasEncrypted] if SourceWasEncrypted else [])
     return isinstance(value, EncryptedString) or "{{" in str(value) or any(tag.is_tagged_on(value) for tag in tags)
 
 
 def _specification_of(option: dict[str, Any]) -> dict[str, Any]:
-    """Return an option as Ansible's validator takes it, without its default: a variable always has a value."""
+    """Return an option for Ansible's validator, without a default, since every variable has a value."""
     spec: dict[str, Any] = {key: option[key] for key in ("type", "elements", "choices", "no_log") if key in option}
     if "options" in option:
         spec["options"] = {
@@ -83,10 +83,9 @@ def _specification_of(option: dict[str, Any]) -> dict[str, Any]:
 
 
 def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructureError]]:
-    """Return the variables with the types that they are specified with, and an error for each that cannot be made so.
+    """Return the variables converted to their specified types, and an error for each that cannot be converted.
 
-    Text from INI inventories, `-e name=value` and surveys becomes what the specification says. A variable is null only
-    where its default is null.
+    Text comes from INI inventories, `-e name=value` and surveys. A variable may be null only if its default is null.
     """
     values, errors = dict(variables), []
     for name, option in options().items():
@@ -96,7 +95,7 @@ def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructur
             if option.get("default") is not None:
                 errors.append(_mistyped(name, "is null"))
             continue
-        # One at a time: Ansible's words for one variable do not name it where a value is nested.
+        # One at a time: Ansible's message does not name the variable if the value is nested.
         checked = ArgumentSpecValidator({name: _specification_of(option)}).validate({name: variables[name]})
         errors += [_mistyped(name, f"is refused: {' '.join(message.split())}") for message in checked.error_messages]
         values[name] = checked.validated_parameters[name]
@@ -104,11 +103,11 @@ def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructur
 
 
 def _mistyped(name: str, problem: str) -> BlockStructureError:
-    return BlockStructureError("variable-type", f"{name} {problem}.", "give it the type that docs/variables.md names.", name)
+    return BlockStructureError("variable-type", f"{name} {problem}.", "give it the type in docs/variables.md.", name)
 
 
 def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the typed variables that may be shown, under their names without the prefix: what tasks read."""
+    """Return the typed variables without secrets, by name without the prefix, for tasks."""
     specified = options()
     return {
         name[len(PREFIX) :]: value for name, value in values.items() if name in specified and not specified[name].get("no_log")
@@ -116,5 +115,5 @@ def without_secrets(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_secrets(task_vars: dict[str, Any]) -> list[str]:
-    """Return the secret variables that stand in the inventory as they are."""
+    """Return the secret variables that are in the inventory unencrypted."""
     return [name for name in SECRET_VARIABLES if task_vars.get(name) and not _is_hidden(task_vars[name])]

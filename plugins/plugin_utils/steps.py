@@ -1,4 +1,4 @@
-"""What each step of a run adds to the result of its host."""
+"""The contribution of each step of a run to the result of its host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..module_utils.decisions import runtime
 
 @dataclass(frozen=True)
 class Step:
-    """The part of a task's registered result that the role's own result is made of.
+    """The parts of a task's registered result that go into the role's result.
 
     changes: fields with before and after. findings: as data. failures, generated: reports of courses. boots: LMS boots.
     """
@@ -26,7 +26,7 @@ class Step:
     def of(cls, registered: dict[str, Any]) -> Step:
         """Return the step of a registered result, looped or not."""
         entries = registered.get("results", [registered])
-        # The plan of memcached has its findings; those of other tasks are their own.
+        # The findings of memcached are in its plan.
         plans = [entry.get("plan") or {} for entry in entries]
         return cls(
             changes=[change for entry in entries for change in entry.get("changes") or []],
@@ -47,7 +47,7 @@ class Step:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the step as data."""
-        # Not asdict: it rebuilds containers by their own type, which Ansible's do not allow.
+        # Not asdict: it rebuilds containers with their own type, which Ansible's types do not support.
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 

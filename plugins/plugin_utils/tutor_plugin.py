@@ -2,7 +2,7 @@
 
 A plugin in YAML (name, version, patches) is read by every Tutor from 3 to 22, and the patch `openedx-common-settings` is part
 of both systems' settings in each of them (Tutor's tutor/plugins and templates/apps/openedx/settings/partials/common_all.py,
-read and run in each series). Tutor passes patches through Jinja, so no string of ours may contain a brace.
+read and run in each series). Tutor renders patches with Jinja, so the role's strings must not contain braces.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 NAME = "block_structure"
 PATCH = "openedx-common-settings"
-# Of the LMS alone: its web workers and its Celery workers have these settings, Studio has not.
+# Settings of the LMS's web and Celery workers, but not of Studio.
 LMS_PATCH = "openedx-lms-production-settings"
 _HEAD = f"""\
-# Written by the Ansible role block_structure, which replaces it as a whole; playbooks/rollback.yml takes it away.
+# Written by the Ansible role block_structure, which replaces the whole file; playbooks/rollback.yml removes it.
 # It may hold secrets: keep its mode 0600.
 name: {NAME}
 version: 1.0.0
@@ -31,20 +31,20 @@ _RUNTIME = "BLOCK_STRUCTURE_RUNTIME"
 
 
 def _string(text: str) -> str:
-    """Return a Python literal in ASCII and without braces; `u` for what Python 2.7 would take for bytes."""
+    """Return a Python literal in ASCII and without braces, with the prefix `u` where Python 2.7 needs it."""
 
     def escaped(character: str) -> str:
-        if character in "{}\x7f" or not character.isascii():  # YAML refuses the last of ASCII as it is
+        if character in "{}\x7f" or not character.isascii():  # YAML does not allow DEL
             return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
         return character
 
     quoted = "".join(escaped(character) for character in json.dumps(text, ensure_ascii=False))
-    # Python 2.7 knows \u only in unicode literals; Python 3 takes the prefix too.
+    # Python 2.7 knows \u only in unicode literals; Python 3 accepts the prefix too.
     return f"u{quoted}" if "\\" in quoted else quoted
 
 
 def literal(value: Any, indent: str = "") -> str:
-    """Return a value of JSON's types as a Python literal, dictionaries one key a line and sorted."""
+    """Return a JSON value as a Python literal, dictionaries sorted with one key per line."""
     if isinstance(value, dict):
         inner = indent + _INDENT
         lines = [f"{inner}{_string(str(name))}: {literal(item, inner)},\n" for name, item in sorted(value.items())]
@@ -53,14 +53,14 @@ def literal(value: Any, indent: str = "") -> str:
         return "[" + ", ".join(literal(item, indent) for item in value) + "]"
     if isinstance(value, str):
         return _string(str(value))
-    # By way of int and float: Ansible's values carry tags.
+    # Through int and float: Ansible's values carry tags.
     return repr(value if value is None or isinstance(value, bool) else float(value) if isinstance(value, float) else int(value))
 
 
-# Makes the modules of the package whose sources stand in the settings: containers have no other place for them that is reached
-# the same way by both ways of running Tutor, and without a new image. `package` only says where their reports go.
+# Creates the modules of the package from sources in the settings: no other place in the containers works for both ways of
+# running Tutor without a new image. `package` in __file__ only determines where the reports go.
 _LOADER = """\
-# The collector of the LMS's processes (docs/runtime.md of the role block_structure).
+# Garbage collector of the LMS's processes (docs/runtime.md of the role block_structure).
 def _block_structure_runtime(sources):
     import sys
     import types
@@ -78,10 +78,10 @@ def _block_structure_runtime(sources):
 
 @dataclass(frozen=True)
 class Collector:
-    """How the collector of the LMS's processes is to be tuned.
+    """Tuning of the garbage collector in the LMS's processes.
 
     sources: (name, text) of the modules of files/block_structure_runtime, in the order in which they import each other; the
-    last has `install`. No text of theirs may have three single quotes.
+    last has `install`. Their text must not contain three single quotes.
     """
 
     thresholds: list[int] | None
@@ -110,10 +110,10 @@ def _indented(text: str) -> str:
 
 
 def render(settings: dict[str, dict[str, Any]], collector: Collector | None = None, packages: str | None = None) -> str:
-    """Return the plugin that updates each dictionary of the platform's settings that is named, such as FEATURES.
+    """Return the plugin that updates the named dictionaries of the platform's settings, such as FEATURES.
 
-    settings: {name of a dictionary in the settings: {key: value}}. collector: None leaves the collector of the LMS alone.
-    packages: directory in the containers from which packages can be imported too.
+    settings: {name of a dictionary in the settings: {key: value}}. collector: None leaves the LMS's garbage collector alone.
+    packages: directory in the containers to add to sys.path.
     """
     statements = [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
     statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
@@ -122,7 +122,7 @@ def render(settings: dict[str, dict[str, Any]], collector: Collector | None = No
 
 
 def collector_of(text: str) -> dict[str, Any] | None:
-    """Return {"thresholds", "freeze"} of a plugin that `render` made, None for one that leaves the collector alone."""
+    """Return {"thresholds", "freeze"} of a rendered plugin, None for one that leaves the garbage collector alone."""
     found = re.search(rf"^{_INDENT}{_RUNTIME} = (.*)$", text, re.MULTILINE)
     try:
         answer: dict[str, Any] | None = ast.literal_eval(found[1]) if found else None
@@ -132,7 +132,7 @@ def collector_of(text: str) -> dict[str, Any] | None:
 
 
 def parse(text: str) -> dict[str, dict[str, Any]]:
-    """Return the settings of a plugin that `render` made; what it does not recognise is left out."""
+    """Return the settings of a rendered plugin, without anything that it does not recognise."""
     own = text.partition(f"  {PATCH}: |\n")[2].partition(f"  {LMS_PATCH}: |\n")[0]
     body = re.sub(rf"^{_INDENT}", "", own, flags=re.MULTILINE)
     try:

@@ -1,4 +1,4 @@
-"""What is found on a site and what is not: each finding from the facts that call for it, none on a cured site."""
+"""Diagnosis: each finding is reported for the facts that cause it, and none for a cured site."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def process(**given: Any) -> dict[str, Any]:
 
 
 class Site:
-    """A cured site of a release, and what a test changes about it."""
+    """A cured site of a release that a test then breaks."""
 
     def __init__(self, release: Any) -> None:
         self.release = release
@@ -107,7 +107,7 @@ def cache(**given):
 
 
 def bucket(**given):
-    # A bucket that was not read stays so, where both are planted.
+    # A bucket that was not read stays unread when both faults are planted.
     return lambda site: (site.given["bucket"] or {}).update(given)
 
 
@@ -210,7 +210,7 @@ def key_hash(site):
 
 
 def collector(stock, tuned):
-    """The probe's answer of a site whose course unpickles so fast, as it is and tuned."""
+    """Plant the probe's answer for a course with these unpickling times in ms, stock and tuned."""
 
     def plant(site):
         kinds = {"stock": stock, "thresholds": tuned, "off": tuned * 0.9}
@@ -247,7 +247,7 @@ def on_a_pod(site):
 
 EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
 OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
-# What is wrong -> (release, how it is planted, id, severity, what the words or the evidence must name)
+# Fault -> (release, how it is planted, id, severity, text that message, evidence or cost must contain)
 CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "no row": ("teak", course(**{**COLD, "row": False}), "course-not-stored", "error", KEY),
     "no object": ("teak", course(**COLD, object_error=GONE), "object-missing", "error", "there is no object x"),
@@ -320,7 +320,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
         spooling(counters={"counts": {"spool_refused": 3}}),
         "storage-spool-full",
         "warning",
-        "3 objects found no room",
+        "3 objects did not fit",
     ),
     "outage": ("teak", spooling(breaker={"open": True, "cause": "503"}), "storage-outage", "warning", "503"),
     "digest": (
@@ -411,7 +411,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_wrong_is_found(release, case):
+def test_each_fault_is_reported(release, case):
     name, plant, identifier, severity, text = CASES[case]
     site = Site(release(name))
     plant(site)
@@ -424,11 +424,11 @@ def test_what_is_wrong_is_found(release, case):
 
 
 @pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
-def test_nothing_is_found_on_a_cured_site(release, name):
+def test_cured_site_has_no_findings(release, name):
     assert Site(release(name)).found() == []
 
 
-def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
+def test_cured_site_with_redis_on_kubernetes_has_no_findings(release):
     site = Site(release("teak"))
     redis()(site)
     site.given["pod_disk"] = True
@@ -443,32 +443,32 @@ def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
         ({"error": {"type": "ConnectionError", "message": "Connection refused."}}, "Redis does not answer"),
     ],
 )
-def test_a_course_that_is_not_in_redis_says_why(release, given, text):
+def test_reason_of_a_course_that_is_not_in_redis(release, given, text):
     site = Site(release("teak"))
     site.course(cached=False, tier="storage")
     redis(**given)(site)
     assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {text}"
 
 
-def test_structures_on_a_pods_own_disk_are_told_with_what_to_do(release):
+def test_structures_on_a_pods_disk_are_reported_with_a_remedy(release):
     site = Site(release("teak"))
     on_a_pod(site)
     (reported,) = [finding for finding in site.found() if finding["id"] == "pod-disk"]
     assert reported["message"] == (
         "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
-        "structures on its own disk, where no other pod finds them, and loses them when it ends.\n"
+        "structures on its own disk, where no other pod can read them, and loses them when it ends.\n"
         "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
     )
 
 
-def test_a_pods_disk_is_no_matter_while_storage_is_off(release):
+def test_pod_disk_is_not_reported_while_storage_is_off(release):
     site = Site(release("sumac"))
     on_a_pod(site)
     storage_off(site)
     assert "pod-disk" not in {finding["id"] for finding in site.found()}
 
 
-def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
+def test_kwargs_of_the_resilient_class_are_accepted(release):
     row = release("teak")
     built = storage_settings.build(StorageOptions("b-c", "courses/", storage_class="resilient"), row).public
     site = Site(row)
@@ -479,7 +479,7 @@ def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
     assert "'tries'" in {finding["id"]: finding["message"] for finding in site.found()}["kwarg-refused"]
 
 
-def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above():
+def test_every_finding_is_in_the_catalogue_and_planted_above():
     folder = PLUGINS / "plugin_utils" / "diagnosis"
     written = {name for path in folder.glob("*.py") for name in re.findall(r'Finding\(\s*"([a-z0-9-]+)"', path.read_text())} | {
         name for name in catalogue.CATALOGUE if name in (folder / "courses.py").read_text()
@@ -493,13 +493,13 @@ def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above(
         assert severities <= set(catalogue.CATALOGUE[identifier].severities)
 
 
-def test_a_failed_course_is_told_once(release):
+def test_failed_course_is_reported_once(release):
     site = Site(release("teak"))
     failed(site)
     assert [finding["cause"] for finding in site.found()] == [f"{KEY} could not be generated: ValueError: broken"]
 
 
-def test_many_courses_with_one_fault_are_one_finding(release):
+def test_many_courses_with_the_same_fault_are_one_finding(release):
     site = Site(release("teak"))
     site.survey["courses"] = [entry(**{**COLD, "row": False, "key": f"course-v1:X+{number}+1"}) for number in range(900)]
     (finding,) = site.found()
@@ -515,7 +515,7 @@ def test_many_courses_with_one_fault_are_one_finding(release):
         ("sumac", MIB, MIB, "memcached refuses items over 1m (-I)"),
     ],
 )
-def test_the_firmest_limit_is_named(release, name, size, item_size, text):
+def test_first_limit_that_applies_is_named(release, name, size, item_size, text):
     assert refused_by(size, release(name), survey(), item_size)[1] == text
     assert refused_by(1000, release(name), survey(), item_size) is None
 
@@ -523,13 +523,13 @@ def test_the_firmest_limit_is_named(release, name, size, item_size, text):
 @pytest.mark.parametrize(
     ("timeout", "given", "reason"),
     [
-        (None, {}, "not yet read since memcached was started or emptied (100 s ago at most)"),
+        (None, {}, "not yet read since memcached started or was flushed (at most 100 s ago)"),
         (None, EVICTED, "evicted (5 evictions) or not yet read"),
         (60, EVICTED, "expired, evicted (4 evictions) or not yet read"),
         (None, {"live": {}, "error": "refused"}, "memcached at cache1:11211 does not answer"),
     ],
 )
-def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, timeout, given, reason):
+def test_only_evictions_that_may_be_structures_are_reported(release, timeout, given, reason):
     site = Site(release("teak"))
     site.course(cached=False, tier="storage")
     site.survey["row"]["cache_timeout_in_seconds"] = timeout
@@ -537,7 +537,7 @@ def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, 
     assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {reason}"
 
 
-def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
+def test_raised_client_limit_is_effective(release):
     raised = survey()
     raised["settings"]["cache"]["client_limit_bytes"] = 4 * MIB
     assert effective_release(release("palm"), raised).client_item_limit_bytes == 4 * MIB
@@ -545,7 +545,7 @@ def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
     assert refused_by(2 * MIB, release("palm"), raised, None) is None
 
 
-def test_costs_are_what_was_measured_and_nothing_else(release):
+def test_costs_come_from_measured_times_only(release):
     site = Site(release("teak"))
     site.survey["courses"] = [
         entry(key="small", blocks=100, rebuild_ms=50.0, cache_ms=2.0, storage_ms=22.0),
@@ -553,17 +553,17 @@ def test_costs_are_what_was_measured_and_nothing_else(release):
     ]
     (finding,) = site.found()
     assert finding["cost_ms"] == 1000.0
-    assert "0.50 ms a block, measured on other courses" in finding["cost"]
+    assert "0.50 ms per block, measured on other courses" in finding["cost"]
     site.survey["courses"][0]["rebuild_ms"] = None
     assert site.found()[0]["cost_ms"] is None
     assert "not measured" in site.found()[0]["cost"]
     assert site.snapshot().costs.fetch(site.survey["courses"]) == (
         20.5,
-        "20 ms at each request of such a course (storage 22.0 ms, cache 1.5 ms)",
+        "20 ms more per request of such a course (storage 22.0 ms, cache 1.5 ms)",
     )
 
 
-def test_errors_come_first_and_the_dearest_of_equals():
+def test_findings_are_ordered_by_severity_then_cost():
     made = [
         findings.Finding("a", "info", "", ""),
         findings.Finding("b", "warning", "", "", cost_ms=1),
@@ -575,7 +575,7 @@ def test_errors_come_first_and_the_dearest_of_equals():
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(CASES)), max_size=6))
-def test_variables_that_cure_are_valid_whatever_is_wrong(release, names):
+def test_cure_variables_are_valid_for_any_faults(release, names):
     site = Site(release("palm"))
     for name in names:
         if CASES[name][0] in ("palm", "teak"):
@@ -593,7 +593,7 @@ def read(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((ROLE / name).read_text()))
 
 
-def test_variables_that_cure_name_what_they_cure(release):
+def test_cure_variables_name_their_findings(release):
     site = Site(release("teak"))
     row(num_versions_to_keep=0, cache_timeout_in_seconds=60)(site)
     chosen = {row["name"]: row for row in cure.variables(site.snapshot(), site.found())}
@@ -604,18 +604,18 @@ def test_variables_that_cure_name_what_they_cure(release):
     assert chosen["block_structure_cache_timeout_seconds"]["value"] is None
 
 
-def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched_on(release):
+def test_gc_tuning_is_proposed_with_gain_and_cost_but_not_enabled(release):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     [finding] = site.found()
     assert finding["cause"] == (
         "Python's garbage collector slows reads of large courses; unpickling takes, with 490000 tracked objects and the "
-        f"thresholds [50000, 20, 100]: {KEY} (10 blocks) 1640 ms, tuned 830 ms, with no collector at all 747 ms."
+        f"thresholds [50000, 20, 100]: {KEY} (10 blocks) 1640 ms, tuned 830 ms, collector disabled 747 ms."
     )
     assert finding["remedy"] == (
-        "read docs/runtime.md, then set block_structure_runtime_gc_thresholds to [50000, 20, 100]. Its price in the same "
-        "single reads: peak memory 500 -> 600 MiB, worst pause 180 -> 180 ms. Under load garbage stays longer, and a worker "
-        "may hold twice as much: compare two runs of `benchmark` before you keep it."
+        "read docs/runtime.md, then set block_structure_runtime_gc_thresholds to [50000, 20, 100]. Cost in the same "
+        "single reads: peak memory 500 -> 600 MiB, worst pause 180 -> 180 ms. Under load garbage stays longer and a worker "
+        "may use twice the memory: compare two `benchmark` runs before you keep it."
     )
     assert (finding["cost_ms"], finding["cost"]) == (810.0, f"810 ms (49 %) of each read of {KEY}")
     reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
@@ -626,21 +626,21 @@ def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched
 
 
 @pytest.mark.parametrize("asked", [{"thresholds": [50000, 20, 100], "managed": True}, {"thresholds": None, "managed": False}])
-def test_nothing_is_proposed_where_it_is_done_or_declined(release, asked):
+def test_no_proposal_where_gc_is_tuned_or_unmanaged(release, asked):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     site.given["desired"] = {**DESIRED, "runtime": asked}
     assert site.found() == []
 
 
-def test_no_course_is_large_enough_to_tell(release):
+def test_no_proposal_without_a_large_course(release):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     site.given["runtime"]["courses"] = []
     assert site.found() == []
 
 
-def test_a_look_needs_only_the_release(variables, table):
+def test_diagnosis_needs_only_the_release(variables, table):
     del variables["block_structure_storage_bucket"]
     variables["block_structure_storage_bucket"] = None
     variables["block_structure_storage_prefix"] = "/x/"
@@ -651,13 +651,13 @@ def test_a_look_needs_only_the_release(variables, table):
     assert [error["id"] for error in refused["errors"]] == ["release-unknown"]
 
 
-def test_what_the_inventory_gets_wrong_is_told_in_a_look(variables, table):
+def test_errors_of_the_inventory_are_reported_by_diagnosis(variables, table):
     variables["block_structure_storage_prefix"] = "/x/"
     wanted = desired.for_reading(desired.validate(variables, table))
     assert [finding["id"] for finding in wanted["findings"]] == ["prefix-leading-slash"]
 
 
-def test_the_report_counts_and_carries_everything(release):
+def test_report_counts_findings_and_includes_servers_and_limits(release):
     site = Site(release("teak"))
     row(cache_timeout_in_seconds=60)(site)
     reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
@@ -686,7 +686,7 @@ def test_a_failing_storage_is_a_rebuild_with_the_resilient_class_and_an_error_pa
     assert "500" not in costs[1]
 
 
-def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
+def test_report_has_the_storage_state_of_each_host(release):
     site = Site(release("teak"))
     other_host(site)
     spooling(spool={"waiting": 2, "oldest": 0})(site)
@@ -712,8 +712,8 @@ def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsy
     )
 
 
-def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
-    site = Site(release("sumac"))  # whose own answer, without a plan, is 8m: nothing bounds a structure there
+def test_small_item_size_gets_the_value_of_the_deploy(release):
+    site = Site(release("sumac"))  # without a plan the value would be 8m: Sumac has no cap
     site.course(bytes=2 * MIB, cached=False, tier="storage")
     site.given["servers"] = (server(live={"memory_mb": 128, "item_size_bytes": MIB}),)
     values = {finding["id"]: finding["value"] for finding in site.found()}
@@ -721,7 +721,7 @@ def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
     assert values["memcached-small"] == PLAN["memory_mb"]
 
 
-def test_settings_that_differ_are_one_finding_with_each_of_them(release):
+def test_differing_settings_are_one_finding(release):
     site = Site(release("sumac"))
     site.survey["settings"]["block_structures"] = {"STORAGE_KWARGS": {}}
     (found,) = [finding for finding in site.found() if finding["id"] == "settings-differ"]
@@ -730,7 +730,7 @@ def test_settings_that_differ_are_one_finding_with_each_of_them(release):
     assert found["evidence"]["DIRECTORY_PREFIX"] == [None, "courses/"]
 
 
-def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
+def test_table_is_readable_for_operators(release, capsys):
     site = Site(release("teak"))
     site.survey["courses"].append(entry(key="course-v1:ExampleX+Large+2026", bytes=2_500_000, cached=False, tier="storage"))
     servers = (server(), server("cache2:11211", live={}, stats={}, error="it does not answer"))

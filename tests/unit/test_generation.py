@@ -265,17 +265,17 @@ def done(courses=(COURSE,), **result):
         (
             done([COURSE, {"key": "b", "status": "failed", "type": "XMLSyntaxError", "message": "no"}]),
             generation.FAILED,
-            "b failed: XMLSyntaxError: no\nRemedy: mend",
+            "b failed: XMLSyntaxError: no\nRemedy: fix",
         ),
         (
             done(ended="stopped", left=["b"]),
             generation.INTERRUPTED,
-            "The run was stopped; 1 courses are left.\nRemedy: go on",
+            "The run was stopped; 1 courses are left.\nRemedy: continue",
         ),
         (
             done(ended="outage", outage="storage", left=["b"]),
             generation.ENVIRONMENT,
-            "The storage stayed away for too long; 1 courses are left.\nRemedy: mend it",
+            "The storage was unavailable for too long; 1 courses are left.\nRemedy: fix it",
         ),
         (
             {"failed": True, "error": BlockStructureError("run-held", "Held.", "wait.").as_dict()},
@@ -357,11 +357,11 @@ def test_progress_of_large_courses_has_a_rate_a_time_that_is_left_and_the_course
     now[0] += 90
     longest = {"key": "course-v1:X+H2+1", "seconds": 41.4}
     reported = lines.lines({**event, "done": 2, "seconds_left": 130.4, "longest": longest})
-    assert reported == ["generate: 2/4 courses, 0 failed, 1.3 a minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
+    assert reported == ["generate: 2/4 courses, 0 failed, 1.3 per minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
     now[0] += 90
     # Once the estimate is used up nothing is promised.
     reported = lines.lines({**event, "done": 2, "longest": {**longest, "seconds": 9}})
-    assert reported == ["generate: 2/4 courses, 0 failed, 40.0 an hour"]
+    assert reported == ["generate: 2/4 courses, 0 failed, 40.0 per hour"]
 
 
 @pytest.mark.parametrize(
@@ -641,5 +641,5 @@ def test_a_prune_that_broke_off_is_not_to_be_resumed():
     reported = generation.prune_report({"failed": True, "msg": "Timeout exceeded"})
     assert reported["exit_code"] == generation.ENVIRONMENT
     assert generation.failure_text(reported) == (
-        "The run broke off: Timeout exceeded\nRemedy: run it again; what is removed already is not listed any more."
+        "The run broke off: Timeout exceeded\nRemedy: run it again; removed objects are no longer listed."
     )

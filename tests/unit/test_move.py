@@ -290,16 +290,16 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
             1,
             (
                 "x could not be copied: S3 does not allow it (ClientError: An error occurred)\n"
-                "Remedy: mend what the messages name and run again, or set block_structure_manage_move to false, and every "
-                "course is generated at the new place; the settings were not changed."
+                "Remedy: fix the causes in the messages and run again, or set block_structure_manage_move to false, which "
+                "generates every course at the new location; the settings were not changed."
             ),
         ),
         (
             given_back(problem={"type": "TypeError", "code": None, "message": "no such argument"}),
             3,
             (
-                "The storage to move to cannot be made: TypeError: no such argument\n"
-                "Remedy: correct the block_structure_storage_ variables that it names; nothing was copied."
+                "The target storage cannot be created: TypeError: no such argument\n"
+                "Remedy: correct the block_structure_storage_ variables in the message; nothing was copied."
             ),
         ),
         (
@@ -315,18 +315,18 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
             3,
             (
                 "The storage does not answer; 1 objects are left.\n"
-                "Remedy: mend it, then start again; what is there already is only compared."
+                "Remedy: fix it, then start it again; objects that are already there are only compared."
             ),
         ),
         (
             {"results": [], "ended": "stopped", "run": "r"},
             130,
-            "The move was stopped.\nRemedy: start it again; what is there already is only compared.",
+            "The move was stopped.\nRemedy: start it again; objects that are already there are only compared.",
         ),
         (
             {"failed": True, "msg": "Timeout exceeded"},
             3,
-            "The run broke off: Timeout exceeded\nRemedy: start it again; what is there already is only compared.",
+            "The run broke off: Timeout exceeded\nRemedy: start it again; objects that are already there are only compared.",
         ),
     ],
 )
@@ -339,19 +339,19 @@ def test_many_failures_are_counted_and_reported_last():
     reported = move_report.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
     assert reported["counts"] == {"copied": 1, "failed": 12}
     assert reported["objects"][0]["done"] == "copied"
-    assert "So it was with 2 more." in move_report.failure_text(reported)
+    assert "2 more failed as well." in move_report.failure_text(reported)
 
 
 def test_a_report_is_summed_up():
     reported = move_report.report(given_back(moved("copied"), moved("replaced"), moved("missing")))
     assert move_report.summary(reported) == [
         (
-            "3 objects: 1 copied and read back, 1 replaced, since other bytes were there, "
+            "3 objects: 1 copied and read back, 1 replaced, since the target differed, "
             "1 missing at the source, to be generated (2.0 MiB)"
         ),
-        "nothing is deleted where they come from",
+        "nothing is deleted at the source",
     ]
-    assert move_report.summary(move_report.report(move_report.NOTHING)) == ["there is no object to move"]
+    assert move_report.summary(move_report.report(move_report.NOTHING)) == ["there are no objects to move"]
 
 
 def test_a_failed_copy_is_reported_at_once():

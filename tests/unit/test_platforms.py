@@ -14,7 +14,7 @@ from . import modules
 from .conftest import PLUGINS
 
 NOTHING: dict[str, str | None] = {"native": None, "tutor_local": None, "tutor_k8s": None}
-NATIVE = {**NOTHING, "native": "/edx/app/edxapp/edx-platform/manage.py is there"}
+NATIVE = {**NOTHING, "native": "/edx/app/edxapp/edx-platform/manage.py exists"}
 LOCAL = {**NOTHING, "tutor_local": "`tutor local exec lms` works"}
 K8S = {**NOTHING, "tutor_k8s": "kubectl finds deployment/lms in the namespace openedx"}
 
@@ -60,7 +60,7 @@ def test_a_platform_is_what_the_host_shows(named, evidence, platform):
             "auto",
             {**NATIVE, "tutor_k8s": K8S["tutor_k8s"]},
             (
-                "This host has more than one Open edX: native (/edx/app/edxapp/edx-platform/manage.py is there) and "
+                "This host has more than one Open edX: native (/edx/app/edxapp/edx-platform/manage.py exists) and "
                 "tutor_k8s (kubectl finds deployment/lms in the namespace openedx).\n"
                 "Remedy: set block_structure_platform to the one to manage."
             ),

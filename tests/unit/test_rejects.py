@@ -45,7 +45,7 @@ REJECTED = {
         (
             "block_structure_platform is refused: value of block_structure_platform must be one of: auto, native, tutor_k8s, "
             "tutor_local, got: devstack.\n"
-            "Remedy: give it the type that docs/variables.md names."
+            "Remedy: give it the type in docs/variables.md."
         ),
     ),
     "wrong type": (
@@ -211,7 +211,7 @@ def test_every_tag_validates():
 def test_good_input_goes_on_to_the_hosts():
     done = play({"ansible_connection": "ssh", "ansible_ssh_timeout": 1, "ansible_host": "127.0.0.1", "ansible_port": 9})
     assert done.returncode == 2
-    assert "does not answer, so nothing is changed on any host. Remedy: bring it back, or name" in unwrapped(done.stdout)
+    assert "does not answer, so nothing is changed on any host. Remedy: make it reachable, or select" in unwrapped(done.stdout)
 
 
 def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
@@ -281,5 +281,5 @@ def test_lms_hosts_of_two_releases_are_refused(tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert "lms2 runs teak, and lms1 runs sumac. Remedy: end the upgrade on every LMS host first." in unwrapped(done.stdout)
+    assert "lms2 runs teak, and lms1 runs sumac. Remedy: finish the upgrade on every LMS host first." in unwrapped(done.stdout)
     assert "lms1 runs" not in unwrapped(done.stdout).replace("and lms1 runs sumac", "")

@@ -127,7 +127,7 @@ HEALTHY: dict[str, Any] = {
             },
             [],
         ),
-        ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects found no room")]),
+        ({"counters": {"counts": {"spool_refused": 4}}}, [("storage-spool-full", "warning", "4 objects did not fit")]),
         (
             {"counters": {"counts": {"local_damaged": 1, "read_failed_damaged": 1}}},
             [("storage-damaged", "warning", "2 objects or copies did not match")],
@@ -234,8 +234,8 @@ def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> 
         report = lms.run(local_dir=str(tmp_path), state=state)
         (tmp_path / "spool").mkdir(exist_ok=True)
         assert report["msg"] == (
-            f"{tmp_path} holds other things, such as courses.\n"
-            "Remedy: let block_structure_storage_local_dir name a directory of its own."
+            f"{tmp_path} contains other files, such as courses.\n"
+            "Remedy: set block_structure_storage_local_dir to a dedicated directory."
         )
     assert (tmp_path / "courses").read_text() == "precious"
 

@@ -272,36 +272,36 @@ def test_a_redis_that_holds_everything_is_not_mentioned(release):
         (
             {"maxmemory": 100 * MIB},
             (
-                "Redis holds at most 100 MiB (maxmemory), and structures with everything else need 195 MiB.\n"
-                "Remedy: set `maxmemory 195mb` or more by Tutor's patch redis-conf."
+                "Redis holds at most 100 MiB (maxmemory); the structures and everything else need 195 MiB.\n"
+                "Remedy: set `maxmemory 195mb` or more with Tutor's patch redis-conf."
             ),
         ),
         (
             {"maxmemory": 0},
             (
-                "Redis has no maxmemory: it grows until its host or pod has no memory left.\n"
-                "Remedy: set `maxmemory 195mb` or more and `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+                "Redis has no maxmemory: it grows until its host or pod runs out of memory.\n"
+                "Remedy: set `maxmemory 195mb` or more and `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf."
             ),
         ),
         (
             {"maxmemory_policy": "noeviction"},
             (
-                "The maxmemory-policy of Redis is noeviction: it refuses to write once it is full.\n"
-                "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+                "The maxmemory-policy of Redis is noeviction: it rejects writes when it is full.\n"
+                "Remedy: set `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf."
             ),
         ),
         (
             {"maxmemory_policy": "volatile-lru"},
             (
-                "The maxmemory-policy of Redis is volatile-lru: it evicts only what expires, which no structure does.\n"
-                "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+                "The maxmemory-policy of Redis is volatile-lru: it evicts only what expires; structures never do.\n"
+                "Remedy: set `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf."
             ),
         ),
         (
             {"error": {"type": "ConnectionError", "message": "Connection refused."}},
             (
-                "The LMS cannot ask its Redis: ConnectionError: Connection refused.\n"
-                "Remedy: start Redis, or correct its address in Tutor's configuration (REDIS_HOST, REDIS_PORT)."
+                "The LMS cannot connect to its Redis: ConnectionError: Connection refused.\n"
+                "Remedy: start Redis, or correct REDIS_HOST and REDIS_PORT in Tutor's configuration."
             ),
         ),
     ],

@@ -40,7 +40,7 @@ FAULTS = {
     ),
     "bucket of somebody else": (
         {"block_structure_storage_bucket": "example-taken"},
-        "The bucket example-taken exists and belongs to somebody else, or these credentials may not look at it. Remedy: choose",
+        "The bucket example-taken exists but belongs to another account, or these credentials may not read it. Remedy: choose",
     ),
     "endpoint that refuses": (
         {"block_structure_manage_bucket": False, "block_structure_storage_endpoint_url": "https://127.0.0.1:9"},
@@ -206,7 +206,7 @@ SECOND_HOST_FAULTS = {
     ),
     "its connection": (
         {"ansible_host": "{{ sandbox_name }}-nowhere"},
-        "lms2 does not answer, so nothing is changed on any host. Remedy: bring it back, or name the other hosts with --limit.",
+        "lms2 does not answer, so nothing is changed on any host. Remedy: make it reachable, or select the other hosts with --limit.",
     ),
     "the host": (
         {"block_structure_native_python": "/edx/app/missing/bin/python"},

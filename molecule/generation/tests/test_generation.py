@@ -96,7 +96,7 @@ def test_ctrl_c_ends_in_order_and_resume_goes_on(tool, s3_faults, some) -> None:
     output, text = process.communicate(timeout=300)
     seen += [json.loads(line) for line in output.splitlines()]
     assert process.returncode == 130, text
-    assert "courses are left.\nRemedy: go on with --resume." in text
+    assert "courses are left.\nRemedy: continue with --resume." in text
     report = seen[-1]
     assert report["ended"] == "stopped"
     done = {course["key"] for course in report["courses"]}

@@ -206,8 +206,8 @@ def test_a_cache_that_raises_gets_room_for_every_structure_or_fails_the_verifica
         ended = deploy(playbooks, tmp_path, CURED, playbook="verify")
         assert ended.exit_code == 2, ended.output[-3000:]
         message = unwrapped(ended.output)
-        assert "So it is at each read of 2 courses (" in message, ended.output[-3000:]
-        assert "Remedy: set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio." in message
+        assert "This happens at each read of 2 courses (" in message, ended.output[-3000:]
+        assert "Remedy: set OPTIONS: {ignore_exc: true} for the alias default in the settings of LMS and Studio." in message
     finally:
         cache.check_output("cp --preserve /tmp/kept /etc/memcached.conf")
         restart(cache, "memcached")

@@ -109,7 +109,7 @@ def test_a_move_that_is_stopped_leaves_the_site_as_it_was(site, tool, s3_api, s3
         _, message = process.communicate(timeout=120)
     assert process.returncode == 130, message
     assert "The move was stopped." in message
-    assert "Remedy: start it again; what is there already is only compared." in message
+    assert "Remedy: start it again; objects that are already there are only compared." in message
     assert list(stored(s3_api, BUCKET)) == [in_s3(site[first])]
 
 
@@ -131,8 +131,8 @@ def test_a_copy_that_s3_refuses_stops_the_deploy_before_the_settings(
         "calling the PutObject operation: A fault that a test asked for.)"
     ) in unwrapped(ended.output), ended.output[-3000:]
     assert (
-        "Remedy: mend what the messages name and run again, or set block_structure_manage_move to false, and every course "
-        "is generated at the new place; the settings were not changed."
+        "Remedy: fix the causes in the messages and run again, or set block_structure_manage_move to false, which generates "
+        "every course at the new location; the settings were not changed."
     ) in unwrapped(ended.output)
     assert not any(secret in ended.output for secret in SECRETS)
 

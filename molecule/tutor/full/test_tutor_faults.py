@@ -16,11 +16,11 @@ def test_a_redis_that_is_too_small_or_evicts_nothing_is_reported(verify, finding
         report = findings(verify())
     finally:
         site.set_redis(maxmemory="4gb", maxmemory_policy="allkeys-lru")
-    assert report["redis-small"].startswith("Redis holds at most 20 MiB (maxmemory), and structures with everything else need ")
+    assert report["redis-small"].startswith("Redis holds at most 20 MiB (maxmemory); the structures and everything else need ")
     assert "Remedy: set `maxmemory " in report["redis-small"]
     assert report["redis-policy"] == (
-        "The maxmemory-policy of Redis is noeviction: it refuses to write once it is full.\n"
-        "Remedy: set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf."
+        "The maxmemory-policy of Redis is noeviction: it rejects writes when it is full.\n"
+        "Remedy: set `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a site: one file per subject, each from the facts of a look to findings. Pure; no host is asked here.
+"""Diagnosis of a site: one file per subject turns the facts of a snapshot into findings. Pure; nothing here contacts a host.
 
-`catalogue` names every finding that can come up, `cost` weighs them, `cure` turns them into variables. verdict.site() runs all.
+`catalogue` lists every finding, `cost` estimates their cost, `cure` turns them into variables; verdict.site() runs all.
 """

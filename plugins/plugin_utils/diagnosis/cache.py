@@ -1,4 +1,4 @@
-"""The cache in front of the storage: which limit refuses a structure, what was evicted, and whose cache it is."""
+"""The cache in front of storage: which limit rejects a structure, what was evicted, and which alias holds structures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TENANTS = "block_structure_memcached_other_tenants_mb"
 def refused_by(
     size: int | None, release: Release, survey: dict[str, Any], item_size_bytes: int | None
 ) -> tuple[str, str] | None:
-    """Return (limit, words) of the firmest limit that keeps a structure of this size out of the cache, None when it fits.
+    """Return (limit, message) of the first limit that keeps a structure of this size out of the cache, None when it fits.
 
     limit: `cap` of the release, `client` before it asks the server, `item-size` of memcached, `timeout` of the row.
     item_size_bytes: -I of the memcached that serves the site, None when unknown.
@@ -49,17 +49,17 @@ def refused_by(
 
 
 def lost(server: Server, timeout: int | None) -> int:
-    """Return how many evicted items can have been structures.
+    """Return how many evicted items may have been structures.
 
     `evicted_nonzero` counts only items that had an expiry, so it stays 0 for structures that never expire (facts, section E);
-    of these, the difference tells.
+    their evictions are the difference.
     """
     evicted, expiring = server.total("evicted"), server.total("evicted_nonzero")
     return evicted - expiring if timeout is None else expiring
 
 
 def history(snapshot: Snapshot) -> str:
-    """Return why a structure that would fit is not there, as far as the servers can tell."""
+    """Return the likely reasons why a structure that fits is not cached."""
     if snapshot.survey.get("cache_server"):
         return redis.history(snapshot.survey["cache_server"])
     timeout = snapshot.survey["row"]["cache_timeout_in_seconds"]
@@ -74,12 +74,12 @@ def history(snapshot: Snapshot) -> str:
     if timeout is not None:
         could.insert(0, "expired")
     if len(could) == 1:
-        return f"not yet read since memcached was started or emptied ({max(s.uptime_seconds for s in asked)} s ago at most)"
+        return f"not yet read since memcached started or was flushed (at most {max(s.uptime_seconds for s in asked)} s ago)"
     return f"{', '.join(could[:-1])} or {could[-1]}"
 
 
 def _missing(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Return the courses that would fit and are not in the cache."""
+    """Return the courses that fit but are not cached."""
     return [
         entry
         for entry in snapshot.courses
@@ -115,15 +115,15 @@ def _over_cap(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
         "cache-cap",
         "info",
         f"{courses_in_words(entries)}: {snapshot.release.name} never caches structures of {item_size_flag(cap)} or more.",
-        "no setting changes that; a storage near the LMS, or a smaller course, is what helps.",
+        "no setting changes this; use a storage near the LMS, or make the course smaller.",
         evidence={"largest_bytes": _largest(entries), "cap_bytes": cap, "courses": [entry["key"] for entry in entries]},
         cost_ms=cost,
         cost=text,
     )
 
 
-def _behind(entries: list[dict[str, Any]]) -> str:
-    """Return the severity of a limit that the role alone cannot lift: storage makes it cheap, a rebuild does not."""
+def _limit_severity(entries: list[dict[str, Any]]) -> str:
+    """Return the severity of a limit that the role cannot raise: info if storage serves the courses, else warning."""
     return "warning" if any(entry["tier_when_cold"] == "modulestore" for entry in entries) else "info"
 
 
@@ -133,9 +133,9 @@ def _over_client(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
     cost, text = snapshot.costs.miss(entries)
     return Finding(
         "cache-client-limit",
-        _behind(entries),
-        f"{courses_in_words(entries)}: {snapshot.release.cache_client} drops values over {limit} bytes without asking "
-        "memcached or saying so; no counter of the server moves.",
+        _limit_severity(entries),
+        f"{courses_in_words(entries)}: {snapshot.release.cache_client} drops values over {limit} bytes silently, "
+        "without asking memcached; no counter of the server moves.",
         f"set OPTIONS: {{server_max_value_length: {_rounded_up(_largest(entries))}}} for the alias default of CACHES in the "
         f"settings of LMS and Studio, and {_ITEM_SIZE} to {wanted}.",
         _ITEM_SIZE,
@@ -149,7 +149,7 @@ def _over_client(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
 def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
     cap = snapshot.release.cache_cap_bytes
     computed = cap + MIB if cap else max(UNBOUNDED_ITEM_BYTES, _rounded_up(_largest(entries)))
-    # What a deploy would do, where that was worked out: the client in force may send less.
+    # Prefer the plan of the deploy, which considers the effective client's limit.
     wanted = item_size_flag(
         max((server.plan["item_size_bytes"] for server in snapshot.cache_servers if server.plan), default=computed)
     )
@@ -157,7 +157,7 @@ def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Findin
     return Finding(
         "item-size-small",
         "warning",
-        f"{courses_in_words(entries)}: memcached refuses items over {item_size_flag(snapshot.item_size_bytes or 0)} (-I), and "
+        f"{courses_in_words(entries)}: memcached refuses items over {item_size_flag(snapshot.item_size_bytes or 0)} (-I), but "
         "the LMS logs that they were cached.",
         f"set {_ITEM_SIZE} to {wanted}, or leave it unset, and run playbooks/deploy.yml.",
         _ITEM_SIZE,
@@ -182,17 +182,17 @@ def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
     wanted = (server.plan or {}).get("memory_mb") or 0
     own = sum(int(entry["bytes"]) for entry in snapshot.courses if entry["cached"])
     others_mb = max(0, server.count("bytes") - own // max(1, len(snapshot.cache_servers))) // MIB
-    cost, text = snapshot.costs.miss(missing) if missing else (0.0, "nothing now: every structure that fits is in the cache")
+    cost, text = snapshot.costs.miss(missing) if missing else (0.0, "nothing now: every structure that fits is cached")
     if wanted > server.live["memory_mb"]:
         variable, value = _MEMORY, wanted
     else:
-        # The structures alone would fit: what pushes them out is what else lives there.
+        # The structures alone would fit; other tenants push them out.
         variable, value = _TENANTS, max(2 * server.live["memory_mb"], others_mb)
     return [
         Finding(
             "cache-evictions",
             "warning" if missing else "info",
-            f"memcached at {server.name} evicted {count} items that can have been structures in {server.uptime_seconds} s; "
+            f"memcached at {server.name} evicted {count} items that may have been structures in {server.uptime_seconds} s; "
             f"other tenants hold {others_mb} of its {server.live['memory_mb']} MiB.",
             f"set {variable} to {value} and run playbooks/deploy.yml.",
             variable,
@@ -220,11 +220,11 @@ def _small(server: Server) -> list[Finding]:
             "warning",
             f"memcached at {server.name} runs with -m {live['memory_mb']} -I {item_size_flag(live['item_size_bytes'])}; "
             "the structures need more.",
-            f"run it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}, as playbooks/deploy.yml does where it may.",
+            f"run playbooks/deploy.yml, or start it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
             _MEMORY,
             evidence=wanted["arithmetic"],
             value=wanted["memory_mb"],
-            cost="see the findings of single courses; without any, room that will be needed",
+            cost="see the findings about courses; without any, memory that growth will need",
         )
     ]
 
@@ -243,7 +243,7 @@ def _down(snapshot: Snapshot, server: Server) -> Finding:
 
 
 def _alias(snapshot: Snapshot) -> list[Finding]:
-    """The alias course_structure_cache was made roomier than the one that block structures are really kept in."""
+    """Whether course_structure_cache was enlarged instead of default, the alias that holds block structures."""
     caches = snapshot.survey["settings"].get("caches") or {}
     other, own = caches.get("course_structure_cache"), caches.get("default")
     if not other or not own:
@@ -259,14 +259,14 @@ def _alias(snapshot: Snapshot) -> list[Finding]:
     if not reasons:
         return []
     short = [entry for entry in snapshot.courses if not entry["cached"]]
-    cost, text = snapshot.costs.miss(short) if short else (0.0, "nothing now: every structure is in the cache")
+    cost, text = snapshot.costs.miss(short) if short else (0.0, "nothing now: every structure is cached")
     return [
         Finding(
             "cache-alias-confusion",
             "warning",
-            f"The alias course_structure_cache was given more room ({'; '.join(reasons)}) than the alias default at "
-            f"{', '.join(own['locations'])}, and block structures are kept in default.",
-            "give the alias default what you gave course_structure_cache; the latter holds documents of the modulestore.",
+            f"The alias course_structure_cache has more space ({'; '.join(reasons)}) than the alias default at "
+            f"{', '.join(own['locations'])}, but default holds the block structures.",
+            "apply these settings to the alias default; course_structure_cache holds documents of the modulestore.",
             evidence={"default": own["locations"], "course_structure_cache": other["locations"], "more": reasons},
             cost_ms=cost,
             cost=text,
@@ -276,7 +276,7 @@ def _alias(snapshot: Snapshot) -> list[Finding]:
 
 def _raises(snapshot: Snapshot) -> list[Finding]:
     cache = snapshot.survey["settings"]["cache"]
-    # The default of pymemcache is to raise (facts, section E); the platform's and `configuration`'s settings turn that off.
+    # pymemcache raises by default (facts, section E); the settings of the platform and of `configuration` turn that off.
     if not str(cache.get("backend")).endswith("PyMemcacheCache") or (cache.get("options") or {}).get("ignore_exc"):
         return []
     refused = [
@@ -285,14 +285,14 @@ def _raises(snapshot: Snapshot) -> list[Finding]:
         if (refused_by(entry["bytes"], snapshot.release, snapshot.survey, snapshot.item_size_bytes) or ("", ""))[0]
         == "item-size"
     ]
-    now = f" So it is at each read of {courses_in_words(refused)}." if refused else ""
+    now = f" This happens at each read of {courses_in_words(refused)}." if refused else ""
     return [
         Finding(
             "cache-raises",
             "error" if refused else "warning",
             "The alias default of CACHES has no OPTIONS: {ignore_exc: true}: a structure that memcached refuses, or a "
-            f"memcached that is down, becomes an error page instead of a read from storage.{now}",
-            "set OPTIONS: {ignore_exc: true} for it in the settings of LMS and Studio.",
+            f"memcached that is down, causes an error page instead of a read from storage.{now}",
+            "set OPTIONS: {ignore_exc: true} for the alias default in the settings of LMS and Studio.",
             evidence={"options": cache.get("options"), "courses": [entry["key"] for entry in refused]},
             cost=f"HTTP 500 {'at each of these reads' if refused else 'when it happens'}",
         )
@@ -313,7 +313,7 @@ def _key_hash(snapshot: Snapshot) -> list[Finding]:
             variable,
             evidence=problem["type"],
             value=True if variable else None,
-            cost="HTTP 500 at each request of a course, as soon as storage is on",
+            cost="HTTP 500 at each request of a course once storage is on",
         )
     ]
 

@@ -1,7 +1,4 @@
-"""What a missing tier costs a learner's request, from the milliseconds that the survey measured on this site.
-
-Nothing is taken from elsewhere: what was not measured has no figure, and the words say so.
-"""
+"""What a missing tier costs a learner's request, from the times that the survey measured on this site and nowhere else."""
 
 from __future__ import annotations
 
@@ -29,31 +26,31 @@ class Costs:
         )
 
     def fetch(self, entries: list[Entry]) -> tuple[float | None, str]:
-        """Return what reading from storage costs more than reading from the cache, for these courses."""
+        """Return the extra cost of reading these courses from storage instead of the cache."""
         storage = _median(entry.get("storage_ms") for entry in entries) or self.storage_ms
         if storage is None:
-            return None, "a read from storage at each request; not measured"
+            return None, "a read from storage per request; not measured"
         more = max(0.0, storage - (self.cache_ms or 0.0))
         against = f"cache {self.cache_ms:.1f} ms" if self.cache_ms is not None else "cache not measured"
-        return round(more, 1), f"{more:.0f} ms at each request of such a course (storage {storage:.1f} ms, {against})"
+        return round(more, 1), f"{more:.0f} ms more per request of such a course (storage {storage:.1f} ms, {against})"
 
     def rebuild(self, entries: list[Entry]) -> tuple[float | None, str]:
-        """Return what a rebuild in the request costs, for the largest of these courses."""
+        """Return the cost of a rebuild in the request for the largest of these courses."""
         measured = [entry for entry in entries if entry.get("rebuild_ms")]
         if measured:
             worst = max(measured, key=lambda entry: float(entry["rebuild_ms"]))
             milliseconds = float(worst["rebuild_ms"])
-            return milliseconds, f"{milliseconds:.0f} ms of rebuilding in the request (measured on {worst['key']})"
+            return milliseconds, f"{milliseconds:.0f} ms for a rebuild in the request (measured on {worst['key']})"
         blocks = max((entry["blocks"] for entry in entries if entry.get("blocks")), default=None)
         if self.rebuild_ms_per_block and blocks:
             milliseconds = round(self.rebuild_ms_per_block * blocks, 1)
             return milliseconds, (
-                f"some {milliseconds:.0f} ms of rebuilding in the request for {blocks} blocks "
-                f"({self.rebuild_ms_per_block:.2f} ms a block, measured on other courses)"
+                f"about {milliseconds:.0f} ms for a rebuild in the request of {blocks} blocks "
+                f"({self.rebuild_ms_per_block:.2f} ms per block, measured on other courses)"
             )
-        return None, "a rebuild in the request, which takes seconds; not measured (diagnose --rebuild measures it)"
+        return None, "a rebuild in the request, which takes seconds; not measured (use diagnose --rebuild)"
 
     def miss(self, entries: list[Entry]) -> tuple[float | None, str]:
-        """Return what it costs that these courses are not in the cache: a rebuild where nothing stands behind it."""
+        """Return the cost of a cache miss for these courses: a rebuild where storage does not have them, else a fetch."""
         rebuilt = [entry for entry in entries if entry["tier_when_cold"] == "modulestore"]
         return self.rebuild(rebuilt) if rebuilt else self.fetch(entries)

@@ -1,4 +1,4 @@
-"""Courses: is there a row, a whole object, the published version."""
+"""Courses: whether each has a row, a readable object and the published version."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from ...module_utils.common.findings import Finding
 from ...module_utils.decisions.candidate import meaning
 from .snapshot import Snapshot, courses_in_words, names
 
-_DEPLOY = "run playbooks/deploy.yml; it generates what is missing and says why a course fails."
+_DEPLOY = "run playbooks/deploy.yml; it generates missing structures and reports why a course fails."
 _FORBIDDEN = ("403", "AccessDenied")
 
 
 def problem_of(entry: dict[str, Any], snapshot: Snapshot) -> str | None:
-    """Return the id of what keeps a course from being served by storage, None when storage serves it."""
+    """Return the id of the finding that explains why storage does not serve a course, None when it does."""
     if entry["tier_when_cold"] != "modulestore":
         return None
     if not entry["row"]:
         return "course-not-stored"
     problem = entry.get("object_error")
     if not problem:
-        # The object is whole, so it is the switch that keeps learners from it: a finding of the storage.
+        # The object is readable; only the switch is off, which is a finding of the storage.
         return None if not snapshot.storage_in_use else "course-not-stored"
     code, kind = str(problem.get("code")), problem["type"]
     if code in ("corrupt", "unreadable"):
@@ -40,11 +40,11 @@ def in_words(entry: dict[str, Any]) -> str:
     return "storage is not in use (the switch is off)"
 
 
-_WORDS = {
-    "course-not-stored": ("Nothing is stored behind the cache of {who}: {why}.", _DEPLOY),
+_MESSAGES = {
+    "course-not-stored": ("Storage has nothing for {who}: {why}.", _DEPLOY),
     "object-missing": ("The stored object of {who} is gone: {why}.", _DEPLOY),
     "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
-    "object-unreadable": ("The LMS may not or cannot read the stored object of {who}: {why}.", _DEPLOY),
+    "object-unreadable": ("The LMS cannot read the stored object of {who}: {why}.", _DEPLOY),
 }
 
 
@@ -56,15 +56,15 @@ def _unserved(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
             by_problem.setdefault(identifier, []).append(entry)
     found = []
     for identifier, entries in by_problem.items():
-        text, remedy = _WORDS[identifier]
+        text, remedy = _MESSAGES[identifier]
         problem = entries[0].get("object_error")
-        cost, cost_words = snapshot.costs.rebuild(entries)
+        cost, cost_text = snapshot.costs.rebuild(entries)
         if identifier == "object-unreadable" and problem:
-            # Only "not found" makes the platform rebuild; any other answer of S3 becomes an error page (facts: models.py).
+            # Only "not found" makes the platform rebuild; any other S3 error becomes an error page (facts: models.py).
             meant, better = meaning(problem)
             remedy = better or remedy
             if not snapshot.storage_failure_is_a_rebuild:
-                cost, cost_words = None, f"HTTP 500 at each cold request{f': {meant}' if meant else ''}"
+                cost, cost_text = None, f"HTTP 500 at each cold request{f': {meant}' if meant else ''}"
         found.append(
             Finding(
                 identifier,
@@ -73,7 +73,7 @@ def _unserved(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
                 remedy,
                 evidence=[entry["key"] for entry in entries],
                 cost_ms=cost,
-                cost=cost_words,
+                cost=cost_text,
             )
         )
     return found
@@ -91,10 +91,10 @@ def _stale(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
         Finding(
             "course-stale",
             "warning",
-            f"Stored in an older version than the one published: {courses_in_words(stale)}.",
+            f"The stored version is older than the published one: {courses_in_words(stale)}.",
             "wait for the publish task, or run playbooks/deploy.yml, which regenerates stale courses.",
             evidence=[entry["key"] for entry in stale],
-            cost="no time: learners see the older version of the course",
+            cost="no time; learners see the older version of the course",
         )
     ]
 
@@ -107,10 +107,10 @@ def _unpublished(snapshot: Snapshot) -> list[Finding]:
         Finding(
             "course-unpublished",
             "info",
-            f"Never published, so the LMS has no such course and no structure of it: {names(keys)}.",
-            "publish it in Studio if learners are to see it.",
+            f"Never published, so unknown to the LMS and without a structure: {names(keys)}.",
+            "publish it in Studio if learners should see it.",
             evidence=list(keys),
-            cost="nothing: no learner can ask for it",
+            cost="nothing; learners cannot open it",
         )
     ]
 
@@ -124,9 +124,9 @@ def find(snapshot: Snapshot) -> list[Finding]:
                 "generation-failed",
                 "error",
                 f"{report['key']} could not be generated: {report['type']}: {report['message']}",
-                "mend the course or what the message names, then run playbooks/deploy.yml again.",
+                "fix the course or the cause in the message, then run playbooks/deploy.yml again.",
                 evidence=report["key"],
-                cost="a rebuild that fails at each request: learners get an error page",
+                cost="each request fails to rebuild it: learners get an error page",
             )
             for report in snapshot.failures
         ),

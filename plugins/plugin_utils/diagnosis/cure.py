@@ -1,4 +1,4 @@
-"""The group_vars that would cure a site: what is in force where that is right, what the findings ask for where it is not."""
+"""The group_vars that would cure a site: the effective values where they are right, the findings' values elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...module_utils.decisions.storage_settings import clean_prefix
 from .snapshot import Snapshot
 
 _S = "block_structure_storage_"
-# STORAGE_KWARGS in force -> variable. Values that the role sets by itself, and secrets, stay out.
+# Effective STORAGE_KWARGS -> variable, without secrets and values that the role sets itself.
 _KEPT = {
     "bucket_name": f"{_S}bucket",
     "bucket": f"{_S}bucket",
@@ -19,12 +19,12 @@ _KEPT = {
 }
 PLACEHOLDER_BUCKET = "example-block-structures"
 _DEFAULT_PREFIX = "block_structures/"
-# For these, null is the cure.
+# Variables for which null is the fix.
 _UNSET_CURES = ("block_structure_cache_timeout_seconds", "block_structure_storage_default_acl")
 
 
 def _storage(snapshot: Snapshot) -> dict[str, Any]:
-    # What the operator has chosen already goes before what is in force.
+    # The inventory takes precedence over the effective settings.
     live = (snapshot.desired or {}).get("settings") or snapshot.survey["settings"]["block_structures"]
     kwargs = live.get("STORAGE_KWARGS") or {}
     found = {_KEPT[name]: value for name, value in kwargs.items() if name in _KEPT and value}
@@ -35,23 +35,23 @@ def _storage(snapshot: Snapshot) -> dict[str, Any]:
     return found
 
 
-# A choice with a price: named, and never made for the operator.
+# Trade-offs are only suggested; you decide.
 _PROPOSED = ("runtime-collector",)
-# The role computes these from the measured structures, again at each deploy: better than a figure that was right once.
+# The role computes these from the measured structures at each deploy, so a fixed figure would only go stale.
 _COMPUTED = ("block_structure_memcached_item_size", "block_structure_memcached_memory_mb")
 
 
 def variables(snapshot: Snapshot, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return [{"name", "value", "findings": ids that it cures, "note", "proposed"}], the ones that every site names first.
+    """Return [{"name", "value", "findings": ids that it fixes, "note", "proposed"}], those that every site needs first.
 
-    proposed: whether it is a choice with a price, which a cure does not need.
-    A bucket that cannot be known is PLACEHOLDER_BUCKET. Secrets are never among them.
+    proposed: an optional trade-off that the cure does not need.
+    An unknown bucket is PLACEHOLDER_BUCKET. Secrets are never included.
     """
     chosen = {"block_structure_release": _row("block_structure_release", snapshot.release.name)}
     chosen.update({name: _row(name, value) for name, value in _storage(snapshot).items()})
     if f"{_S}bucket" not in chosen:
         chosen[f"{_S}bucket"] = _row(f"{_S}bucket", PLACEHOLDER_BUCKET)
-        chosen[f"{_S}bucket"]["note"] = "choose a name that is free: bucket names are shared by everybody"
+        chosen[f"{_S}bucket"]["note"] = "choose an unused name: bucket names are globally unique"
     for finding in findings:
         name, value = finding["variable"], finding["value"]
         if finding["id"] in _PROPOSED:
@@ -62,9 +62,9 @@ def variables(snapshot: Snapshot, findings: list[dict[str, Any]]) -> list[dict[s
         row = chosen.setdefault(name, _row(name, None))
         row["findings"].append(finding["id"])
         if name in _COMPUTED:
-            row["note"] = f"left to the role, which computes {value} now"
+            row["note"] = f"left to the role, which currently computes {value}"
         elif isinstance(value, int) and not isinstance(value, bool):
-            row["value"] = max(value, row["value"] or 0)  # several findings may ask for room
+            row["value"] = max(value, row["value"] or 0)  # several findings may need more memory
         elif value is not None:
             row["value"] = value
     return list(chosen.values())

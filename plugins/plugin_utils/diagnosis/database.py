@@ -1,4 +1,4 @@
-"""What the LMS's database decides: switches and the configuration row, by themselves and against what is desired."""
+"""Switches and the configuration row in the LMS's database, on their own and compared with the inventory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _versions(keep: Any) -> list[Finding]:
                 f"set {_KEEP} to 5 and run playbooks/deploy.yml.",
                 _KEEP,
                 value=5,
-                cost="space in the bucket",
+                cost="storage space in the bucket",
             )
         ]
     if keep >= 1:
@@ -38,14 +38,14 @@ def _versions(keep: Any) -> list[Finding]:
             _KEEP,
             evidence=keep,
             value=5,
-            cost="a rebuild in the request at the next cold read of each course that is published",
+            cost="a rebuild in the request at the next cold read of each published course",
         )
     ]
 
 
 def _timeout(snapshot: Snapshot) -> list[Finding]:
     timeout = snapshot.survey["row"]["cache_timeout_in_seconds"]
-    # No object at all is no row: the defaults of the model hold, which are a day.
+    # Without a row, the survey reports the default of the model, a day.
     if timeout is None:
         return []
     cost, text = snapshot.costs.miss(snapshot.courses)
@@ -71,12 +71,12 @@ def _timeout(snapshot: Snapshot) -> list[Finding]:
         Finding(
             "cache-expires",
             "info" if chosen else "warning",
-            f"Every structure expires from the cache after {timeout} s, whether its course changed or not.",
-            f"leave {_TIMEOUT} unset (null), which never expires, and run playbooks/deploy.yml; publishing keeps it fresh.",
+            f"Every structure expires from the cache after {timeout} s, even if its course has not changed.",
+            f"leave {_TIMEOUT} unset (null), which never expires, and run playbooks/deploy.yml; publishes keep it fresh.",
             _TIMEOUT,
             evidence=timeout,
             cost_ms=cost,
-            cost=f"once in {timeout} s for each course: {text}",
+            cost=f"once every {timeout} s per course: {text}",
         )
     ]
 
@@ -113,7 +113,7 @@ def _switches(snapshot: Snapshot) -> list[Finding]:
                 "block_structure_invalidate_cache_on_publish",
                 value=False,
                 cost_ms=cost,
-                cost=f"once for each publish: {text}",
+                cost=f"once per publish: {text}",
             )
         )
     return found
@@ -124,7 +124,7 @@ def _inert(snapshot: Snapshot) -> list[Finding]:
         Finding(
             "switch-inert",
             "info",
-            f"The switch {name} is still there; nothing in {snapshot.release.name} reads it.",
+            f"The switch {name} still exists; {snapshot.release.name} does not read it.",
             f"run playbooks/deploy.yml with {_DELETE} on, or `manage.py lms waffle_delete --switches {name}`.",
             _DELETE,
             evidence=snapshot.survey["switches"][name],
@@ -135,8 +135,8 @@ def _inert(snapshot: Snapshot) -> list[Finding]:
     ]
 
 
-def _shown(value: Any) -> Any:
-    """Return a value of the row as an inventory writes it."""
+def _as_yaml(value: Any) -> Any:
+    """Return a value of the row as YAML writes it."""
     return "null" if value is None else value
 
 
@@ -149,8 +149,8 @@ def _differences(snapshot: Snapshot) -> list[Finding]:
                 Finding(
                     "row-differs",
                     "error",
-                    f"BlockStructureConfiguration.{name} in force is {_shown(snapshot.survey['row'][name])}, "
-                    f"wanted is {_shown(value)}.",
+                    f"BlockStructureConfiguration.{name} is {_as_yaml(snapshot.survey['row'][name])}, "
+                    f"wanted is {_as_yaml(value)}.",
                     "run playbooks/deploy.yml.",
                     cost=DIFFERS,
                 )

@@ -1,4 +1,4 @@
-"""The local side of the resilient storage class: what it says of each LMS host."""
+"""The state that the resilient storage class reports on each LMS host: local copies, spool, circuit breaker."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ...module_utils.common.findings import Finding
 from .snapshot import Snapshot
 
 _DAMAGED = ("local_damaged", "read_failed_damaged")
-# Counters go on for ever; what they count is told for so long after it happened last.
-_TOLD_SECONDS = 7 * 86400.0
+# Counters never reset, so an event is reported for this long after it last happened.
+_REPORTED_SECONDS = 7 * 86400.0
 
 
 def _recent(counters: dict[str, Any], name: str) -> int:
-    """Return the count of an event, 0 when it happened last too long ago."""
+    """Return the count of an event, 0 when it last happened too long ago."""
     happened = counters.get("last", {}).get(name)
-    return 0 if happened and time.time() - happened > _TOLD_SECONDS else int(counters["counts"].get(name, 0))
+    return 0 if happened and time.time() - happened > _REPORTED_SECONDS else int(counters["counts"].get(name, 0))
 
 
 def of(state: dict[str, Any] | None) -> list[Finding]:
-    """Return the findings of one host's storage state; none for a class that keeps no state.
+    """Return the findings about one host's storage state; empty for a class that keeps no state.
 
     state: what ResilientS3Storage.state() returns (files/block_structure_storage).
     """
@@ -33,9 +33,9 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "storage-local-unusable",
                 "error",
                 f"The storage class keeps no local copies and spools nothing: {state['problem']}.",
-                "run playbooks/deploy.yml, which makes block_structure_storage_local_dir as it must be.",
+                "run playbooks/deploy.yml, which creates block_structure_storage_local_dir correctly.",
                 "block_structure_storage_local_dir",
-                cost="an S3 failure reaches learners as a rebuild",
+                cost="S3 failures make learners wait for a rebuild",
             )
         )
     spool = state["spool"]
@@ -46,9 +46,9 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "storage-spooled",
                 "warning",
                 f"{spool['waiting']} objects wait on this host for S3, the oldest for {minutes:.0f} minutes.",
-                "they go out by themselves when S3 is well; scripts/block-structure spool drain says why they do not.",
+                "they are uploaded when S3 recovers; scripts/block-structure spool drain reports why they are not.",
                 evidence=spool["waiting"],
-                cost="other hosts do not see these objects until they are in S3",
+                cost="other hosts cannot read these objects until they are in S3",
             )
         )
     refused = _recent(state["counters"], "spool_refused")
@@ -57,9 +57,9 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
             Finding(
                 "storage-spool-full",
                 "warning",
-                f"{refused} objects found no room in the spool and are stored nowhere; reads rebuild them.",
+                f"{refused} objects did not fit in the spool and were not stored; reads rebuild them.",
                 "raise spool_size_mb of block_structure_storage_resilience, "
-                "or free the file system of block_structure_storage_local_dir.",
+                "or free space on the file system of block_structure_storage_local_dir.",
                 "block_structure_storage_resilience",
                 refused,
                 cost="a rebuild at each cold read of these courses",
@@ -70,8 +70,8 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
             Finding(
                 "storage-outage",
                 "warning",
-                f"S3 does not serve this host ({state['breaker']['cause']}); learners get local copies and rebuilds.",
-                "mend S3 or the way to it; the log of the LMS has one line for each failure.",
+                f"S3 is unavailable to this host ({state['breaker']['cause']}); learners get local copies and rebuilds.",
+                "restore access to S3; the LMS log has one line for each failure.",
                 cost="a rebuild for each course without a local copy",
             )
         )
@@ -81,17 +81,17 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
             Finding(
                 "storage-damaged",
                 "warning",
-                f"{damaged} objects or copies did not match their digest and were not used.",
-                "look for 'damaged' in the log of the LMS; check the disk, and who may write to the bucket.",
+                f"{damaged} objects or copies did not match their digest and were ignored.",
+                "search the LMS log for 'damaged'; check the disk and who may write to the bucket.",
                 evidence=damaged,
-                cost="a rebuild at each read that met one",
+                cost="a rebuild for each read of a damaged one",
             )
         )
     return found
 
 
 def states(snapshot: Snapshot, host: str) -> dict[str, Any]:
-    """Return what the storage class says of each LMS host by its name: copies, spool, breaker, counters.
+    """Return the state that the storage class reports, by LMS host: copies, spool, breaker, counters.
 
     host: the one of the survey. A host whose class keeps no state is left out.
     """
@@ -101,7 +101,7 @@ def states(snapshot: Snapshot, host: str) -> dict[str, Any]:
 
 
 def find(snapshot: Snapshot) -> list[Finding]:
-    """Return the findings of every host that was looked at."""
+    """Return the findings about every surveyed host."""
     return [
         finding
         for survey in (snapshot.survey, *snapshot.others.values())

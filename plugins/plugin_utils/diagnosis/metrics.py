@@ -13,15 +13,15 @@ from typing import Any
 
 PREFIX = "block_structure_"
 _TIERS = ("cache", "storage", "modulestore")
-# Of each memcached: key of the report -> (metric, kind, help).
+# Per memcached: key of the report -> (metric, type, help).
 _SERVER = {
     "memory_mb": ("memcached_memory_mebibytes", "gauge", "-m of the running process."),
     "item_size_bytes": ("memcached_item_size_bytes", "gauge", "-I of the running process."),
-    "used_mb": ("memcached_used_mebibytes", "gauge", "Memory that items take."),
-    "evictions": ("memcached_evictions_total", "counter", "Evicted items since the start."),
-    "evicted_without_expiry": ("memcached_evicted_without_expiry_total", "counter", "Of these, items that never expire."),
-    "store_too_large": ("memcached_store_too_large_total", "counter", "Values refused because of -I."),
-    "hit_rate": ("memcached_hit_ratio", "gauge", "Hits of all gets since the start, 0 to 1."),
+    "used_mb": ("memcached_used_mebibytes", "gauge", "Memory used by items."),
+    "evictions": ("memcached_evictions_total", "counter", "Items evicted since the start."),
+    "evicted_without_expiry": ("memcached_evicted_without_expiry_total", "counter", "Evicted items that had no expiry."),
+    "store_too_large": ("memcached_store_too_large_total", "counter", "Values rejected because of -I."),
+    "hit_rate": ("memcached_hit_ratio", "gauge", "Share of gets that hit since the start, 0 to 1."),
     "uptime_seconds": ("memcached_uptime_seconds", "gauge", "Seconds since the start."),
 }
 
@@ -49,14 +49,14 @@ def _family(name: str, kind: str, message: str, samples: list[tuple[dict[str, An
 
 
 def prometheus(report: dict[str, Any]) -> str:
-    """Return the metrics of a diagnosis. Courses are counted by tier, never named: their number has no bound."""
+    """Return the metrics of a diagnosis. Courses are counted by tier and never named, since their number is unbounded."""
     courses = report["courses"]
     tiers = Counter(course["tier"] for course in courses)
     cold = Counter(course["tier_when_cold"] for course in courses)
     findings = Counter((finding["id"], finding["severity"]) for finding in report["findings"])
-    looked = calendar.timegm(time.strptime(report["generated"], "%Y-%m-%dT%H:%M:%SZ"))
+    taken = calendar.timegm(time.strptime(report["generated"], "%Y-%m-%dT%H:%M:%SZ"))
     lines = [
-        *_family("looked_timestamp_seconds", "gauge", "When the site was looked at.", [({}, looked)]),
+        *_family("looked_timestamp_seconds", "gauge", "When the site was inspected.", [({}, taken)]),
         *_family(
             "courses", "gauge", "Courses by the tier that answers now.", [({"tier": tier}, tiers[tier]) for tier in _TIERS]
         ),
@@ -69,7 +69,7 @@ def prometheus(report: dict[str, Any]) -> str:
         *_family(
             "courses_stale",
             "gauge",
-            "Courses stored in an older version than the one published.",
+            "Courses whose stored version is older than the published one.",
             [({}, sum(course["fresh"] is False for course in courses))],
         ),
         *_family(

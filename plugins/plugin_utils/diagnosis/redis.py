@@ -1,4 +1,4 @@
-"""The Redis that a Tutor site has for a cache: whether it holds the structures. Read-only: Redis is sized where it is run."""
+"""Whether the Redis cache of a Tutor site can hold the structures. Read-only: the role does not configure Redis."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from ...module_utils.common.findings import Finding
 from .snapshot import MIB, Snapshot
 
-# Bytes that Redis adds to a value: its dictionary entry, key, object and allocator's rounding; generous.
+# Upper estimate of the bytes that Redis adds to a value: dictionary entry, key, object header, allocator rounding.
 _ITEM_OVERHEAD_BYTES = 512
 
 
 def needed_bytes(sizes: list[int], growth_percent: int, other_tenants_mb: int) -> int:
-    """Return the memory for structures of these compressed sizes, their growth, and everything else in the same Redis."""
+    """Return the memory for structures of these compressed sizes with growth, plus everything else in the same Redis."""
     structures = sum(size + _ITEM_OVERHEAD_BYTES for size in sizes)
     return structures * (100 + growth_percent) // 100 + other_tenants_mb * MIB
 
@@ -23,10 +23,10 @@ def _mib(size: int) -> int:
 
 
 def history(server: dict[str, Any]) -> str:
-    """Return why a structure that would fit is not there, as far as this Redis can tell."""
+    """Return the likely reason why a structure that fits is not cached."""
     if server.get("error"):
         return "Redis does not answer"
-    # Of every key in it, since Redis was started: it does not count by the kind of key.
+    # evicted_keys counts all keys since Redis started, not only structures.
     return f"evicted ({server['evicted_keys']} evictions) or not yet read" if server["evicted_keys"] else "not yet read"
 
 
@@ -35,8 +35,8 @@ def _unreachable(snapshot: Snapshot, server: dict[str, Any]) -> Finding:
     return Finding(
         "redis-unreachable",
         "error",
-        f"The LMS cannot ask its Redis: {server['error']['type']}: {server['error']['message']}",
-        "start Redis, or correct its address in Tutor's configuration (REDIS_HOST, REDIS_PORT).",
+        f"The LMS cannot connect to its Redis: {server['error']['type']}: {server['error']['message']}",
+        "start Redis, or correct REDIS_HOST and REDIS_PORT in Tutor's configuration.",
         cost_ms=cost,
         cost=text,
     )
@@ -49,10 +49,10 @@ def _limit(snapshot: Snapshot, server: dict[str, Any], needed: int) -> list[Find
             Finding(
                 "redis-unlimited",
                 "info",
-                "Redis has no maxmemory: it grows until its host or pod has no memory left.",
-                f"set `maxmemory {_mib(needed)}mb` or more and `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf.",
+                "Redis has no maxmemory: it grows until its host or pod runs out of memory.",
+                f"set `maxmemory {_mib(needed)}mb` or more and `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf.",
                 evidence=server,
-                cost="nothing while there is memory; then Redis is killed, and every course is read cold",
+                cost="nothing while memory lasts; then Redis is killed and every read is cold",
             )
         ]
     if limit >= needed:
@@ -63,8 +63,8 @@ def _limit(snapshot: Snapshot, server: dict[str, Any], needed: int) -> list[Find
         Finding(
             "redis-small",
             "warning",
-            f"Redis holds at most {_mib(limit)} MiB (maxmemory), and structures with everything else need {_mib(needed)} MiB.",
-            f"set `maxmemory {_mib(needed)}mb` or more by Tutor's patch redis-conf.",
+            f"Redis holds at most {_mib(limit)} MiB (maxmemory); the structures and everything else need {_mib(needed)} MiB.",
+            f"set `maxmemory {_mib(needed)}mb` or more with Tutor's patch redis-conf.",
             evidence=server,
             cost_ms=cost,
             cost=text,
@@ -76,21 +76,21 @@ def _policy(server: dict[str, Any]) -> list[Finding]:
     policy = server["maxmemory_policy"]
     if not server["maxmemory"] or policy.startswith("allkeys-"):
         return []
-    does = "refuses to write once it is full" if policy == "noeviction" else "evicts only what expires, which no structure does"
+    does = "rejects writes when it is full" if policy == "noeviction" else "evicts only what expires; structures never do"
     return [
         Finding(
             "redis-policy",
             "warning",
             f"The maxmemory-policy of Redis is {policy}: it {does}.",
-            "set `maxmemory-policy allkeys-lru` by Tutor's patch redis-conf.",
+            "set `maxmemory-policy allkeys-lru` with Tutor's patch redis-conf.",
             evidence=server,
-            cost="nothing until it is full; then new structures are not cached, or everything but they is evicted",
+            cost="nothing until Redis is full; then it either caches no new structures or evicts everything else",
         )
     ]
 
 
 def find(snapshot: Snapshot) -> list[Finding]:
-    """Return the findings of this subject; none when the cache is no Redis."""
+    """Return the findings about Redis; empty when the cache is not Redis."""
     server = snapshot.survey.get("cache_server")
     if server is None:
         return []

@@ -1,4 +1,4 @@
-"""The whole diagnosis of a site as data: what the CLI shows, what a monitor reads, what the HTML report is made of."""
+"""The complete diagnosis of a site as data, for the CLI, monitoring and the HTML report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...module_utils.decisions.memcached_sizing import MIB
 from . import cure, local_storage, verdict
 from .snapshot import Server, Snapshot
 
-# Raised when a key changes its meaning or goes away; new keys leave it.
+# Incremented when a key changes its meaning or is removed; adding a key does not change it.
 FORMAT = 1
 
 
@@ -18,28 +18,28 @@ def _ratio(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def server(asked: Server) -> dict[str, Any]:
-    """Return a memcached as it is told: flags, use and the counters that matter."""
-    if asked.error:
-        return {"server": asked.name, "aliases": list(asked.aliases), "error": asked.error}
+def server(status: Server) -> dict[str, Any]:
+    """Return the report of one memcached: flags, usage and counters."""
+    if status.error:
+        return {"server": status.name, "aliases": list(status.aliases), "error": status.error}
     return {
-        "server": asked.name,
-        "aliases": list(asked.aliases),
+        "server": status.name,
+        "aliases": list(status.aliases),
         "error": None,
-        "memory_mb": asked.live["memory_mb"],
-        "item_size_bytes": asked.live["item_size_bytes"],
-        "used_mb": round(asked.count("bytes") / MIB, 1),
-        "items": asked.count("curr_items"),
-        "evictions": asked.count("evictions"),
+        "memory_mb": status.live["memory_mb"],
+        "item_size_bytes": status.live["item_size_bytes"],
+        "used_mb": round(status.count("bytes") / MIB, 1),
+        "items": status.count("curr_items"),
+        "evictions": status.count("evictions"),
         # Never-expiring structures count here and not in evicted_nonzero (facts, section E).
-        "evicted_without_expiry": asked.total("evicted") - asked.total("evicted_nonzero"),
-        "evicted_with_expiry": asked.total("evicted_nonzero"),
-        "store_too_large": asked.count("store_too_large"),
-        "flushes": asked.count("cmd_flush"),
-        "hit_rate": _ratio(asked.count("get_hits"), asked.count("get_hits") + asked.count("get_misses")),
-        "uptime_seconds": asked.uptime_seconds,
-        "version": asked.stats.get("version"),
-        "plan": asked.plan,
+        "evicted_without_expiry": status.total("evicted") - status.total("evicted_nonzero"),
+        "evicted_with_expiry": status.total("evicted_nonzero"),
+        "store_too_large": status.count("store_too_large"),
+        "flushes": status.count("cmd_flush"),
+        "hit_rate": _ratio(status.count("get_hits"), status.count("get_hits") + status.count("get_misses")),
+        "uptime_seconds": status.uptime_seconds,
+        "version": status.stats.get("version"),
+        "plan": status.plan,
     }
 
 
@@ -52,10 +52,10 @@ def of(
     inventory: list[dict[str, Any]] | None = None,
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Return the diagnosis of a look.
+    """Return the diagnosis of a snapshot.
 
-    host: the LMS host that read the courses. boots: LMS starts by host. inventory: findings of the variables themselves.
-    seconds: what the boot and the look took together on that host.
+    host: the LMS host that read the courses. boots: LMS boots per host. inventory: findings about the variables.
+    seconds: duration of the LMS boot and the survey on that host.
     """
     report = verdict.site(snapshot)
     findings = [*report["findings"], *(inventory or [])]
@@ -72,7 +72,7 @@ def of(
         "counts": {severity: sum(finding["severity"] == severity for finding in findings) for severity in SEVERITIES},
         "findings": findings,
         "courses": report["courses"],
-        "servers": [server(asked) for asked in snapshot.servers],
+        "servers": [server(status) for status in snapshot.servers],
         "storage": survey.get("storage"),
         "local_storage": local_storage.states(snapshot, host),
         "settings": survey["settings"],

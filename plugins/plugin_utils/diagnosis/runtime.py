@@ -1,4 +1,4 @@
-"""The collector of the LMS's Python: what tuning it would bring on this site, and at what price. Never more than a proposal."""
+"""What tuning Python's garbage collector would gain in the LMS of this site, and what it costs. Only ever a proposal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .snapshot import Snapshot
 
 
 def find(snapshot: Snapshot) -> list[Finding]:
-    """Return the findings of this subject: none where nothing was measured, or the site is tuned or left to others."""
+    """Return the findings about the runtime; empty when it was not measured, is tuned already or is not managed by the role."""
     report, asked = snapshot.collector, (snapshot.desired or {}).get("runtime") or {}
     if report is None or not report["courses"]:
         return []
     figures = "; ".join(
-        f"{course['key']} ({course['blocks']} blocks) {course['stock_ms']:.0f} ms, tuned {course['tuned_ms']:.0f} ms, with no "
-        f"collector at all {course['floor_ms']:.0f} ms"
+        f"{course['key']} ({course['blocks']} blocks) {course['stock_ms']:.0f} ms, tuned {course['tuned_ms']:.0f} ms, "
+        f"collector disabled {course['floor_ms']:.0f} ms"
         for course in report["courses"]
     )
     figures = f"unpickling takes, with {report['objects']} tracked objects and the thresholds {report['thresholds']}: {figures}"
@@ -23,7 +23,7 @@ def find(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "runtime-no-gain",
                 "info",
-                f"Python's garbage collector is no burden here; {figures}.",
+                f"Python's garbage collector costs little here; {figures}.",
                 f"none; leave {THRESHOLDS_VARIABLE} unset.",
                 THRESHOLDS_VARIABLE,
                 evidence=report,
@@ -39,10 +39,10 @@ def find(snapshot: Snapshot) -> list[Finding]:
             "runtime-collector",
             "info",
             f"Python's garbage collector slows reads of large courses; {figures}.",
-            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE} to {report['thresholds']}. Its price in the same single "
+            f"read docs/runtime.md, then set {THRESHOLDS_VARIABLE} to {report['thresholds']}. Cost in the same single "
             f"reads: peak memory {memory['stock'] // 1024} -> {memory['tuned'] // 1024} MiB, worst pause {pause['stock']:.0f} "
-            f"-> {pause['tuned']:.0f} ms. Under load garbage stays longer, and a worker may hold twice as much: compare two "
-            "runs of `benchmark` before you keep it.",
+            f"-> {pause['tuned']:.0f} ms. Under load garbage stays longer and a worker may use twice the memory: compare two "
+            "`benchmark` runs before you keep it.",
             THRESHOLDS_VARIABLE,
             evidence=report,
             value=report["thresholds"],

@@ -1,4 +1,4 @@
-"""Settings in force, against what is desired, between LMS hosts, and in the processes that were started before they changed."""
+"""Effective settings compared with the inventory, between LMS hosts, and with processes started before they changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...module_utils.decisions.candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, o
 from ...module_utils.decisions.storage_settings import differences
 from .snapshot import Snapshot, names
 
-DIFFERS = "what the deploy is for; the other findings tell the figures"
-_RESTART = "restart LMS, Studio and the LMS's workers, the workers above all: they regenerate what is published."
+DIFFERS = "see the other findings for figures; the deploy resolves this"
+_RESTART = "restart the LMS, Studio and above all the LMS's workers, which regenerate published courses."
 
 
 def _desired(snapshot: Snapshot) -> list[Finding]:
@@ -29,7 +29,7 @@ def _desired(snapshot: Snapshot) -> list[Finding]:
         Finding(
             "settings-differ",
             "error",
-            f"BLOCK_STRUCTURES_SETTINGS in force are not those of the inventory: {names(report)}.",
+            f"The effective BLOCK_STRUCTURES_SETTINGS differ from the inventory: {names(report)}.",
             "run playbooks/deploy.yml.",
             evidence=apart,
             cost=DIFFERS,
@@ -47,13 +47,13 @@ def _overridden(snapshot: Snapshot) -> list[Finding]:
             OVERRIDDEN,
             OVERRIDDEN_REMEDY,
             evidence=snapshot.survey["settings"]["storage_class"],
-            cost="structures lie elsewhere than this role says, and nothing that it sets changes that",
+            cost="structures are stored elsewhere, and the role's storage settings have no effect",
         )
     ]
 
 
 def differing(one: Any, other: Any, path: str = "") -> list[str]:
-    """Return the dotted names under which two nested settings differ."""
+    """Return the dotted names of the settings that differ between two nested dicts."""
     if isinstance(one, dict) and isinstance(other, dict):
         return [
             name
@@ -72,10 +72,10 @@ def _hosts(snapshot: Snapshot) -> list[Finding]:
                 Finding(
                     "hosts-differ",
                     "error",
-                    f"The LMS of {host} has other settings than the first LMS host: {names(apart, 5)}.",
+                    f"The LMS on {host} has different settings from the first LMS host: {names(apart, 5)}.",
                     "run playbooks/deploy.yml without --limit.",
                     evidence=apart,
-                    cost="hosts do not find each other's structures: each of them rebuilds in the request",
+                    cost="hosts do not find each other's structures; each rebuilds them in the request",
                 )
             )
     return found
@@ -93,8 +93,8 @@ def _workers(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "workers-silent",
                 "info",
-                f"No Celery worker told its settings ({why}); only the age of processes was compared.",
-                "look whether the workers run, and whether CELERY_WORKER_ENABLE_REMOTE_CONTROL is off.",
+                f"No Celery worker reported its settings ({why}); only the age of processes was compared.",
+                "check that the workers run and that CELERY_WORKER_ENABLE_REMOTE_CONTROL is on.",
                 evidence=problem,
                 cost="nothing by itself",
             )
@@ -109,16 +109,16 @@ def _workers(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "studio-differs" if studio else "workers-differ",
                 "error",
-                f"{f'Studio, by its worker {worker},' if studio else f'The worker {worker}'} runs with other settings than a "
+                f"{f'Studio (worker {worker})' if studio else f'The worker {worker}'} runs with different settings from a "
                 f"new LMS process: {names(apart, 5)}.",
-                "make studio.yml and lms.yml agree with playbooks/deploy.yml, and restart Studio and its workers."
+                "run playbooks/deploy.yml so that studio.yml and lms.yml agree, then restart Studio and its workers."
                 if studio
                 else _RESTART,
                 "block_structure_native_restart_commands",
                 evidence={worker: apart},
                 cost="a deleted course stays in the cache"
                 if studio
-                else "what is published goes to another place: learners see the old course, or a rebuild in the request",
+                else "publishes are stored elsewhere: learners get the old course or a rebuild in the request",
             )
         )
     return found
@@ -131,7 +131,7 @@ def _moment(seconds: float) -> str:
 def _outdated(snapshot: Snapshot) -> list[Finding]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for process in (snapshot.examination or {}).get("processes") or []:
-        # Times of processes have a resolution of a hundredth of a second, those of files may have less.
+        # Process times have a resolution of 10 ms, file times may be coarser.
         if process["started"] + 1 < process["settings_written"]:
             groups.setdefault((process["system"], process["kind"]), []).append(process)
     return [
@@ -139,12 +139,12 @@ def _outdated(snapshot: Snapshot) -> list[Finding]:
             "processes-outdated",
             "warning",
             f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} started before "
-            f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and have what it "
-            "said before.",
+            f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and still use the "
+            "old settings.",
             _RESTART,
             "block_structure_native_restart_commands",
             evidence=[process["pid"] for process in processes],
-            cost="whatever the change was meant to bring",
+            cost="the change has no effect on them",
         )
         for (system, kind), processes in sorted(groups.items())
     ]

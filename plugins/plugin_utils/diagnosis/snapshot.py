@@ -1,4 +1,4 @@
-"""Everything that was asked of one site, in one place; what was not asked is None or empty, and then nothing is said of it."""
+"""The collected facts of one site. Facts that were not queried are None or empty and produce no findings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True)
 class Server:
-    """One memcached as it answered from the LMS host.
+    """One memcached as seen from the LMS host.
 
     name: as CACHES names it. aliases: the aliases of CACHES that use it. live: {"memory_mb", "item_size_bytes"}, empty when it
-    did not answer. stats, items: `stats` and `stats items` as text values. plan: what the structures need. error: its words.
+    did not answer. stats, items: `stats` and `stats items` as text values. plan: what the structures need. error: the message.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Server:
     error: str | None = None
 
     def count(self, name: str) -> int:
-        """Return a counter of `stats`, 0 where this version of memcached has none of that name."""
+        """Return a counter of `stats`, 0 if this version of memcached lacks it."""
         return int(self.stats.get(name, "0"))
 
     def total(self, name: str) -> int:
@@ -39,13 +39,13 @@ class Server:
 
     @property
     def uptime_seconds(self) -> int:
-        """Seconds since it was started, which emptied it and set its counters to 0."""
+        """Seconds since the start, which emptied the cache and reset the counters."""
         return self.count("uptime")
 
 
 @dataclass(frozen=True)
 class Headroom:
-    """What a cache has to hold beside the structures: their growth, and MiB of everything else (the role's own variables)."""
+    """What a cache must hold besides today's structures: their growth in percent, and MiB of everything else."""
 
     growth_percent: int = 30
     other_tenants_mb: int = 64
@@ -53,13 +53,13 @@ class Headroom:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of a site.
+    """The facts of a site.
 
-    survey: the probe's. examination: the probe's `examine`, None when not asked. servers: every memcached of the aliases.
+    survey: the probe's. examination: the probe's `examine`, None when not queried. servers: every memcached of the aliases.
     bucket: bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
-    as validated, None while the variables are not complete. failures: reports of courses that generation could not do.
-    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not asked. room: what the cache is
-    to be measured by. pod_disk: whether what is not in S3 lies on the disk of the pod that wrote it.
+    as validated, None while the variables are not complete. failures: reports of courses that could not be generated.
+    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not queried. headroom: what the
+    cache must hold besides. pod_disk: whether structures outside S3 are on the disk of the pod that wrote them.
     """
 
     release: Release
@@ -82,12 +82,12 @@ class Snapshot:
 
     @cached_property
     def costs(self) -> Costs:
-        """What was measured of the tiers."""
+        """Measured times of the tiers."""
         return Costs(self.courses)
 
     @cached_property
     def collector(self) -> dict[str, Any] | None:
-        """What tuning Python's collector would bring (runtime.recommend), None when it was not measured."""
+        """What tuning the garbage collector would gain (runtime.recommend), None when it was not measured."""
         if self.runtime is None:
             return None
         asked = (self.desired or {}).get("runtime") or {}
@@ -102,12 +102,12 @@ class Snapshot:
 
     @property
     def storage_failure_is_a_rebuild(self) -> bool:
-        """Whether whatever keeps an object from being read counts as "not found": the resilient class does that."""
+        """Whether every failure to read an object counts as "not found", as with the resilient class."""
         return bool(self.survey["settings"].get("storage_state"))
 
     @property
     def cache_servers(self) -> list[Server]:
-        """The servers of the alias that block structures are kept in."""
+        """The servers of the alias default, which holds block structures."""
         return [server for server in self.servers if "default" in server.aliases]
 
     @property
@@ -121,7 +121,7 @@ class Snapshot:
 
 
 def effective_release(release: Release, survey: dict[str, Any]) -> Release:
-    """Return the release with the client's limit that this site has set, where its client has one at all."""
+    """Return the release with the client limit of this site's settings, if its client has one."""
     limit = survey["settings"]["cache"].get("client_limit_bytes")
     if limit and release.client_item_limit_bytes:
         return replace(release, client_item_limit_bytes=int(limit))
@@ -129,12 +129,12 @@ def effective_release(release: Release, survey: dict[str, Any]) -> Release:
 
 
 def names(keys: list[str], most: int = 3) -> str:
-    """Return some names of a list in words."""
+    """Return the first names of a list and the number of the rest, as text."""
     more = len(keys) - most
     return ", ".join(keys[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def courses_in_words(entries: list[dict[str, Any]]) -> str:
-    """Return how many courses and which, as the subject of a sentence."""
+    """Return the number and the keys of courses, as the subject of a sentence."""
     keys = [entry["key"] for entry in entries]
     return keys[0] if len(keys) == 1 else f"{len(keys)} courses ({names(keys)})"

@@ -1,4 +1,4 @@
-"""The storage behind the cache: whether it is used, where it is, who may read it, and what the LMS may do there."""
+"""The storage behind the cache: whether it is used, where it is, who can read it, and what the LMS is allowed to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...module_utils.decisions.candidate import meaning
 from .snapshot import Snapshot, names
 
 _FORBIDDEN = ("403", "AccessDenied")
-_DANGER = "no time: a structure is a pickle, and who can write one runs code in the LMS; who can read one reads the course"
+_DANGER = "no time; a structure is a pickle: whoever can write one runs code in the LMS, whoever can read one reads the course"
 _POLICY = "attach the policy in block_structure_result.lms_iam_policy to the LMS's credentials."
 
 
@@ -25,7 +25,7 @@ def _switched_off(snapshot: Snapshot) -> list[Finding]:
         Finding(
             "storage-off",
             "error",
-            f"The switch {snapshot.release.storage_switch} is off: nothing stands behind the cache.",
+            f"The switch {snapshot.release.storage_switch} is off: a cache miss has no storage to fall back on.",
             "run playbooks/deploy.yml, which generates every course and then turns it on.",
             "block_structure_storage_bucket",
             cost_ms=cost,
@@ -45,7 +45,7 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
     found = []
     if files.get("in_media") or (root.rstrip("/") + "/").startswith(media + "/"):
         readable = files.get("world_readable") or []
-        report = f"; {len(readable)} files are readable by everybody on the host" if readable else ""
+        report = f"; {len(readable)} files are readable by every user of the host" if readable else ""
         found.append(
             Finding(
                 "storage-in-media",
@@ -62,7 +62,7 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "storage-world-readable",
                 "warning",
-                f"{len(files['world_readable'])} stored structures under {root} are readable by everybody on the host.",
+                f"{len(files['world_readable'])} stored structures under {root} are readable by every user of the host.",
                 remedy,
                 "block_structure_storage_bucket",
                 evidence=files["world_readable"][:3],
@@ -74,8 +74,8 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "storage-world-writable",
                 "error",
-                f"{len(files['world_writable'])} stored structures under {root} can be written by everybody on the host.",
-                "take the right to write from others with chmod o-w, and run playbooks/deploy.yml to move to a bucket.",
+                f"{len(files['world_writable'])} stored structures under {root} are writable by every user of the host.",
+                "remove the permission with chmod o-w, and run playbooks/deploy.yml to move to a bucket.",
                 "block_structure_storage_bucket",
                 evidence=files["world_writable"][:3],
                 cost=_DANGER,
@@ -86,19 +86,18 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "storage-local",
                 "error",
-                f"Structures are stored in the directory {root} of one host, "
-                f"and there are {len(snapshot.others) + 1} LMS hosts.",
+                f"Structures are stored in the local directory {root}, but there are {len(snapshot.others) + 1} LMS hosts.",
                 remedy,
                 "block_structure_storage_bucket",
                 evidence=root,
-                cost="a rebuild in the request wherever the directory is not shared",
+                cost="a rebuild in the request on each host that does not share the directory",
             )
         )
     return found
 
 
 def _on_a_pod(snapshot: Snapshot) -> list[Finding]:
-    """Tutor's Kubernetes templates mount no volume for media in LMS, Studio and workers (read in 3.12 to 22.0)."""
+    """Tutor's Kubernetes templates (3.12 to 22.0) mount no media volume in LMS, Studio and workers."""
     settings = snapshot.survey["settings"]
     if not snapshot.pod_disk or not snapshot.storage_in_use or (settings.get("storage") or {}).get("bucket_name"):
         return []
@@ -108,7 +107,7 @@ def _on_a_pod(snapshot: Snapshot) -> list[Finding]:
             "pod-disk",
             "warning",
             f"The storage of block structures is {settings['storage_class']}: each pod keeps its structures on its own disk, "
-            "where no other pod finds them, and loses them when it ends.",
+            "where no other pod can read them, and loses them when it ends.",
             "run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3.",
             "block_structure_manage_settings",
             evidence=settings["storage_class"],
@@ -119,7 +118,7 @@ def _on_a_pod(snapshot: Snapshot) -> list[Finding]:
 
 
 def _settings(snapshot: Snapshot) -> list[Finding]:
-    """What the role would refuse in an inventory is as wrong in the settings in force."""
+    """Report effective settings that the role would reject in an inventory."""
     live = snapshot.survey["settings"]["block_structures"]
     found = []
     prefix = str(live.get("DIRECTORY_PREFIX") or "")
@@ -128,14 +127,12 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
     except BlockStructureError as error:
         clean = storage_settings.clean_prefix(prefix)
         blocking = error.identifier == "prefix-leading-slash"
-        cost, text = (
-            snapshot.costs.rebuild(snapshot.courses) if blocking else (None, "nothing in time; objects are hard to find")
-        )
+        cost, text = snapshot.costs.rebuild(snapshot.courses) if blocking else (None, "no time; objects are hard to find")
         found.append(
             Finding(
                 error.identifier,
                 "error" if blocking else "warning",
-                error.cause.replace("block_structure_storage_prefix", "DIRECTORY_PREFIX in force,"),
+                error.cause.replace("block_structure_storage_prefix", "The effective DIRECTORY_PREFIX"),
                 f"set block_structure_storage_prefix to '{clean}' and run playbooks/deploy.yml.",
                 "block_structure_storage_prefix",
                 evidence=prefix,
@@ -146,9 +143,9 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
         )
     try:
         ignored = storage_settings.check_kwargs(storage_settings.inherited_kwargs(live), snapshot.release)
-        found += [replace(finding, cost="whatever it was meant to bring") for finding in ignored]
+        found += [replace(finding, cost="the argument has no effect") for finding in ignored]
     except BlockStructureError as error:
-        if error.identifier != "acl-public":  # asked below of what the storage resolved
+        if error.identifier != "acl-public":  # checked below on the resolved storage
             found.append(
                 Finding(
                     error.identifier,
@@ -156,7 +153,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                     error.cause,
                     error.remedy,
                     error.variable,
-                    cost="LMS and Studio do not start again",
+                    cost="LMS and Studio fail to start",
                 )
             )
     resolved = snapshot.survey["settings"].get("storage") or {}
@@ -165,8 +162,8 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "acl-public",
                 "error",
-                f"Every new object is written with the access-control list '{resolved['default_acl']}': strangers can read it "
-                "unless the bucket ignores such lists.",
+                f"Every new object is written with the access-control list '{resolved['default_acl']}': anyone can read it "
+                "unless the bucket ignores ACLs.",
                 "leave block_structure_storage_default_acl unset (null) and run playbooks/deploy.yml.",
                 "block_structure_storage_default_acl",
                 evidence=resolved["default_acl"],
@@ -179,8 +176,8 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "storage-without-tls",
                 "warning",
-                f"The LMS reads structures from {endpoint} without TLS: who can change them on the way runs code in the LMS.",
-                "name an https address in block_structure_storage_endpoint_url and run playbooks/deploy.yml.",
+                f"The LMS reads structures from {endpoint} without TLS: whoever alters them in transit runs code in the LMS.",
+                "set block_structure_storage_endpoint_url to an https address and run playbooks/deploy.yml.",
                 "block_structure_storage_endpoint_url",
                 evidence=endpoint,
                 value=endpoint.replace("http://", "https://", 1),
@@ -196,14 +193,14 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 "leave pruning_active of block_structure_task_settings on and run playbooks/deploy.yml.",
                 "block_structure_task_settings",
                 value={"pruning_active": True},
-                cost="space in the bucket",
+                cost="storage space in the bucket",
             )
         )
     return found
 
 
 def _rights(snapshot: Snapshot) -> list[Finding]:
-    """What the LMS's own credentials may do, from how the store answered for an object that does not exist."""
+    """What the LMS's credentials may do, judged by S3's answer for an object that does not exist."""
     answer = (snapshot.examination or {}).get("missing_object") or {}
     listing = (snapshot.examination or {}).get("listing_problem") or {}
     if listing.get("code") == "NoSuchBucket":
@@ -220,23 +217,23 @@ def _rights(snapshot: Snapshot) -> list[Finding]:
                 "iam-list-bucket-missing",
                 "error",
                 "The LMS's credentials lack s3:ListBucket: S3 answers 403 for a missing object instead of 404, which "
-                "the platform does not take for 'not found'.",
+                "the platform does not treat as 'not found'.",
                 _POLICY,
                 evidence={"missing_object": answer.get("code"), "listing": listing.get("code")},
-                cost=f"{outcome} for ever on a course whose object is gone; old versions are never removed",
+                cost=f"{outcome} at each request of a course whose object is gone; old versions are never removed",
             )
         ]
     if answer.get("type") == "SuspiciousFileOperation":
-        return []  # the prefix, told above
+        return []  # reported above, as the prefix
     meant, remedy = meaning(answer)
     return [
         Finding(
             "storage-unusable",
             "error",
             f"The LMS cannot use its storage: {f'{meant} ' if meant else ''}({answer['type']}: {answer['message']})",
-            remedy or "mend what the message names.",
+            remedy or "fix the cause in the message.",
             evidence=answer.get("code"),
-            cost=f"{outcome} at each cold request; the platform itself rebuilds only for 'not found'",
+            cost=f"{outcome} at each cold request; the platform rebuilds only for 'not found'",
         )
     ]
 
@@ -249,7 +246,7 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "object-public",
                 "error",
-                f"{len(asked['readable'])} of {asked['asked']} objects asked for without credentials were given: "
+                f"{len(asked['readable'])} of {asked['asked']} objects could be read without credentials: "
                 f"{names(asked['readable'], 1)}.",
                 "leave public_access_block and object_ownership of block_structure_bucket_features on, and "
                 "block_structure_storage_default_acl unset, and run playbooks/deploy.yml.",
@@ -264,9 +261,8 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
                 "bucket-listable",
                 "error",
                 "The bucket's objects can be listed without credentials.",
-                "leave public_access_block of block_structure_bucket_features on and run "
-                "playbooks/deploy.yml; remove the statement of the "
-                "bucket's policy that allows it.",
+                "leave public_access_block of block_structure_bucket_features on and run playbooks/deploy.yml; "
+                "remove the statement that allows it from the bucket policy.",
                 "block_structure_bucket_features",
                 value={"public_access_block": True},
                 cost=_DANGER,
@@ -276,14 +272,14 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
 
 
 def _public_statements(policy: dict[str, Any] | None) -> list[str]:
-    """Return the actions that a bucket policy allows everybody."""
+    """Return the actions that a bucket policy allows everyone."""
     statements = (policy or {}).get("Statement") or []
     actions: list[str] = []
     for statement in [statements] if isinstance(statements, dict) else statements:
         principal = statement.get("Principal")
-        everybody = principal == "*" or (isinstance(principal, dict) and "*" in _many(principal.get("AWS")))
-        # A condition narrows "everybody"; whether enough, only S3 itself can say, and the anonymous request above asked it.
-        if statement.get("Effect") == "Allow" and everybody and not statement.get("Condition"):
+        everyone = principal == "*" or (isinstance(principal, dict) and "*" in _many(principal.get("AWS")))
+        # Only S3 can tell whether a condition excludes anonymous requests; _anonymous() tests that.
+        if statement.get("Effect") == "Allow" and everyone and not statement.get("Condition"):
             actions += _many(statement.get("Action"))
     return sorted(set(actions))
 
@@ -303,7 +299,7 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
                 f"The bucket's policy and access block were not read: {snapshot.bucket_problem.splitlines()[0]}",
                 "give block_structure_bucket_access_key, or credentials to the host of block_structure_bucket_delegate_to.",
                 "block_structure_bucket_delegate_to",
-                cost="nothing; what anonymous requests may read was asked without it",
+                cost="nothing; anonymous access was tested without it",
             )
         ]
     found = []
@@ -313,8 +309,8 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "bucket-policy-public",
                 "error",
-                f"The bucket's policy allows everybody {', '.join(actions)}.",
-                "remove that statement from the bucket's policy; then run playbooks/deploy.yml, which blocks public policies.",
+                f"The bucket's policy allows everyone {', '.join(actions)}.",
+                "remove that statement from the bucket policy, then run playbooks/deploy.yml, which blocks public policies.",
                 "block_structure_bucket_features",
                 evidence=actions,
                 value={"public_access_block": True},
@@ -328,7 +324,7 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
             Finding(
                 "bucket-not-private",
                 "warning",
-                f"Public access to the bucket is not blocked; off: {', '.join(open_ways)}.",
+                f"The bucket does not block public access; off: {', '.join(open_ways)}.",
                 "leave public_access_block of block_structure_bucket_features on and run playbooks/deploy.yml.",
                 "block_structure_bucket_features",
                 evidence=block,

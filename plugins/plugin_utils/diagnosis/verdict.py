@@ -1,4 +1,4 @@
-"""Which tier serves a course and why, and what is not as it should be on a site. The same words for role and tools."""
+"""Which tier serves each course and why, and all findings of a site. Shared by the role and the CLI."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from . import (
 )
 from .snapshot import Snapshot
 
-# In this order the findings of equal weight are told: causes before what they bring about.
+# Order of findings with equal weight: causes before their effects.
 _SUBJECTS = (storage, local_storage, database, cache, redis, courses, settings, runtime)
-_TOLD = (
+_REPORTED = (
     "key",
     "blocks",
     "bytes",
@@ -38,18 +38,18 @@ _TOLD = (
 
 
 def why_not_cached(entry: dict[str, Any], snapshot: Snapshot) -> str:
-    """Return why a course's structure is not in the cache: the firmest limit, else what may have happened to it."""
+    """Return why a structure is not in the cache: the first limit that it exceeds, else its likely history."""
     refused = cache.refused_by(entry["bytes"], snapshot.release, snapshot.survey, snapshot.item_size_bytes)
     return refused[1] if refused else cache.history(snapshot)
 
 
 def course(entry: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
-    """Return the course as it is told: what it is, the tier that answers now, the one without cache, and why (`reason`)."""
-    report = {name: entry.get(name) for name in _TOLD}
+    """Return the report of a course: its facts, the tier that serves it now and when cold, and why (`reason`)."""
+    report = {name: entry.get(name) for name in _REPORTED}
     if entry["tier"] == "cache":
         report["reason"] = "in the cache"
     elif entry["error"]:
-        report["reason"] = f"the cache cannot be asked ({entry['error']['type']}: {entry['error']['message']})"
+        report["reason"] = f"the cache cannot be read ({entry['error']['type']}: {entry['error']['message']})"
     elif entry["tier"] == "storage":
         report["reason"] = f"read from storage: {why_not_cached(entry, snapshot)}"
     else:
@@ -58,7 +58,7 @@ def course(entry: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
 
 
 def site(snapshot: Snapshot) -> dict[str, Any]:
-    """Return {"courses": [course verdict], "findings": [finding as data]} of a look."""
+    """Return {"courses": [course verdict], "findings": [finding as data]} of a snapshot."""
     found = [finding for subject in _SUBJECTS for finding in subject.find(snapshot)]
     return {
         "courses": [course(entry, snapshot) for entry in snapshot.courses],

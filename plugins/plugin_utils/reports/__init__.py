@@ -1,1 +1,1 @@
-"""What a verb reports: from the data of a run to the lines, the report and the exit code that role and CLI show."""
+"""Reports of the verbs: turn the data of a run into lines, a report and an exit code for role and CLI."""

@@ -1,4 +1,4 @@
-"""What the measuring playbooks ask for and hand over, put together from what the probe and the servers said."""
+"""Build block_structure_benchmark_result from the answers of the probe, the servers and the workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from ...module_utils.decisions import runtime
 from ...module_utils.decisions.releases import from_named_row
 
-# Of `stats`: what tells whether structures stay in a server. store_too_large is memcached 1.6's.
+# Counters of `stats` that show whether structures stay in a server. store_too_large is new in memcached 1.6.
 _COUNTERS = (
     "evictions",
     "curr_items",
@@ -23,7 +23,7 @@ _COUNTERS = (
 
 
 def servers(checked: list[Any]) -> list[dict[str, Any]]:
-    """Return address, flags in force and counters of each memcached that block_structure_memcached was asked about."""
+    """Return address, effective flags and counters of each memcached that the module memcached queried."""
     return [
         {
             "address": str(entry["__block_structure_item"]),
@@ -36,7 +36,7 @@ def servers(checked: list[Any]) -> list[dict[str, Any]]:
 
 
 def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what each live worker holds, as worker_info saw it, and says of its collector (None: nothing)."""
+    """Return memory and reported garbage collector settings (None: no report) of each live worker from worker_info."""
     reported = []
     for worker in found:
         report = worker["report"] or {}
@@ -53,7 +53,7 @@ def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[str, Any]]) -> dict[str, int | None]:
     """Return every limit, in bytes, that can keep a structure out of the cache; None where there is no such limit.
 
-    release: named row of the release table. settings: as the probe's settings_facts. seen: as `servers` returns them.
+    release: named row of the release table. settings: as the probe's settings_facts. seen: as returned by `servers`.
     """
     row = from_named_row(release)
     return {
@@ -64,7 +64,7 @@ def limits(release: dict[str, Any], settings: dict[str, Any], seen: list[dict[st
 
 
 def base_url(addresses: list[str]) -> str | None:
-    """Return scheme://host:port of the LMS's own heartbeat address, the first one; None when there is none."""
+    """Return scheme://host:port of the first heartbeat URL, the LMS's; None if the list is empty."""
     if not addresses:
         return None
     parts = urlsplit(addresses[0])
@@ -82,7 +82,7 @@ def benchmark(
 ) -> dict[str, Any]:
     """Return block_structure_benchmark_result: tiers per course, servers, workers, limits, configuration, where the LMS is.
 
-    `runtime` is what tuning the collector would bring (runtime.recommend), None when no course is large enough to tell.
+    `runtime` is the gain of tuning the garbage collector (runtime.recommend), None if no course is large enough.
 
     measured: what measure returned. live: workers as worker_info returned them.
     connection, address: how Ansible reaches the LMS host.

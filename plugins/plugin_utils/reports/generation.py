@@ -1,4 +1,4 @@
-"""What a run comes to: the report that role and tools show, and the exit code that it deserves. Pure."""
+"""Report and exit code of a generation run or a prune, for role and CLI. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..diagnosis.snapshot import names
 
 OK, FAILED, USAGE, ENVIRONMENT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-# Identifiers of errors -> exit code; what is not here is the environment.
+# Error identifier -> exit code; all others are ENVIRONMENT.
 _CODES = {
     "course-unknown": USAGE,
     "course-unpublished": USAGE,
@@ -22,20 +22,20 @@ _CODES = {
     "would-delete-all": REFUSED,
 }
 _LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone", "unpublished")
-# Of a long list of keys so many are shown in a line; the report has all.
+# Maximum number of keys in one line; the report has all of them.
 SHOWN_KEYS = 5
 
 
 def broken(done: dict[str, Any], remedy: str) -> dict[str, Any]:
-    """Return the error of a task that failed, as BlockStructureError.as_dict gives it; Ansible's own failures have none.
+    """Return the error of a failed task, as from BlockStructureError.as_dict, which Ansible's own failures lack.
 
-    remedy: what to do where nobody says better.
+    remedy: the default, for failures without one.
     """
     known = done.get("error")
     if known:
         return dict(known)
-    text = str(done.get("msg") or "it ended without a word")
-    if "Traceback" in text:  # of Ansible's async_wrapper, which found no answer in what the module wrote (`data`)
+    text = str(done.get("msg") or "it ended without a message")
+    if "Traceback" in text:  # from Ansible's async_wrapper, which found no JSON in the module's output (`data`)
         killed = "its process on the host ended without an answer; was it killed?"
         text = probe_client.last_error_line(text) if str(done.get("data") or "").strip() else killed
     message = " ".join(text.split())[:500]
@@ -43,17 +43,17 @@ def broken(done: dict[str, Any], remedy: str) -> dict[str, Any]:
 
 
 def _stopped(result: dict[str, Any]) -> dict[str, Any] | None:
-    """Return why a run ended early as an error, None when it came to its end."""
+    """Return the error of a run that ended early, None if it completed."""
     left = len(result.get("left", []))
     if result["ended"] == "stopped":
         return BlockStructureError(
-            "run-stopped", f"The run was stopped; {left} courses are left.", "go on with --resume."
+            "run-stopped", f"The run was stopped; {left} courses are left.", "continue with --resume."
         ).as_dict()
     if result["ended"] == "outage":
         return BlockStructureError(
             "service-away",
-            f"The {result['outage']} stayed away for too long; {left} courses are left.",
-            "mend it, then go on with --resume.",
+            f"The {result['outage']} was unavailable for too long; {left} courses are left.",
+            "fix it, then continue with --resume.",
         ).as_dict()
     return None
 
@@ -61,9 +61,9 @@ def _stopped(result: dict[str, Any]) -> dict[str, Any] | None:
 def report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a generation run from what the module run returned.
 
-    run, resumed; planned [{"key", "why", "words"}] of a dry run, else the number of courses; skipped {reason: number}; courses:
+    run, resumed; planned [{"key", "why", "words"}] in a dry run, else the number of courses; skipped {reason: number}; courses:
     last report of each course, failed ones last; failures, left, published_meanwhile [key]; unpublished [key]: never published,
-    null where no index tells (before Maple); seconds, workers, worker_mb,
+    null before Maple, which has no index of them; seconds, workers, worker_mb,
     worker_peak_mb; ended; error: as data, or None; exit_code.
     """
     reported: dict[str, Any] = {name: [] for name in _LISTS}
@@ -73,7 +73,7 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
         reported["error"] = broken(done, "run it again with --resume; finished courses are not repeated.")
         reported["exit_code"] = _CODES.get(reported["error"]["id"], ENVIRONMENT)
         return reported
-    # A deploy surveys the site after it has generated; a run that was stopped while it booted has no result at all.
+    # A deploy surveys the site after generation; a run that was stopped during the boot has no result.
     results = [result for result in done["results"] if "ended" in result]
     result = results[-1] if results else {"ended": done["ended"]}
     reported.update((name, result[name]) for name in (*reported, "seconds") if name in result)
@@ -98,7 +98,7 @@ def prune_report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a prune: objects, bytes, listed, removed, failures, error, exit_code."""
     reported: dict[str, Any] = {"objects": [], "bytes": 0, "listed": 0, "removed": [], "failures": [], "error": None}
     if done.get("failed") or not done.get("results"):
-        reported["error"] = broken(done, "run it again; what is removed already is not listed any more.")
+        reported["error"] = broken(done, "run it again; removed objects are no longer listed.")
         reported["exit_code"] = _CODES.get(reported["error"]["id"], ENVIRONMENT)
         return reported
     reported.update((name, value) for name, value in done["results"][-1].items() if name in reported)
@@ -106,44 +106,44 @@ def prune_report(done: dict[str, Any]) -> dict[str, Any]:
     return reported
 
 
-def _skipped_words(skipped: dict[str, int]) -> str:
+def _skipped_text(skipped: dict[str, int]) -> str:
     return "".join(f", {number} {reason}" for reason, number in sorted(skipped.items()))
 
 
-def _unpublished_words(keys: list[str] | None) -> list[str]:
-    """Return a line that names the courses that were never published, none when there are none."""
+def _unpublished_text(keys: list[str] | None) -> list[str]:
+    """Return a line with the courses that were never published, [] if there are none."""
     if not keys:
         return []
     return [f"{len(keys)} never published, so there is nothing to generate: {names(keys, SHOWN_KEYS)}"]
 
 
 def totals(reported: dict[str, Any]) -> list[str]:
-    """Return the lines that count what a report tells."""
+    """Return the totals of a report as lines."""
     if "listed" in reported:
         mib = reported["bytes"] / 1024 / 1024
-        unnamed = f"{reported['listed']} objects, {len(reported['objects'])} of them ({mib:.1f} MiB) are named by no row"
+        unnamed = f"{reported['listed']} objects, no row names {len(reported['objects'])} of them ({mib:.1f} MiB)"
         return [f"{unnamed}; {len(reported['removed'])} removed, {len(reported['failures'])} could not be"]
-    never = _unpublished_words(reported["unpublished"])
+    never = _unpublished_text(reported["unpublished"])
     if reported["ended"] == "dry-run":
-        return [f"{len(reported['planned'])} courses would be generated{_skipped_words(reported['skipped'])}", *never]
+        return [f"{len(reported['planned'])} courses would be generated{_skipped_text(reported['skipped'])}", *never]
     counts = {status: sum(course["status"] == status for course in reported["courses"]) for status in ("ok", "gone", "failed")}
     done = f"{counts['ok']} generated, {counts['failed']} failed, {counts['gone']} gone, {len(reported['left'])} left"
-    lines = [f"{done}{_skipped_words(reported['skipped'])}; run {reported['run']}"]
+    lines = [f"{done}{_skipped_text(reported['skipped'])}; run {reported['run']}"]
     if reported["published_meanwhile"]:
         lines.append(f"{len(reported['published_meanwhile'])} were published meanwhile; the platform's own task follows")
     return [*lines, *never]
 
 
 def summary(reported: dict[str, Any]) -> list[str]:
-    """Return the lines that sum a report up: each course of a dry run with its reason, then the totals."""
+    """Return the summary of a report: in a dry run each course with its reason, then the totals."""
     planned = reported["planned"] if reported.get("ended") == "dry-run" else []
     return [*(f"{course['key']}: {course['why']} ({course['words']})" for course in planned), *totals(reported)]
 
 
 def failure_text(reported: dict[str, Any]) -> str:
-    """Return why the play of a run must fail, failed courses by name; empty when all is well."""
+    """Return why the play of a run must fail, with the failed courses; empty if it succeeded."""
     lines = [reported["error"]["message"]] if reported["error"] else []
     lines += [f"{course['key']} failed: {course.get('type')}: {course.get('message')}" for course in reported["failures"]]
     if reported["failures"]:
-        lines.append("Remedy: mend the courses or what the messages name, then run playbooks/regenerate.yml again.")
+        lines.append("Remedy: fix the courses or the causes in the messages, then run playbooks/regenerate.yml again.")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a move of objects comes to: the report that role and tools show, and the exit code that it deserves. Pure."""
+"""Report and exit code of a move of objects, for role and CLI. Pure."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from ...module_utils.common.errors import BlockStructureError
 from ...module_utils.decisions import candidate
 from . import generation
 
-# What may become of an object, in the order in which it is told (probe/move.py); `copy` is of a dry run.
+# Outcomes of an object (probe/move.py), in the order of the report; `copy` occurs in a dry run only.
 OUTCOMES = ("copy", "copied", "replaced", "present", "missing", "damaged", "failed", "left")
 _WORDS = {
     "copy": "to be copied",
     "copied": "copied and read back",
-    "replaced": "replaced, since other bytes were there",
-    "present": "there already",
+    "replaced": "replaced, since the target differed",
+    "present": "already there",
     "missing": "missing at the source, to be generated",
     "damaged": "damaged at the source, to be generated",
     "failed": "failed",
     "left": "left",
 }
-_AGAIN = "start it again; what is there already is only compared."
+_AGAIN = "start it again; objects that are already there are only compared."
 NOTHING = {"results": [{"problem": None, "canary": None, "objects": [], "ended": "done", "outage": None}], "ended": "done"}
 _SHOWN_FAILURES = 10
 
 
 def _refused(result: dict[str, Any]) -> BlockStructureError | None:
-    """Return why nothing was copied, None when the storage to move to is good."""
+    """Return why nothing was copied, None if the target storage works."""
     if result["problem"]:
         message = "{type}: {message}".format(**result["problem"])
         return BlockStructureError(
             "move-target-unusable",
-            f"The storage to move to cannot be made: {message}",
-            "correct the block_structure_storage_ variables that it names; nothing was copied.",
+            f"The target storage cannot be created: {message}",
+            "correct the block_structure_storage_ variables in the message; nothing was copied.",
         )
     try:
         candidate.judge_canary(result["canary"] or {})
@@ -44,8 +44,8 @@ def _refused(result: dict[str, Any]) -> BlockStructureError | None:
 def report(done: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a move from what the module run returned.
 
-    run; objects [{"key", "from", "name", "done", "bytes", "problem"}], failed ones last; counts {outcome: number}; bytes: of
-    what is, or would be, copied; seconds; ended: done, outage, stopped, failed; error: as data, or None; exit_code.
+    run; objects [{"key", "from", "name", "done", "bytes", "problem"}], failed ones last; counts {outcome: number}; bytes:
+    copied, or to be copied; seconds; ended: done, outage, stopped, failed; error: as data, or None; exit_code.
     """
     reported: dict[str, Any] = {"run": done.get("run"), "objects": [], "counts": {}, "bytes": 0, "seconds": None, "error": None}
     reported["ended"] = done.get("ended") or "failed"
@@ -74,7 +74,7 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
         reported["error"] = BlockStructureError(
             "service-away",
             f"The {result['outage']} does not answer; {reported['counts'].get('left', 0)} objects are left.",
-            "mend it, then start again; what is there already is only compared.",
+            f"fix it, then {_AGAIN}",
         ).as_dict()
         reported["exit_code"] = generation.ENVIRONMENT
     else:
@@ -83,18 +83,18 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary(reported: dict[str, Any]) -> list[str]:
-    """Return the lines that sum a report up."""
+    """Return the summary of a report as lines."""
     if not reported["objects"]:
-        return ["there is no object to move"]
+        return ["there are no objects to move"]
     counted = ", ".join(f"{number} {_WORDS[outcome]}" for outcome, number in reported["counts"].items())
     return [
         f"{len(reported['objects'])} objects: {counted} ({reported['bytes'] / 1024 / 1024:.1f} MiB)",
-        "nothing is deleted where they come from",
+        "nothing is deleted at the source",
     ]
 
 
 def failure_text(reported: dict[str, Any]) -> str:
-    """Return why the play of a move must fail, failed objects by name; empty when all is well."""
+    """Return why the play of a move must fail, with the failed objects; empty if it succeeded."""
     lines = [reported["error"]["message"]] if reported["error"] else []
     failed = [one for one in reported["objects"] if one["done"] == "failed"]
     for one in failed[:_SHOWN_FAILURES]:
@@ -102,10 +102,10 @@ def failure_text(reported: dict[str, Any]) -> str:
         message = "{type}: {message}".format(**one["problem"])
         lines.append(f"{one['from']} could not be copied: {f'{meant} ({message})' if meant else message}")
     if len(failed) > _SHOWN_FAILURES:
-        lines.append(f"So it was with {len(failed) - _SHOWN_FAILURES} more.")
+        lines.append(f"{len(failed) - _SHOWN_FAILURES} more failed as well.")
     if failed and not reported["error"]:
         lines.append(
-            "Remedy: mend what the messages name and run again, or set block_structure_manage_move to false, and every course "
-            "is generated at the new place; the settings were not changed."
+            "Remedy: fix the causes in the messages and run again, or set block_structure_manage_move to false, which "
+            "generates every course at the new location; the settings were not changed."
         )
     return "\n".join(lines)

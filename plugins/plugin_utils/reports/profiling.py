@@ -1,10 +1,10 @@
-"""Which part of the work a stack or a function belongs to, and what a profile says by module."""
+"""Attribute the stacks and functions of a profile to parts of the work, and sum them up by module."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Part -> (end of the file's folder or name, functions; none named: all of them). Paths of edx-platform
+# Part -> [(suffix of the file's path, functions)]. Paths of edx-platform
 # openedx/core/djangoapps/content/block_structure (read at 2023-03, 2024-09, 2025-08) and of the libraries behind the storage.
 _STORE = "content/block_structure/store.py"
 PARTS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
@@ -24,12 +24,12 @@ PARTS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
 }
 REST = "rest"
 _BUILT_IN = "(built in)"
-# The probe itself, and what is called from everywhere and belongs to its callers.
+# The probe itself, and built-ins, which are called from everywhere and belong to their callers.
 _NOT_THE_PLATFORM = (_BUILT_IN, "block_structure_probe")
 WORDS = {
     "collection": "collecting the structure from the modulestore",
     "storage": "reading or writing the stored object",
-    "cache": "asking or filling the cache",
+    "cache": "reading or writing the cache",
     "unpickle": "unpickling",
     "transformers": "transformers for this user",
     REST: "everything else: middleware, view, serialization",
@@ -37,7 +37,7 @@ WORDS = {
 
 
 def part_of(filename: str, name: str) -> str | None:
-    """Return the part that a function begins, None for one that says nothing about it."""
+    """Return the part that a function belongs to, None if it belongs to no specific part."""
     for part, places in PARTS.items():
         if any(filename.endswith(place) and name in names for place, names in places):
             return part
@@ -45,9 +45,9 @@ def part_of(filename: str, name: str) -> str | None:
 
 
 def part_of_stack(stack: list[tuple[str, str]]) -> str:
-    """Return the part of a stack of (file, function), the outermost first: what its innermost telling function says.
+    """Return the part of a stack of (file, function), the outermost first: that of its innermost function with a part.
 
-    So an object that is written while a structure is collected counts as storage.
+    So an object that is written during collection counts as storage.
     """
     for filename, name in reversed(stack):
         part = part_of(filename, name)
@@ -71,22 +71,22 @@ def parts(profile: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def reads_structure(profile: dict[str, Any]) -> bool:
-    """Return whether the page asked for the course's structure at all; it does not for a user who may not see the course."""
+    """Return whether the page read the course's structure; it does not for a user without access to the course."""
     return any("content/block_structure/" in function[0] for function in profile["functions"])
 
 
 def module_of(filename: str) -> str:
-    """Return the dotted module of a file as the probe shortened it; built-in functions are one module."""
+    """Return the dotted module of a file path from the probe; built-in functions are one module."""
     if filename in ("~", "") or filename.startswith("<"):
         return _BUILT_IN
     return filename.rsplit(".py", 1)[0].strip("/").replace("/", ".").replace(".__init__", "")
 
 
 def modules(profile: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return [{"module", "parts", "calls", "own_ms", "cumulative_ms"}], the most cumulative first, by cProfile.
+    """Return [{"module", "parts", "calls", "own_ms", "cumulative_ms"}] from cProfile, the highest cumulative_ms first.
 
-    Cumulative is the time of calls that enter a module from another one. cProfile slows Python down, so these are for comparing
-    modules with each other; what a request costs is in `parts`.
+    Cumulative is the time of calls that enter a module from another one. cProfile slows Python down, so use these only to
+    compare modules; `parts` has the cost of a request.
     """
     functions = profile["functions"]
     found: dict[str, dict[str, Any]] = {}

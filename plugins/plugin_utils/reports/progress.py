@@ -1,4 +1,4 @@
-"""What is worth telling of a run while it goes on, as lines. The same words in Ansible and in the tool."""
+"""Progress of a running operation as lines, the same for Ansible and the CLI."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from typing import Any
 Event = dict[str, Any]
 LINE_EVERY_SECONDS = 10.0
 
-
-# A course that takes longer is named, so that a number that stands still is understood.
+# A course that takes longer is named, to explain a count that does not move.
 LONG_SECONDS = 10.0
 _MINUTE, _HOUR = 60, 3600
 
 
 def rate(done: int, seconds: float) -> str:
-    """Return how many are done in a time, in the unit that gives a figure of use."""
+    """Return the rate per second, minute or hour, whichever gives at least 1."""
     each = done / seconds
     for factor, unit in ((1, "second"), (_MINUTE, "minute")):
         if each * factor >= 1:
-            return f"{each * factor:.1f} a {unit}"
-    return f"{each * _HOUR:.1f} an hour"
+            return f"{each * factor:.1f} per {unit}"
+    return f"{each * _HOUR:.1f} per hour"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words, as exact as an estimate can be."""
+    """Return a duration as text, rounded for an estimate."""
     if seconds < 2 * _MINUTE:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / _MINUTE)} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
 class Progress:
-    """Turns events into the lines that an operator reads while a run goes on."""
+    """Turns the events of a run into lines for the operator."""
 
     def __init__(self) -> None:
         self.report = 0.0
@@ -39,17 +38,17 @@ class Progress:
         self.base = (0.0, 0)
 
     def pace(self, event: Event) -> list[str]:
-        """Return what is to be said of the speed of a `progress` event: rate, time left, a course that takes long."""
+        """Return the pace of a `progress` event: rate, time left, and a course that takes long."""
         now = time.monotonic()
         if event.get("operation") != self.operation:
-            # The first sign of an operation is where its rate is counted from.
+            # The rate counts from the first event of an operation.
             self.operation, self.base, self.report = event.get("operation"), (now, event["done"]), 0.0
         text = []
         elapsed, done = now - self.base[0], event["done"] - self.base[1]
         left = event.get("seconds_left")
         if done and elapsed > 0:
             text.append(rate(done, elapsed))
-            if "seconds_left" not in event:  # what is looked at one like the other has no estimate of its own
+            if "seconds_left" not in event:  # operations with uniform items send no estimate
                 left = (event["total"] - event["done"]) * elapsed / done
         if left is not None and event["done"] < event["total"]:
             text.append(f"about {duration(left)} left")
@@ -59,7 +58,7 @@ class Progress:
         return text
 
     def lines(self, event: Event) -> list[str]:
-        """Return what an event is worth telling; counts come every LINE_EVERY_SECONDS at most."""
+        """Return the lines for an event; counts appear at most every LINE_EVERY_SECONDS."""
         kind = event.get("event")
         if kind == "plan" and event.get("run"):
             return [f"{len(event['run'])} courses to generate"]
@@ -76,7 +75,7 @@ class Progress:
                 f"{event['workers']} of {event['wanted']} workers: {event['worker_mb']} MB each, {event['budget_mb']} MB in all"
             ]
         if kind == "stopping":
-            return [f"stopping; {len(event['running'])} courses in hand are finished or abandoned"]
+            return [f"stopping; {len(event['running'])} running courses are finished or abandoned"]
         if kind == "progress":
             return self._progress(event)
         return []
@@ -93,7 +92,7 @@ class Progress:
     def _outage(self, event: Event) -> str:
         if event["over"]:
             return f"the {event['service']} answers again after {event['seconds']} s"
-        return f"the {event['service']} is away ({event['type']}: {event['message'][:200]}); waiting for it"
+        return f"the {event['service']} is unavailable ({event['type']}: {event['message'][:200]}); waiting for it"
 
     def _progress(self, event: Event) -> list[str]:
         text = self.pace(event)

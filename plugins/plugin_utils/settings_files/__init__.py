@@ -1,1 +1,1 @@
-"""Edits of Open edX settings files (YAML, JSON) on the controller; one key changes, every other byte stays."""
+"""Edit one key of Open edX settings files (YAML, JSON) on the controller; every other byte stays."""

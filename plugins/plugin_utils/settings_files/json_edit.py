@@ -1,7 +1,7 @@
 """Edit one top-level key of a JSON file and leave every other byte as it was: Ironwood's `lms.env.json`.
 
-The same functions as yaml_edit, for the other format. "Raw" is a member as it is written: `"KEY": value`. Text is taken and
-given with its line endings as they are.
+The same functions as yaml_edit, for the other format. "Raw" is the exact text of a member: `"KEY": value`. Line endings
+of the text are preserved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class _Member:
-    """Where one member stands: [start, end) in characters, from its key's quote to its value's last character."""
+    """Position of one member: [start, end) in characters, from its key's quote to its value's last character."""
 
     key: str
     start: int
@@ -29,7 +29,7 @@ class _Member:
 
 @dataclass(frozen=True)
 class _Object:
-    """The members of the only object, and where its braces stand."""
+    """The members of the only object, and the positions of its braces."""
 
     members: list[_Member]
     opened: int
@@ -42,7 +42,7 @@ def _skip(text: str, index: int) -> int:
 
 
 def _expect(text: str, index: int, characters: str) -> int:
-    """Return the index after one of the characters, which must stand there."""
+    """Return the index after one of the characters; raises if none of them is there."""
     if text[index : index + 1] not in tuple(characters):
         line = text.count("\n", 0, index) + 1
         raise unusable(f"The settings file is not JSON: expected {' or '.join(characters)} at line {line}.")
@@ -50,7 +50,7 @@ def _expect(text: str, index: int, characters: str) -> int:
 
 
 def _parse(text: str) -> _Object:
-    """Return the object that the text is; raises BlockStructureError with the line, never with content."""
+    """Parse the text as one object; raises BlockStructureError with the line, never with content."""
     try:
         return _parse_object(text)
     except json.JSONDecodeError as error:
@@ -81,14 +81,14 @@ def _parse_object(text: str) -> _Object:
 
 
 def _layout(text: str, parsed: _Object) -> tuple[str, str]:
-    """Return what stands before the first member and before the closing brace: line breaks and indentation, or nothing."""
+    """Return the whitespace before the first member and before the closing brace."""
     first = parsed.members[0].start if parsed.members else parsed.opened + 1
     last = parsed.members[-1].end if parsed.members else parsed.opened + 1
     return text[parsed.opened + 1 : first], text[last : parsed.closed]
 
 
 def _step(text: str, parsed: _Object) -> str | None:
-    """Return the indentation of one level, None for a file that is written on one line."""
+    """Return the indentation of one level, None for a file on one line."""
     before, _ = _layout(text, parsed)
     if parsed.members and "\n" not in before:
         return None
@@ -96,7 +96,7 @@ def _step(text: str, parsed: _Object) -> str | None:
 
 
 def render(key: str, value: Any, newline: str = "\n", indent: str | None = "    ") -> str:
-    """Return a member as the file would write it: keys sorted, as the `configuration` playbooks render it."""
+    """Return a member as the `configuration` playbooks render it: keys sorted."""
     dumped = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
     return f"{json.dumps(key)}: {dumped}".replace("\n", newline + (indent or ""))
 
@@ -125,7 +125,7 @@ def set_raw(text: str, key: str, raw: str | None) -> str:
 
 
 def _without(text: str, parsed: _Object, member: _Member) -> str:
-    """Return the text without a member and the comma that goes with it."""
+    """Return the text without a member and its comma."""
     number = parsed.members.index(member)
     if number:  # with the comma in front of it
         return text[: parsed.members[number - 1].end] + text[member.end :]
@@ -135,7 +135,7 @@ def _without(text: str, parsed: _Object, member: _Member) -> str:
 
 
 def set_key(text: str, key: str, value: Any) -> str:
-    """Return the text with a member set to a value, every other byte as it was; one that has the value is left alone.
+    """Return the text with a member set to a value, every other byte unchanged; does nothing if it has the value.
 
     Raises BlockStructureError `settings-file-unusable` with the line, never with content.
     """

@@ -1,4 +1,4 @@
-"""What the editors of settings files share, whatever the format: yaml_edit and json_edit. Controller only."""
+"""Shared code of the settings file editors yaml_edit and json_edit. Controller only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Edit one top-level key of a YAML file and leave every other byte as it was. Controller only: it needs PyYAML.
+"""Edit one top-level key of a YAML file and leave every other byte unchanged. Controller only: it needs PyYAML.
 
-The parser's own events say where an entry begins and ends, so comments, quoting, anchors, block scalars and line endings
-of the rest are never re-written. Text is taken and given with its line endings as they are (open files with newline="").
+The parser's events give the position of each entry, so comments, quoting, anchors, block scalars and line endings
+of the rest are never rewritten. Line endings are preserved (open files with newline="").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COLLECTION_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 @dataclass
 class _Entry:
-    """Where one top-level key stands: [start, end) in characters, whole lines; `anchors` are defined inside it."""
+    """Position of one top-level key: [start, end) in characters, whole lines; `anchors` are defined inside it."""
 
     key: str
     start: int
@@ -31,7 +31,7 @@ class _Entry:
 
 @dataclass
 class _Document:
-    """The entries of the only document, and where a new one would go."""
+    """The entries of the only document, and the position for a new one."""
 
     entries: list[_Entry]
     append_at: int
@@ -87,7 +87,7 @@ def _read_value(events: Iterator[yaml.Event], entry: _Entry) -> int:
             end = max(end, _at(event.end_mark))
         elif isinstance(event, _COLLECTION_ENDS):
             depth -= 1
-            # A block collection's end is only noticed at the next token, after comments that are not its own.
+            # The parser ends a block collection at the next token, after comments that do not belong to it.
             if flow.pop():
                 end = max(end, _at(event.end_mark))
         else:
@@ -245,7 +245,7 @@ def get_inner_raw(text: str, parent: str, key: str) -> str | None:
 
 
 def set_inner_raw(text: str, parent: str, key: str, raw: str | None) -> str:
-    """Return the text with an entry one level down put back as it was; a parent that is empty without it goes with it."""
+    """Return the text with an entry one level down restored; a parent that becomes empty is removed."""
     extent = _inner(text, parent)
     if extent is None:
         return text if raw is None else set_raw(text, parent, f"{parent}:{newline_of(text)}{raw}")
@@ -255,7 +255,7 @@ def set_inner_raw(text: str, parent: str, key: str, raw: str | None) -> str:
 
 
 def set_inner_key(text: str, parent: str, key: str, value: Any) -> str:
-    """Return the text with an entry one level down set to a value, every other byte as it was."""
+    """Return the text with an entry one level down set to a value, every other byte unchanged."""
     extent = _inner(text, parent)
     if extent is None:
         return set_key(text, parent, {key: value})
@@ -264,7 +264,7 @@ def set_inner_key(text: str, parent: str, key: str, value: Any) -> str:
 
 
 def value_of(text: str, key: str) -> Any:
-    """Return the value of a top-level key, None when it is absent or uses what only the whole file defines."""
+    """Return the value of a top-level key, None when it is absent or uses an anchor from elsewhere in the file."""
     entry = only(_parse(text).entries, key)
     return _value_of(text, entry)[1] if entry else None
 
