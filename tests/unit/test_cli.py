@@ -101,7 +101,7 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--force", "--only", "stale"], "--force generates everything in scope, so --only has no meaning."),
+        (["--force", "--only", "stale"], "--force generates every course in scope, so --only has no effect."),
         (["--course", "a", "--pattern", "b"], "Give courses or patterns, not both."),
         (["--resume", "latest", "--force"], "A resumed run chooses as it was begun."),
         (["--resume", "latest", "--dry-run"], "A resumed run has its plan already."),

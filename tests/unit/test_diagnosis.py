@@ -708,7 +708,7 @@ def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsy
     text = " ".join(capsys.readouterr().out.split())
     assert "local copies and spool" in text
     assert re.search(
-        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* left alone \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", text
+        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* paused \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", text
     )
 
 

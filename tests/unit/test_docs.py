@@ -132,7 +132,7 @@ def test_a_part_without_its_markers_is_named_and_nothing_is_written(tmp_path):
     page.write_text("no markers\n")
     with pytest.raises(SystemExit) as ended:
         pages.write(page, "one", "x")
-    assert str(ended.value) == "page.md has no generated part named one.\nRemedy: put its two markers back."
+    assert str(ended.value) == "page.md has no generated part named one.\nRemedy: restore its two markers."
     assert page.read_text() == "no markers\n"
 
 

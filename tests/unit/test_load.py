@@ -144,7 +144,7 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
     ended = invoke("--url", "https://192.0.2.7/courses")
     assert ended.exit_code == exits.REFUSED
     assert ended.stderr.splitlines() == [
-        "https://192.0.2.7 is not on this machine: no load was sent.",
+        "https://192.0.2.7 is not on this machine. No load was sent.",
         "Remedy: repeat with --yes-i-own-this-site, if the site is yours.",
     ]
 
@@ -154,9 +154,9 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
     [
         (["--users", "201"], "201 is not in the range 1<=x<=200"),
         (["--duration", "601"], "601 is not in the range 1<=x<=600"),
-        (["--nav-depth", "two"], "'two' is no list of depths, such as 2,3."),
-        (["--nav-depth", "0"], "'0' is no list of depths, such as 2,3."),
-        (["--url", "learn.example.com"], "'learn.example.com' is no address of a site, such as https://learn.example.com."),
+        (["--nav-depth", "two"], "'two' is not a list of depths, such as 2,3."),
+        (["--nav-depth", "0"], "'0' is not a list of depths, such as 2,3."),
+        (["--url", "learn.example.com"], "'learn.example.com' is not the URL of a site, such as https://learn.example.com."),
     ],
 )
 def test_load_is_bounded_and_wrong_words_are_a_usage_error(arguments, message):
@@ -167,7 +167,8 @@ def test_load_is_bounded_and_wrong_words_are_a_usage_error(arguments, message):
 
 def test_an_lms_on_another_machine_needs_its_address():
     with pytest.raises(
-        exits.Failure, match=r"The LMS is on another machine, and load needs its address\.\nRemedy: name the site with --url"
+        exits.Failure,
+        match=r"The LMS is on another machine, and its URL is not known\.\nRemedy: name the URL that learners use with --url",
     ):
         target.find({"connection": "ssh", "address": "lms1.example.com", "url": "http://127.0.0.1:8000"}, None)
 
@@ -207,7 +208,5 @@ def test_a_host_that_is_no_container_here_needs_its_address():
 
 @pytest.mark.usefixtures("podman")
 def test_a_container_that_the_inventory_names_and_nobody_started_is_told():
-    with pytest.raises(
-        exits.Failure, match=r"podman does not know the container example-lms2\.\nRemedy: start it, or name the site"
-    ):
+    with pytest.raises(exits.Failure, match=r"podman has no container example-lms2\.\nRemedy: start it, or name the site"):
         target.find({"connection": "containers.podman.podman", "address": "example-lms2", "url": "http://127.0.0.1:8000"}, None)

@@ -71,7 +71,7 @@ def test_a_refused_page_is_told_with_a_remedy(seen, tmp_path, monkeypatch):
     ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path / "new")])
     assert ended.exit_code == 3
     assert ended.stderr.splitlines()[0] == "The outline answered HTTP 403: no access"
-    assert ended.stderr.splitlines()[1].startswith("Remedy: name a course that exists with --course")
+    assert ended.stderr.splitlines()[1].startswith("Remedy: name an existing course with --course")
     assert not (tmp_path / "new").exists()
 
 

@@ -124,16 +124,16 @@ def test_the_collector_has_a_bar_of_its_own_after_rebuild_storage_and_cache():
         "A, 5,000 blocks, rebuild: 9 s",
         "A, 5,000 blocks, storage: 100 ms",
         "A, 5,000 blocks, cache: 81 ms",
-        "A, 5,000 blocks, collector tuned: 41 ms",
+        "A, 5,000 blocks, tuned gc: 41 ms",
     ]
-    assert "Collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
+    assert "Garbage collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
 
 
 def test_a_diagnosis_alone_shows_that_bar_too():
     found = {**diagnosis(), "runtime": COLLECTOR}
     found["courses"][0].update(cache_ms=2.0, storage_ms=20.0, rebuild_ms=None)
     page = report.html(report.Sources(diagnoses=[found]), "Title")
-    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, collector tuned: 42 ms" in page
+    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, tuned gc: 42 ms" in page
 
 
 def system(*, tuned: bool, padded: bool):

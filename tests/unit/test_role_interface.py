@@ -63,7 +63,7 @@ def test_every_variable_is_read_somewhere():
         if path.suffix in (".yml", ".py") and path.parent.name != "meta"
     )
     sources = sources.replace((ROLE / "defaults" / "main.yml").read_text(), "")
-    # Settings and bucket options are read by the fields of their dataclasses, and tasks read typed values: both lack the prefix.
+    # Dataclass fields for settings and bucket options, and typed values in tasks, have no prefix.
     unread = []
     for name in OPTIONS:
         stem = name.removeprefix("block_structure_")

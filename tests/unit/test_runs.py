@@ -25,7 +25,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path):
     [
         ("not json", "is not a run file: Expecting value"),
         ("[]", 'is not a run file: it has no "schema": "block-structure-run".'),
-        ('{"schema": "block-structure-run", "version": 9}', "is a run file of version 9, and this tool reads version 1."),
+        ('{"schema": "block-structure-run", "version": 9}', "is a run file of version 9; this tool reads version 1."),
         ('{"schema": "block-structure-run", "version": 1}', "is damaged: $: 'started' is a required property."),
     ],
 )
@@ -55,9 +55,9 @@ def test_workers_are_told_by_service_with_memory_and_the_worst_pause():
     before = {**run([]), "label": "before", "workers_after": [worker("lms", 9, 120 * 1024, **SILENT)]}
     table = tables.workers([before, {**run([]), "label": "after", "workers_after": tuned}])
     assert table.cells() == [
-        ["before", "lms", "1", "120", "240", "as it is", "-"],
+        ["before", "lms", "1", "120", "240", "default", "-"],
         ["after", "lms", "2", "150", "400", "[50000, 20, 100]", "90.0"],
-        ["after", "lms worker", "1", "80", "160", "as it is", "-"],
+        ["after", "lms worker", "1", "80", "160", "default", "-"],
     ]
     assert tables.workers([run([])]).cells() == []
 

@@ -147,7 +147,9 @@ def test_a_benchmark_shows_each_way_of_answering_and_the_price_as_a_table():
     before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
     table = tables.collector(after, before)
     assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
-    assert table.title == ("Collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms")
+    assert table.title == (
+        "Garbage collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms"
+    )
     assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
     runs.save(after, Path(os.devnull))
 

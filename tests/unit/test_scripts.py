@@ -47,14 +47,14 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
         (
             ["scripts/dev/setup", "everything"],
             [
-                "scripts/dev/setup does not know the stage 'everything'.",
+                "scripts/dev/setup has no stage 'everything'.",
                 "Remedy: use python, engine, images, browser or memcached, or no argument for the first three.",
             ],
         ),
         (
             ["scripts/dev/sandbox"],
             [
-                "scripts/dev/sandbox needs to know what to do.",
+                "scripts/dev/sandbox needs a command.",
                 "Remedy: use scripts/dev/sandbox up, down, status or env.",
             ],
         ),

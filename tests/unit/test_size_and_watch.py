@@ -96,7 +96,7 @@ def test_a_file_that_is_no_diagnosis_is_refused(tmp_path, content):
     path.write_text(content)
     ended = size("--report", str(path))
     assert ended.exit_code == exits.USAGE
-    assert "is no diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
+    assert "is not a diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
 
 
 def test_a_site_without_structures_has_nothing_to_scale(tmp_path):
@@ -172,4 +172,4 @@ def test_watch_refuses_what_a_monitor_would_not_read(arguments, code, text):
 def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path):
     with pytest.raises(exits.Failure, match="cannot be written: No such file or directory") as refused:
         watch.write(tmp_path / "missing" / "x.prom", "")
-    assert "Remedy: name a file in a folder that you may write to." in refused.value.message
+    assert "Remedy: name a file in a folder that you can write to." in refused.value.message
