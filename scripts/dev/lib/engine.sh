@@ -36,7 +36,7 @@ setup_engine() {
     say "engine: no podman and no docker answers, installing podman"
     quietly engine-packages "$ENGINE_REMEDY" apt_install podman runc netavark aardvark-dns iptables
     write_configuration
-    engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and cure what it says."
+    engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and fix what it reports."
   fi
   if ! command -v ssh >/dev/null; then
     may_install || die "The command ssh, with which Ansible speaks to the sandbox, is missing." "$SSH_REMEDY"

@@ -89,7 +89,7 @@ build() { # name, tag, tag of the base
   image_present "$1" "$2" && return
   prepare_build
   say "images: building $1"
-  quietly "image-$1" "look at the log; the build must reach the package archives that this machine uses." \
+  quietly "image-$1" "read the log; the build must reach the package archives that this machine uses." \
     "$BLOCK_STRUCTURE_ENGINE" build \
     --build-arg "BASE=localhost/block-structure-base:$3" \
     --secret "id=pip.conf,src=$state/build/pip.conf" \
@@ -126,7 +126,7 @@ build_base() { # tag
     bootstrap "$from"
   fi
   say "images: building base"
-  quietly image-base "look at the log; the build must reach the package archives that this machine uses." \
+  quietly image-base "read the log; the build must reach the package archives that this machine uses." \
     "$BLOCK_STRUCTURE_ENGINE" build --build-arg "BASE=$from" --tag "localhost/block-structure-base:$1" \
     --file "$root/molecule/images/base/Containerfile" "$root/molecule/images/base"
 }
@@ -145,10 +145,10 @@ bootstrap() { # tag
   done
   [ -s "$sources" ] || die "No container registry can be reached, and this machine has no Debian or Ubuntu package sources." \
     "name a local Debian or Ubuntu image in BLOCK_STRUCTURE_BASE_IMAGE."
-  quietly bootstrap "look at the log; $sources must name archives that this machine reaches." \
+  quietly bootstrap "read the log; $sources must name archives that this machine reaches." \
     mmdebstrap --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
     '' "$archive" "$sources"
-  quietly bootstrap-import "look at the log; '$BLOCK_STRUCTURE_ENGINE import' must work." \
+  quietly bootstrap-import "read the log; '$BLOCK_STRUCTURE_ENGINE import' must work." \
     "$BLOCK_STRUCTURE_ENGINE" import "$archive" "$1"
   rm -f "$archive"
 }

@@ -34,7 +34,7 @@ setup_python() {
       quietly python-venv "$PYTHON_REMEDY" "$python" -m venv --clear "$venv"
       activate_hook
     fi
-    quietly python-packages "look at the log; pip must reach a package index (its usual configuration is honoured)." \
+    quietly python-packages "read the log; pip must reach a package index (its usual configuration is honoured)." \
       "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$root/requirements-dev.txt"
     printf '%s\n' "$wanted" >"$venv/.digest"
   fi
