@@ -1,4 +1,4 @@
-"""What is found on a site and what is not: each finding from the facts that call for it, none on a cured site."""
+"""Findings of a diagnosis: each from the facts that cause it, none on a healthy site."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def process(**given: Any) -> dict[str, Any]:
 
 
 class Site:
-    """A cured site of a release, and what a test changes about it."""
+    """Facts of a healthy site of a release, plus the changes of a test."""
 
     def __init__(self, release: Any) -> None:
         self.release = release
@@ -107,7 +107,7 @@ def cache(**given):
 
 
 def bucket(**given):
-    # A bucket that was not read stays so, where both are planted.
+    # If both are planted, the bucket stays unread.
     return lambda site: (site.given["bucket"] or {}).update(given)
 
 
@@ -210,7 +210,7 @@ def key_hash(site):
 
 
 def collector(stock, tuned):
-    """The probe's answer of a site whose course unpickles so fast, as it is and tuned."""
+    """The probe's result for a course with these unpickling times, with default and tuned gc."""
 
     def plant(site):
         kinds = {"stock": stock, "thresholds": tuned, "off": tuned * 0.9}
@@ -247,7 +247,7 @@ def on_a_pod(site):
 
 EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
 OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
-# What is wrong -> (release, how it is planted, id, severity, what the words or the evidence must name)
+# Fault -> (release, how to plant it, id, severity, what message or evidence must name)
 CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "no row": ("teak", course(**{**COLD, "row": False}), "course-not-stored", "error", KEY),
     "no object": ("teak", course(**COLD, object_error=GONE), "object-missing", "error", "there is no object x"),
@@ -411,7 +411,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_wrong_is_found(release, case):
+def test_fault_is_found(release, case):
     name, plant, identifier, severity, text = CASES[case]
     site = Site(release(name))
     plant(site)
@@ -424,11 +424,11 @@ def test_what_is_wrong_is_found(release, case):
 
 
 @pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
-def test_nothing_is_found_on_a_cured_site(release, name):
+def test_healthy_site_has_no_findings(release, name):
     assert Site(release(name)).found() == []
 
 
-def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
+def test_healthy_site_with_redis_on_kubernetes_has_no_findings(release):
     site = Site(release("teak"))
     redis()(site)
     site.given["pod_disk"] = True
@@ -443,14 +443,14 @@ def test_nothing_is_found_on_a_cured_site_with_redis_on_kubernetes(release):
         ({"error": {"type": "ConnectionError", "message": "Connection refused."}}, "Redis does not answer"),
     ],
 )
-def test_a_course_that_is_not_in_redis_says_why(release, given, text):
+def test_course_missing_in_redis_has_a_reason(release, given, text):
     site = Site(release("teak"))
     site.course(cached=False, tier="storage")
     redis(**given)(site)
     assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {text}"
 
 
-def test_structures_on_a_pods_own_disk_are_told_with_what_to_do(release):
+def test_structures_on_a_pods_disk_are_reported_with_a_remedy(release):
     site = Site(release("teak"))
     on_a_pod(site)
     (reported,) = [finding for finding in site.found() if finding["id"] == "pod-disk"]
@@ -461,14 +461,14 @@ def test_structures_on_a_pods_own_disk_are_told_with_what_to_do(release):
     )
 
 
-def test_a_pods_disk_is_no_matter_while_storage_is_off(release):
+def test_pods_disk_is_ignored_while_storage_is_off(release):
     site = Site(release("sumac"))
     on_a_pod(site)
     storage_off(site)
     assert "pod-disk" not in {finding["id"] for finding in site.found()}
 
 
-def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
+def test_resilient_class_has_its_own_kwargs(release):
     row = release("teak")
     built = storage_settings.build(StorageOptions("b-c", "courses/", storage_class="resilient"), row).public
     site = Site(row)
@@ -479,7 +479,7 @@ def test_a_cured_site_of_the_resilient_class_has_kwargs_of_its_own(release):
     assert "'tries'" in {finding["id"]: finding["message"] for finding in site.found()}["kwarg-refused"]
 
 
-def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above():
+def test_findings_catalogue_and_tested_faults_agree():
     folder = PLUGINS / "plugin_utils" / "diagnosis"
     written = {name for path in folder.glob("*.py") for name in re.findall(r'Finding\(\s*"([a-z0-9-]+)"', path.read_text())} | {
         name for name in catalogue.CATALOGUE if name in (folder / "courses.py").read_text()
@@ -493,13 +493,13 @@ def test_every_finding_is_in_the_catalogue_and_every_one_of_it_is_planted_above(
         assert severities <= set(catalogue.CATALOGUE[identifier].severities)
 
 
-def test_a_failed_course_is_told_once(release):
+def test_failed_course_is_reported_once(release):
     site = Site(release("teak"))
     failed(site)
     assert [finding["cause"] for finding in site.found()] == [f"{KEY} could not be generated: ValueError: broken"]
 
 
-def test_many_courses_with_one_fault_are_one_finding(release):
+def test_many_courses_with_the_same_fault_are_one_finding(release):
     site = Site(release("teak"))
     site.survey["courses"] = [entry(**{**COLD, "row": False, "key": f"course-v1:X+{number}+1"}) for number in range(900)]
     (finding,) = site.found()
@@ -515,7 +515,7 @@ def test_many_courses_with_one_fault_are_one_finding(release):
         ("sumac", MIB, MIB, "memcached refuses items over 1m (-I)"),
     ],
 )
-def test_the_firmest_limit_is_named(release, name, size, item_size, text):
+def test_lowest_limit_is_named(release, name, size, item_size, text):
     assert refused_by(size, release(name), survey(), item_size)[1] == text
     assert refused_by(1000, release(name), survey(), item_size) is None
 
@@ -529,7 +529,7 @@ def test_the_firmest_limit_is_named(release, name, size, item_size, text):
         (None, {"live": {}, "error": "refused"}, "memcached at cache1:11211 does not answer"),
     ],
 )
-def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, timeout, given, reason):
+def test_only_counters_that_can_mean_structures_are_reported(release, timeout, given, reason):
     site = Site(release("teak"))
     site.course(cached=False, tier="storage")
     site.survey["row"]["cache_timeout_in_seconds"] = timeout
@@ -537,7 +537,7 @@ def test_the_counters_that_can_mean_structures_are_those_that_are_told(release, 
     assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {reason}"
 
 
-def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
+def test_limit_raised_by_the_site_is_effective(release):
     raised = survey()
     raised["settings"]["cache"]["client_limit_bytes"] = 4 * MIB
     assert effective_release(release("palm"), raised).client_item_limit_bytes == 4 * MIB
@@ -545,7 +545,7 @@ def test_a_limit_that_the_site_has_raised_is_the_one_in_force(release):
     assert refused_by(2 * MIB, release("palm"), raised, None) is None
 
 
-def test_costs_are_what_was_measured_and_nothing_else(release):
+def test_costs_are_only_measured_values(release):
     site = Site(release("teak"))
     site.survey["courses"] = [
         entry(key="small", blocks=100, rebuild_ms=50.0, cache_ms=2.0, storage_ms=22.0),
@@ -563,7 +563,7 @@ def test_costs_are_what_was_measured_and_nothing_else(release):
     )
 
 
-def test_errors_come_first_and_the_dearest_of_equals():
+def test_errors_come_first_then_the_costliest():
     made = [
         findings.Finding("a", "info", "", ""),
         findings.Finding("b", "warning", "", "", cost_ms=1),
@@ -575,7 +575,7 @@ def test_errors_come_first_and_the_dearest_of_equals():
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(CASES)), max_size=6))
-def test_variables_that_cure_are_valid_whatever_is_wrong(release, names):
+def test_proposed_variables_are_valid_for_any_fault(release, names):
     site = Site(release("palm"))
     for name in names:
         if CASES[name][0] in ("palm", "teak"):
@@ -593,7 +593,7 @@ def read(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((ROLE / name).read_text()))
 
 
-def test_variables_that_cure_name_what_they_cure(release):
+def test_proposed_variables_name_what_they_fix(release):
     site = Site(release("teak"))
     row(num_versions_to_keep=0, cache_timeout_in_seconds=60)(site)
     chosen = {row["name"]: row for row in cure.variables(site.snapshot(), site.found())}
@@ -604,7 +604,7 @@ def test_variables_that_cure_name_what_they_cure(release):
     assert chosen["block_structure_cache_timeout_seconds"]["value"] is None
 
 
-def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched_on(release):
+def test_gc_tuning_is_proposed_with_gain_and_cost_but_not_enabled(release):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     [finding] = site.found()
@@ -626,21 +626,21 @@ def test_tuning_the_collector_is_proposed_with_gain_and_price_and_never_switched
 
 
 @pytest.mark.parametrize("asked", [{"thresholds": [50000, 20, 100], "managed": True}, {"thresholds": None, "managed": False}])
-def test_nothing_is_proposed_where_it_is_done_or_declined(release, asked):
+def test_gc_tuning_is_not_proposed_if_active_or_declined(release, asked):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     site.given["desired"] = {**DESIRED, "runtime": asked}
     assert site.found() == []
 
 
-def test_no_course_is_large_enough_to_tell(release):
+def test_no_course_is_large_enough_to_measure_gc(release):
     site = Site(release("teak"))
     collector(1640.0, 830.0)(site)
     site.given["runtime"]["courses"] = []
     assert site.found() == []
 
 
-def test_a_look_needs_only_the_release(variables, table):
+def test_diagnosis_needs_only_the_release(variables, table):
     del variables["block_structure_storage_bucket"]
     variables["block_structure_storage_bucket"] = None
     variables["block_structure_storage_prefix"] = "/x/"
@@ -651,13 +651,13 @@ def test_a_look_needs_only_the_release(variables, table):
     assert [error["id"] for error in refused["errors"]] == ["release-unknown"]
 
 
-def test_what_the_inventory_gets_wrong_is_told_in_a_look(variables, table):
+def test_diagnosis_reports_invalid_inventory_variables(variables, table):
     variables["block_structure_storage_prefix"] = "/x/"
     wanted = desired.for_reading(desired.validate(variables, table))
     assert [finding["id"] for finding in wanted["findings"]] == ["prefix-leading-slash"]
 
 
-def test_the_report_counts_and_carries_everything(release):
+def test_report_counts_findings_and_contains_all_facts(release):
     site = Site(release("teak"))
     row(cache_timeout_in_seconds=60)(site)
     reported = report.of(site.snapshot(), platform="native", host="lms1", boots={"lms1": 1})
@@ -674,7 +674,7 @@ def test_the_report_counts_and_carries_everything(release):
         (asked(missing_object={"code": None, "type": "EndpointConnectionError", "message": "m"}), "storage-unusable"),
     ],
 )
-def test_a_failing_storage_is_a_rebuild_with_the_resilient_class_and_an_error_page_without(release, plant, identifier):
+def test_failing_storage_means_a_rebuild_or_an_error_by_class(release, plant, identifier):
     costs = []
     for plants in ([plant], [plant, spooling()]):
         site = Site(release("teak"))
@@ -686,7 +686,7 @@ def test_a_failing_storage_is_a_rebuild_with_the_resilient_class_and_an_error_pa
     assert "500" not in costs[1]
 
 
-def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
+def test_report_has_the_local_state_of_each_host(release):
     site = Site(release("teak"))
     other_host(site)
     spooling(spool={"waiting": 2, "oldest": 0})(site)
@@ -695,7 +695,7 @@ def test_the_report_tells_what_the_storage_class_keeps_on_each_host(release):
     assert report.of(Site(release("teak")).snapshot(), platform="native", host="lms1", boots={})["local_storage"] == {}
 
 
-def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsys):
+def test_table_shows_copies_spool_breaker_and_counters_of_each_host(release, capsys):
     site = Site(release("teak"))
     counters = {"counts": {"read_local": 9, "write_failed_timeout": 1, "spooled": 2}}
     spooling(
@@ -712,7 +712,7 @@ def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsy
     )
 
 
-def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
+def test_small_item_size_is_fixed_as_by_a_deploy(release):
     site = Site(release("sumac"))  # whose own answer, without a plan, is 8m: nothing bounds a structure there
     site.course(bytes=2 * MIB, cached=False, tier="storage")
     site.given["servers"] = (server(live={"memory_mb": 128, "item_size_bytes": MIB}),)
@@ -721,7 +721,7 @@ def test_a_small_item_size_is_mended_as_a_deploy_would_do_it(release):
     assert values["memcached-small"] == PLAN["memory_mb"]
 
 
-def test_settings_that_differ_are_one_finding_with_each_of_them(release):
+def test_differing_settings_are_one_finding_that_lists_them(release):
     site = Site(release("sumac"))
     site.survey["settings"]["block_structures"] = {"STORAGE_KWARGS": {}}
     (found,) = [finding for finding in site.found() if finding["id"] == "settings-differ"]
@@ -730,7 +730,7 @@ def test_settings_that_differ_are_one_finding_with_each_of_them(release):
     assert found["evidence"]["DIRECTORY_PREFIX"] == [None, "courses/"]
 
 
-def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
+def test_table_shows_a_site_in_the_terms_of_an_operator(release, capsys):
     site = Site(release("teak"))
     site.survey["courses"].append(entry(key="course-v1:ExampleX+Large+2026", bytes=2_500_000, cached=False, tier="storage"))
     servers = (server(), server("cache2:11211", live={}, stats={}, error="it does not answer"))
@@ -744,6 +744,6 @@ def test_the_table_shows_a_site_as_its_operator_speaks_of_it(release, capsys):
     assert re.search(r"cache2:11211\W+default\W+does not", shown)
 
 
-def test_the_page_has_every_finding():
+def test_docs_page_has_every_finding():
     page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text()
     assert [name for name in catalogue.CATALOGUE if f"`{name}`" not in page] == []
