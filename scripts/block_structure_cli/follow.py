@@ -19,7 +19,7 @@ from rich import progress
 
 from . import exits, output
 from .options import Site
-from .output import talk
+from .output import stderr
 from .runner import play
 
 Event = dict[str, Any]
@@ -42,13 +42,13 @@ class Follower:
             progress.TextColumn("{task.fields[failed]} failed"),
             progress.TimeElapsedColumn(),
             progress.TextColumn("{task.fields[pace]}"),
-            console=talk,
+            console=stderr,
             transient=True,
         )
         self._task = self._bar.add_task(title, total=None, failed=0, pace="")
 
     def __enter__(self) -> Follower:
-        if talk.is_terminal:
+        if stderr.is_terminal:
             self._bar.start()
         self._thread.start()
         return self
@@ -65,7 +65,7 @@ class Follower:
 
     def ask_to_stop(self) -> None:
         """Ask the run on the host to stop."""
-        talk.print("stopping; interrupt again to end the playbook and leave the run on the host alone")
+        stderr.print("stopping; interrupt again to end the playbook and leave the run on the host alone")
         self.path.with_suffix(".stop").touch()
 
     def _follow(self) -> None:
@@ -89,8 +89,8 @@ class Follower:
             sys.stdout.flush()
         self._update(event)
         for text in self._lines.lines(event):
-            if not (talk.is_terminal and event["event"] == "progress"):
-                talk.print(text, markup=False)
+            if not (stderr.is_terminal and event["event"] == "progress"):
+                stderr.print(text, markup=False)
 
     def _update(self, event: Event) -> None:
         if event["event"] != "progress":

@@ -163,12 +163,12 @@ def run(
                 }
             )
         )
-        with (Path(folder) / "talk").open("w+") as talk:
+        with (Path(folder) / "locust.log").open("w+") as log:
             try:
                 process = subprocess.Popen(
                     _command(target, load),
                     stdin=subprocess.DEVNULL,
-                    stdout=talk,
+                    stdout=log,
                     stderr=subprocess.STDOUT,
                     text=True,
                     env={**os.environ, "BLOCK_STRUCTURE_LOADTEST": str(request)},
@@ -178,8 +178,8 @@ def run(
                     f"The load generator cannot be started: {error}.", "run `scripts/dev/setup python`.", ENVIRONMENT
                 ) from error
             _wait(process, load.seconds, on_second)
-            talk.seek(0)
-            message = talk.read()
+            log.seek(0)
+            message = log.read()
         if process.returncode:
             raise _explain(process.returncode, message)
         found = [json.loads(line) for line in samples.read_text().splitlines()] if samples.exists() else []

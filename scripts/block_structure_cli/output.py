@@ -13,7 +13,7 @@ from rich.table import Table
 # Not a terminal, so there is no width to detect; course keys are long.
 _LOG_WIDTH = 160
 
-talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+stderr = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 
 def data() -> Console:

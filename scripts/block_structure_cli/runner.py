@@ -16,7 +16,7 @@ import ansible_runner
 
 from . import ROOT, exits
 from .options import Site
-from .output import talk
+from .output import stderr
 
 Event = dict[str, Any]
 
@@ -102,7 +102,7 @@ def play(
                 played.failures.append(text)
                 played.unreachable = played.unreachable or event["event"] == "runner_on_unreachable"
             if site.verbosity and event.get("stdout"):
-                talk.print(event["stdout"], markup=False)
+                stderr.print(event["stdout"], markup=False)
             if on_event:
                 on_event(event)
             return False  # ansible-runner does not store the event
@@ -141,7 +141,7 @@ def play_for_report(name: str, site: Site, **options: Any) -> Any:
     A play that reports and then fails because of its findings is a success. Raises exits.Failure (ENVIRONMENT) if it wrote no
     report or a host was unreachable.
     """
-    with talk.status(f"running playbooks/{name}.yml") as status:
+    with stderr.status(f"running playbooks/{name}.yml") as status:
         played = play(name, site, on_task=status.update, **options)
     if played.report is None or played.unreachable:
         cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")

@@ -94,7 +94,7 @@ def test_missing_libraries_are_reported_with_a_remedy(tmp_path):
         check=False,
     )
     assert ended.returncode == 3
-    remedy = f"run `{tmp_path}/scripts/dev/setup python`, which makes an environment with all that it needs."
+    remedy = f"run `{tmp_path}/scripts/dev/setup python`, which creates an environment with everything that it needs."
     assert ended.stderr.splitlines()[1] == f"Remedy: {remedy}"
 
 

@@ -93,7 +93,7 @@ def test_no_engine_and_not_root(checkout: Path, programs: Path) -> None:
         "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE=""
     )
     assert refusal(ended) == [
-        "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu.",
+        "Neither podman nor docker answers, and only root on Debian or Ubuntu can install podman.",
         "Remedy: install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root.",
     ]
 
@@ -110,7 +110,7 @@ def without_ssh(programs: Path, user: int) -> str:
 def test_no_ssh_and_not_root(checkout: Path, programs: Path) -> None:
     ended = run("scripts/dev/setup", "engine", root=checkout, PATH=without_ssh(programs, 1000), BLOCK_STRUCTURE_ENGINE="")
     assert refusal(ended) == [
-        "The command ssh, with which Ansible speaks to the sandbox, is missing.",
+        "The command ssh, which Ansible uses for the sandbox, is missing.",
         "Remedy: install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root.",
     ]
 
@@ -168,7 +168,7 @@ def test_no_browser_and_not_root(checkout: Path, programs: Path) -> None:
             BLOCK_STRUCTURE_CHROMIUM="/nowhere/chromium",
         )
     ) == [
-        "There is no Chromium or no Graphviz, and they can be installed only by root on Debian.",
+        "Chromium or Graphviz is missing, and only root on Debian can install them.",
         "Remedy: install chromium and graphviz (apt-get install chromium graphviz), or set BLOCK_STRUCTURE_CHROMIUM.",
     ]
 
@@ -178,7 +178,7 @@ def test_no_memcached_and_not_root(checkout: Path, programs: Path) -> None:
         (programs / name).symlink_to(str(shutil.which(name)))
     program(programs, "id", "echo 1000")
     assert refusal(run("scripts/dev/setup", "memcached", root=checkout, PATH=str(programs))) == [
-        "There is no memcached, and it can be installed only by root on Debian or Ubuntu.",
+        "memcached is missing, and only root on Debian or Ubuntu can install it.",
         "Remedy: install memcached (Debian, Ubuntu: apt-get install memcached), or run this as root.",
     ]
 
@@ -232,7 +232,7 @@ def test_no_space_for_the_images(buildable: Path, programs: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "cause"),
     [
-        ("28.2.2", "docker 28.2.2 is here without its buildx component, which builds the images."),
+        ("28.2.2", "docker 28.2.2 has no buildx component, which builds the images."),
         # The older client includes it, so the next error is about disk space.
         ("20.10.24+dfsg1", "The images need 6 GiB in /, and 2 GiB are free."),
     ],

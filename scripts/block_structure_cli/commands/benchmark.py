@@ -47,7 +47,7 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
 def _load_with_bar(
     message: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
 ) -> list[dict[str, Any]]:
-    with Progress(console=output.talk, transient=True) as bar:
+    with Progress(console=output.stderr, transient=True) as bar:
         row = bar.add_task(message, total=None if amount is load.ONCE else amount.seconds)
         return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
 
@@ -162,7 +162,7 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
         tables.collector(run).show()
         tables.pages(run).show()
         tables.workers([run]).show()
-    output.talk.print(f"written to {path}", markup=False)
+    output.stderr.print(f"written to {path}", markup=False)
     if any(course["error"] for course in run["courses"]) or any(row["errors"] for row in runs.pages(run)):
         raise SystemExit(ATTENTION)
 
@@ -205,7 +205,7 @@ def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tup
     samples = []
     for number in range(1, given["cold_rounds"] + 1):
         for name, chosen in by_page.items():
-            _forget(site, keys)
+            _clear_cache(site, keys)
             samples += load.group(_load_with_bar(f"cold, round {number}: {name}", where, learner, chosen, load.ONCE), "cold")
     # Every page once, so that the cache is warm.
     _load_with_bar("warming up", where, learner, wanted, load.ONCE)
@@ -218,12 +218,12 @@ def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tup
         "duration_seconds": given["duration"],
         "think_seconds": list(given["think"]),
         "cold_rounds": given["cold_rounds"],
-        "samples": _merged(samples),
+        "samples": _merge(samples),
     }
-    return http, _forget(site, [])
+    return http, _clear_cache(site, [])
 
 
-def _forget(site: Site, keys: list[str]) -> dict[str, Any]:
+def _clear_cache(site: Site, keys: list[str]) -> dict[str, Any]:
     """Remove the cached structures of courses without timing, and return the report with the servers' counters."""
     report: dict[str, Any] = play_for_report(
         "benchmark", site, block_structure_benchmark_courses=[], block_structure_benchmark_forget=keys
@@ -231,7 +231,7 @@ def _forget(site: Site, keys: list[str]) -> dict[str, Any]:
     return report
 
 
-def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one entry per state, page and course, with all rounds merged."""
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for sample in samples:

@@ -76,7 +76,7 @@ def show(report: dict[str, Any]) -> None:
         output.print_table("local copies and spool", _LOCAL, local, right=_LOCAL[1:4])
     output.print_findings(report["findings"])
     counts = report["counts"]
-    output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+    output.stderr.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
 
 
 def group_vars(report: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ def _show(report: dict[str, Any]) -> None:
     if rows:
         output.print_table("objects", _COLUMNS, rows, right=("bytes",))
     for line in move.summary(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
 
 
 @click.command()

@@ -37,7 +37,7 @@ def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     except OSError as error:
         raise Failure(f"{folder} cannot be written: {error.strerror}.", "name another folder with --output.", USAGE) from error
     if not drawn:
-        output.talk.print(
+        output.stderr.print(
             "Graphviz is not installed, so the call graph was written as callgraph.dot.\nRemedy: apt-get install graphviz."
         )
     return [folder / name for name in files]
@@ -96,9 +96,9 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
     else:
         tables.profile_parts(profile).show()
         tables.profile_modules(profile, top).show()
-    output.talk.print("written: " + ", ".join(str(path) for path in written), markup=False)
+    output.stderr.print("written: " + ", ".join(str(path) for path in written), markup=False)
     if not profiling.reads_structure(profile):
-        output.talk.print(
+        output.stderr.print(
             f"The page did not read the course's structure: {profile['username']} may not see the course.\n"
             "Remedy: name an enrolled learner or a staff member with --username.",
             markup=False,

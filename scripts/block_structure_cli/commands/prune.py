@@ -20,9 +20,9 @@ def _show(report: dict[str, Any]) -> None:
     ]
     output.print_table("objects that no row names", _COLUMNS, rows, right=("bytes", "days old"))
     for line in generation.summary(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
     for failure in report["failures"]:
-        output.talk.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
+        output.stderr.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
 
 
 @click.command()

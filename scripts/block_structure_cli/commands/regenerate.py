@@ -63,7 +63,7 @@ def _show(report: dict[str, Any]) -> None:
         rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in report["courses"]]
         output.print_table(f"run {report['run']}", _COLUMNS, rows, right=_NUMBERS)
     for line in generation.totals(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
 
 
 def _shortened(course: dict[str, Any], name: str) -> Any:

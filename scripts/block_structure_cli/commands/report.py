@@ -76,6 +76,6 @@ def command(
         output.print_json({"report": str(path), **reported})
     else:
         output.data().print(f"{reported['line']}\n{reported['text']}".strip(), markup=False)
-    output.talk.print(f"written to {path}", markup=False)
+    output.stderr.print(f"written to {path}", markup=False)
     if reported["state"] == "bad":
         raise SystemExit(ATTENTION)

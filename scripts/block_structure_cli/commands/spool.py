@@ -28,14 +28,14 @@ def _show(report: dict[str, Any]) -> None:
     for host, spool in report.items():
         drained, breaker = spool["drained"], spool["state"]["breaker"]
         if drained:
-            output.talk.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
+            output.stderr.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
             if drained["problem"]:
-                output.talk.print(f"{host}: {drained['problem']}", markup=False)
+                output.stderr.print(f"{host}: {drained['problem']}", markup=False)
         if breaker["open"]:
             until = _moment(breaker["until"])
-            output.talk.print(f"{host}: S3 is paused until {until} ({breaker['cause']})", markup=False)
+            output.stderr.print(f"{host}: S3 is paused until {until} ({breaker['cause']})", markup=False)
         if spool["state"]["problem"]:
-            output.talk.print(f"{host}: no spool and no local copies: {spool['state']['problem']}", markup=False)
+            output.stderr.print(f"{host}: no spool and no local copies: {spool['state']['problem']}", markup=False)
 
 
 @click.command()

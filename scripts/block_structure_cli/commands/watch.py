@@ -60,4 +60,4 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
     if json_file:
         write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
     counts = report["counts"]
-    output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+    output.stderr.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
