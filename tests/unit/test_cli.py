@@ -42,9 +42,9 @@ def test_help_shows_an_example_and_the_exit_codes(command):
 
 
 def test_unknown_command_is_a_usage_error():
-    ended = run("mend")
+    ended = run("repair")
     assert ended.returncode == 2
-    assert "No such command 'mend'" in ended.stderr
+    assert "No such command 'repair'" in ended.stderr
     assert ended.stdout == ""
 
 

@@ -203,10 +203,10 @@ def lms(tmp_path_factory: pytest.TempPathFactory) -> Lms:
 
 
 def test_package_is_predicted_installed_kept_replaced_and_removed(lms: Lms) -> None:
-    foretold = lms.run("--check")
-    assert foretold["changed"] and lms.imports() == "" and not lms.local_dir.exists()
+    predicted = lms.run("--check")
+    assert predicted["changed"] and lms.imports() == "" and not lms.local_dir.exists()
     done = lms.run()
-    assert done["changes"] == foretold["changes"]
+    assert done["changes"] == predicted["changes"]
     assert [change["after"] for change in done["changes"]] == [__version__, f"{USER} 0700"]
     assert lms.imports() == __version__
     assert lms.local_dir.stat().st_mode & 0o777 == 0o700
@@ -282,9 +282,9 @@ def test_local_copies_of_tutor_are_removed_but_the_spool_is_kept(tmp_path: Path)
     assert modules.run("storage_package", absent)["msg"].startswith(f"1 object waits in {kept}/spool for S3, so")
     assert folder.exists() and (kept / "spool" / "object").exists()
     (kept / "spool" / "object").unlink()
-    foretold = modules.run("storage_package", absent, "--check")
+    predicted = modules.run("storage_package", absent, "--check")
     done = modules.run("storage_package", absent)
-    assert done["changes"] == foretold["changes"]
+    assert done["changes"] == predicted["changes"]
     assert done["changes"][1] == {"field": str(kept), "before": "4242 0755", "after": None}
     assert not folder.exists() and not kept.exists()
     assert not modules.run("storage_package", absent)["changed"]

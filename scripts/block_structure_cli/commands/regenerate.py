@@ -58,7 +58,7 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
 def _show(report: dict[str, Any]) -> None:
     if report["ended"] == "dry-run":
         rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
-        output.print_table("would be generated", ("course", "why", "bytes", "in words"), rows, right=("bytes",))
+        output.print_table("would be generated", ("course", "why", "bytes", "reason"), rows, right=("bytes",))
     elif report["courses"]:
         rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in report["courses"]]
         output.print_table(f"run {report['run']}", _COLUMNS, rows, right=_NUMBERS)
