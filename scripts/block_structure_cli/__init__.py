@@ -1,4 +1,4 @@
-"""The operator's command-line tool: it runs the playbooks and renders what they report. Decisions are in plugins/."""
+"""The operator's command-line tool: runs the playbooks and renders their reports. Decisions are made in plugins/."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Plots of the report, as SVG elements that take their colours from the page, so that they follow light and dark."""
+"""Charts of the report: SVG elements that take their colours from the page, so that they follow light and dark mode."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from . import runs
 
-# Colours that matplotlib writes and the page replaces: each stands for a CSS variable.
+# Placeholder colours that _svg replaces by CSS variables of the page.
 _PLACES = {"ink": "#010101", "muted": "#020202", "before": "#030303", "after": "#040404", "limit": "#050505", "grid": "#060606"}
 _STYLE = {
-    "svg.fonttype": "none",  # words stay words: they can be searched, and need no font inside the file
+    "svg.fonttype": "none",  # keep text as text: it can be searched, and no font is embedded
     "font.family": "sans-serif",
     "font.size": 11,
     "axes.edgecolor": _PLACES["muted"],
@@ -35,19 +35,19 @@ _MIB = 1024 * 1024
 
 
 def seconds(milliseconds: float, _position: Any = None) -> str:
-    """Return a time as a person says it."""
+    """Return a time as readable text."""
     return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
 
 
 def size(number: float, _position: Any = None) -> str:
-    """Return bytes as a person says them."""
+    """Return a size as readable text."""
     if number >= _MIB:
         return f"{number / _MIB:.3g} MiB"
     return f"{number / 1024:.3g} KiB" if number >= 1024 else f"{number:.0f} B"
 
 
 def _svg(figure: Figure, name: str, title: str, text: str) -> str:
-    """Return a figure as one <svg> element: named and described for a reader who cannot see it, its ids unique on the page."""
+    """Return a figure as one <svg> element with title and description for screen readers, and ids unique on the page."""
     stream = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(stream, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
@@ -81,7 +81,7 @@ def _time_axis(axis: Any) -> None:
 
 
 def _name_bars(axes: Any, names: list[str], xlabel: str) -> None:
-    """Name horizontal bars of times, the first one on top."""
+    """Label horizontal bars of times, the first one on top."""
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel=xlabel)
@@ -92,7 +92,7 @@ def _name_bars(axes: Any, names: list[str], xlabel: str) -> None:
 
 
 def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str:
-    """Return reading time over course size. series: (words, "before" or "after", [(blocks, ms)]); cold lines are solid."""
+    """Return read time over course size. series: (label, "before" or "after", [(blocks, ms)]); cold lines are solid."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(4)
         for message, colour, points in series:
@@ -125,7 +125,7 @@ def pages(
 ) -> str:
     """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {"before"/"after": (p50, p95)}).
 
-    name: of the picture, unlike all others on the page. words: what before and after are called.
+    name: id of the chart, unique on the page. message: labels of before and after.
     """
     called = dict(zip(("before", "after"), message, strict=True))
     with mpl.rc_context(_STYLE):
@@ -146,7 +146,7 @@ def pages(
                 axes.plot([p50, p95], [place + offset] * 2, color=_PLACES["ink"], linewidth=1.2, marker="|", markevery=[1])
                 axes.annotate(seconds(p50), (p95, place + offset), (8, 0), textcoords="offset points", va="center", fontsize=10)
                 shown.add(when)
-        _name_bars(axes, [page for page, _ in rows], "what a learner waits for, median")
+        _name_bars(axes, [page for page, _ in rows], "response time for a learner, median")
         axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
         text = "; ".join(
             f"{page}: " + ", ".join(f"{called[when]} {seconds(p50)}" for when, (p50, _) in values.items())
@@ -155,11 +155,11 @@ def pages(
         return _svg(figure, name, title, text)
 
 
-WAYS = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "collector tuned"}
+WAYS = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned gc"}
 
 
 def ways(rows: list[dict[str, Any]]) -> str:
-    """Return each way of answering a read as a bar, for some courses. rows: as runs.ways returns them."""
+    """Return the read time of each tier as bars, for some courses. rows: as runs.ways returns them."""
     bars = [(row, way, row[way]) for row in rows for way in WAYS if row[way]]
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(0.9 + 0.32 * len(bars))
@@ -168,11 +168,11 @@ def ways(rows: list[dict[str, Any]]) -> str:
             axes.annotate(seconds(value), (value, place), (6, 0), textcoords="offset points", va="center", fontsize=10)
         _name_bars(axes, [f"{row['blocks']:,} blocks: {WAYS[way]}" for row, way, _ in bars], "time to read the structure")
         text = "; ".join(f"{row['key']}, {row['blocks']:,} blocks, {WAYS[way]}: {seconds(value)}" for row, way, value in bars)
-        return _svg(figure, "ways", "Time to read a structure, by what answers", text)
+        return _svg(figure, "ways", "Time to read a structure, by tier", text)
 
 
 def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:
-    """Return each structure's bytes as a bar, and the limits as lines. courses: (key, bytes), the largest first."""
+    """Return the size of each structure as a bar, and the limits as lines. courses: (key, bytes), the largest first."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(1.2 + 0.3 * len(courses))
         axes.barh([key for key, _ in courses], [number for _, number in courses], color=_PLACES["after"])
@@ -188,11 +188,11 @@ def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:
         axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.6 / (1.2 + 0.3 * len(courses))), ncols=1)
         text = ", ".join(f"{key} {size(number)}" for key, number in courses)
         text += "; limits: " + ", ".join(f"{message} {size(limit)}" for message, limit in limits)
-        return _svg(figure, "sizes", "Size of each structure against what a cache takes", text)
+        return _svg(figure, "sizes", "Size of each structure against the limits of the cache", text)
 
 
 def counters(points: dict[str, list[tuple[str, int]]]) -> str:
-    """Return evictions over time. points: {server: [(ISO 8601 moment, evictions)]}."""
+    """Return evictions over time. points: {server: [(ISO 8601 time, evictions)]}."""
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(3)
         for number, (server, series) in enumerate(sorted(points.items())):
@@ -207,9 +207,9 @@ def counters(points: dict[str, list[tuple[str, int]]]) -> str:
         locator = AutoDateLocator(minticks=2, maxticks=6)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axes.set(xlabel="UTC", ylabel="evictions since its start")
+        axes.set(xlabel="UTC", ylabel="evictions since server start")
         most = max((count for series in points.values() for _, count in series), default=0)
-        axes.set_ylim(0, max(1, 1.05 * most))  # a flat line at nought is good news, and has no hundredths
+        axes.set_ylim(0, max(1, 1.05 * most))  # without evictions: a flat line on a sane scale
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.grid(visible=True, axis="y")
         axes.legend()
@@ -220,7 +220,7 @@ def counters(points: dict[str, list[tuple[str, int]]]) -> str:
 
 
 def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float, float]]]]:
-    """Return the rows for `pages` of one or two runs, the later one last."""
+    """Return the rows for `pages` from one or two runs, the later one last."""
     rows: dict[str, dict[str, tuple[float, float]]] = {}
     for when, run in zip(("before", "after")[2 - len(compared) :], compared, strict=True):
         for row in runs.pages(run):
@@ -231,7 +231,7 @@ def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float
 
 
 def story(steps: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Write the story of one course as a picture for paper and mail: a bar for each measured step of scripts/dev/story."""
+    """Write the story of one course as an image for print and mail: a bar for each measured step of scripts/dev/story."""
     colours = {"before": "#b35900", "after": "#1766b5"}
     steps = [step for step in steps if step["ms"]]
     figure, axes = _axes(0.6 + 0.6 * len(steps))

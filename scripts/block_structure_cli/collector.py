@@ -1,8 +1,8 @@
-"""What `scripts/dev/bench-runtime` measured of LMSs with and without the tuned collector: its file, tables and bars.
+"""The results of `scripts/dev/bench-runtime`, LMSs with and without the tuned garbage collector: tables and bars.
 
 A system is one LMS of the comparison: {"tuned", "padded", "thresholds", "errors", "courses": {blocks: {"ms", "cpu_ms"}},
-"rss_kb", "pss_kb", "peak_kb", "worst_pause_ms", "collections"}. ms: what each outline request took; cpu_ms: the workers'
-processor time in it.
+"rss_kb", "pss_kb", "peak_kb", "worst_pause_ms", "collections"}. ms: time of each outline request; cpu_ms: CPU time of the
+workers during it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ System = dict[str, Any]
 
 
 def compared(measured: dict[str, Any]) -> list[tuple[str, System, System]]:
-    """Return (words of the heap, the LMS without, the LMS with) for each heap, the miniature's own first."""
+    """Return (heap, LMS without tuning, LMS with tuning) for each heap, the miniature's own first."""
     found = []
     for padded in (False, True):
         pair = {system["tuned"]: system for system in measured["systems"] if system["padded"] == padded}
@@ -26,7 +26,7 @@ def compared(measured: dict[str, Any]) -> list[tuple[str, System, System]]:
 
 
 def pages(measured: dict[str, Any]) -> Table:
-    """Return what outline requests took, with and without."""
+    """Return the times of outline requests, with and without tuning."""
     rows = []
     for heap, without, tuned in compared(measured):
         for blocks, slow in without["courses"].items():
@@ -46,19 +46,19 @@ def pages(measured: dict[str, Any]) -> Table:
         Column("requests", lambda row: row["requests"]),
         Column("errors", lambda row: row["errors"]),
     )
-    return Table("Outline requests, warm cache, asked in turn", columns, rows)
+    return Table("Outline requests, warm cache, alternating between the LMSs", columns, rows)
 
 
 def workers(measured: dict[str, Any]) -> Table:
-    """Return what the workers held after the same load, and how long a collection kept one of them."""
+    """Return memory and gc pauses of the workers after the same load."""
     rows = [
         {"heap": heap, "kind": kind, **system}
         for heap, without, tuned in compared(measured)
-        for kind, system in (("as it is", without), ("tuned", tuned))
+        for kind, system in (("default", without), ("tuned", tuned))
     ]
     columns = (
         Column("heap", lambda row: row["heap"], number=False),
-        Column("collector", lambda row: row["kind"], number=False),
+        Column("gc", lambda row: row["kind"], number=False),
         Column("thresholds", lambda row: str(row["thresholds"]), number=False),
         *(
             Column(f"{text} MiB", lambda row, name=name: f"{row[name] / 1024:.0f}")
@@ -71,7 +71,7 @@ def workers(measured: dict[str, Any]) -> Table:
 
 
 def bars(measured: dict[str, Any]) -> list[tuple[str, dict[str, tuple[float, float]]]]:
-    """Return the rows for charts.pages: without is what was before, with what is after."""
+    """Return the rows for charts.pages: `before` is without tuning, `after` with it."""
     return [
         (
             f"{row['blocks']:,} blocks, heap {row['heap'].split(' objects')[0]}",
@@ -82,12 +82,12 @@ def bars(measured: dict[str, Any]) -> list[tuple[str, dict[str, tuple[float, flo
 
 
 def ratio(without: list[float], tuned: list[float]) -> float:
-    """Return how many times as long the median takes without."""
+    """Return the ratio of the medians, without / with tuning."""
     return float(runs.percentile(without, 50) or 0) / float(runs.percentile(tuned, 50) or 1)
 
 
 def line(measured: dict[str, Any]) -> dict[str, Any]:
-    """Return the bench's last line: ratios of medians (without / with) and of memory (with / without), pauses, errors."""
+    """Return the benchmark's summary: ratios of medians (without / with) and of memory (with / without), pauses, errors."""
     report: dict[str, Any] = {}
     for (_, without, tuned), suffix in zip(compared(measured), ("", "_padded_heap"), strict=True):
         for blocks, slow in without["courses"].items():

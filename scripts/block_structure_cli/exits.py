@@ -1,4 +1,4 @@
-"""What the exit codes of every command mean, and the error that carries one."""
+"""Exit codes of every command, and the error that carries one."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import click
 from block_structure.module_utils.common.findings import two_lines
 
 OK = 0
-ATTENTION = 1  # it ran, and something needs attention: a finding, a failed course
+ATTENTION = 1  # the command ran and found a problem: a finding, a failed course
 USAGE = 2  # the command line is wrong (click's own code)
-ENVIRONMENT = 3  # a host, an inventory or a tool is missing or does not answer
-REFUSED = 4  # it could be done, and is not without the operator's word
+ENVIRONMENT = 3  # a host, inventory or tool is missing or does not answer
+REFUSED = 4  # not done without the operator's consent
 INTERRUPTED = 130  # stopped by SIGINT or SIGTERM
 
 EPILOG = "Exit codes: 0 all well, 1 needs attention, 2 usage, 3 environment, 4 refused, 130 interrupted."
 
 
 class Failure(click.ClickException):
-    """One line of cause, one line of remedy, and an exit code."""
+    """A cause, a remedy and an exit code."""
 
     def __init__(self, cause: str, remedy: str, code: int = ENVIRONMENT) -> None:
         super().__init__(two_lines(cause, remedy) if remedy else cause)
         self.exit_code = code
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the lines without click's `Error:`, as the role prints them."""
+        """Print the message without click's `Error:` prefix, as the role does."""
         click.echo(self.message, file=file, err=file is None)

@@ -1,6 +1,6 @@
-"""Show a run while it goes on: a bar in a terminal, lines in a log, events for other programs.
+"""Show the progress of a run: a bar in a terminal, lines in a log, events for other programs.
 
-The action on the controller appends each event of the run to a file; a thread reads what is added.
+The action plugin appends each event of the run to a file; a thread follows that file.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from rich import progress
 
 from . import exits, output
 from .options import Site
-from .output import talk
+from .output import stderr
 from .runner import play
 
 Event = dict[str, Any]
 
 
 class Follower:
-    """As a context: follows the events that arrive at `path` until it is left. events: also write each to standard output."""
+    """Context manager that follows the events in the file `path`. events: also write each to standard output."""
 
     def __init__(self, title: str, *, events: bool = False) -> None:
         self._title, self._events = title, events
@@ -42,13 +42,13 @@ class Follower:
             progress.TextColumn("{task.fields[failed]} failed"),
             progress.TimeElapsedColumn(),
             progress.TextColumn("{task.fields[pace]}"),
-            console=talk,
+            console=stderr,
             transient=True,
         )
         self._task = self._bar.add_task(title, total=None, failed=0, pace="")
 
     def __enter__(self) -> Follower:
-        if talk.is_terminal:
+        if stderr.is_terminal:
             self._bar.start()
         self._thread.start()
         return self
@@ -60,12 +60,12 @@ class Follower:
         self._folder.cleanup()
 
     def task(self, name: str) -> None:
-        """Show the name of the playbook's task, until the run itself has something to tell."""
+        """Show the name of the playbook's task, until the run reports progress."""
         self._bar.update(self._task, description=name)
 
     def ask_to_stop(self) -> None:
-        """Have the run on the host finish or abandon what it has in hand."""
-        talk.print("stopping; once more ends the playbook and leaves the run on the host to itself")
+        """Ask the run on the host to stop."""
+        stderr.print("stopping; interrupt again to end the playbook and leave the run on the host alone")
         self.path.with_suffix(".stop").touch()
 
     def _follow(self) -> None:
@@ -89,8 +89,8 @@ class Follower:
             sys.stdout.flush()
         self._update(event)
         for text in self._lines.lines(event):
-            if not (talk.is_terminal and event["event"] == "progress"):
-                talk.print(text, markup=False)
+            if not (stderr.is_terminal and event["event"] == "progress"):
+                stderr.print(text, markup=False)
 
     def _update(self, event: Event) -> None:
         if event["event"] != "progress":
@@ -107,10 +107,10 @@ class Follower:
 
 
 def follow(playbook: str, site: Site, form: str, show: Callable[[dict[str, Any]], None], **variables: Any) -> NoReturn:
-    """Run a playbook that follows a run, show its progress and its report, and end with the report's exit code.
+    """Run a playbook, show its progress and report, and exit with the report's exit code.
 
-    form: table, json, or jsonl, which writes events too. show: writes a report as tables; one that ended early is shown as far
-    as it has courses. Raises exits.Failure with the code of the report's error.
+    form: table, json or jsonl. show: prints a report as tables; a run that ended early is shown if it has courses. Raises
+    exits.Failure with the exit code of the report's error.
     """
     with Follower(playbook, events=form == "jsonl") as follower:
         variables["block_structure_events_path"] = str(follower.path)

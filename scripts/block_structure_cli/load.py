@@ -1,6 +1,6 @@
-"""Run locust on a site, bounded, and return what each page took.
+"""Run locust on a site, bounded, and return the time of each page.
 
-Locust replaces parts of Python's standard library in its process (gevent), so it always has a process of its own.
+Locust patches Python's standard library (gevent), so it runs in a separate process.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ LOCUSTFILE = ROOT / "scripts" / "loadtest" / "locustfile.py"
 MOST_USERS = 200
 MOST_SECONDS = 600
 MOST_SPAWN_RATE = 50
-_GRACE_SECONDS = 330  # for requests that are under way when the time is up
+_GRACE_SECONDS = 330  # for requests in flight when the time is up
 
 
 @dataclass(frozen=True)
 class Learner:
-    """The account that requests are made with."""
+    """The account that sends the requests."""
 
     email: str
     username: str
@@ -42,7 +42,7 @@ class Learner:
 
 @dataclass(frozen=True)
 class Load:
-    """How much load: users at a time, new ones a second, seconds of load, and least and most seconds between requests."""
+    """Amount of load: concurrent users, new users per second, seconds of load, and (min, max) seconds between requests."""
 
     users: int
     spawn_rate: float
@@ -50,14 +50,14 @@ class Load:
     think_seconds: tuple[float, float]
 
 
-# One user visits each page once, in order, and the run ends by itself; the time ends one that hangs.
+# One user visits each page once, in order. The time limit only ends a run that hangs.
 ONCE = Load(1, 1, 3600, (0, 0))
 
 
 def visits(courses: list[str], pages: list[str], nav_depths: list[int], username: str) -> list[dict[str, Any]]:
     """Return every page to visit.
 
-    Address of the blocks API: edx-platform lms/djangoapps/course_api/blocks/urls.py.
+    Path of the blocks API: edx-platform lms/djangoapps/course_api/blocks/urls.py.
     """
     found: list[dict[str, Any]] = []
     for course in courses:
@@ -102,8 +102,8 @@ def _wait(process: subprocess.Popen[str], seconds: int, on_second: Callable[[flo
             elapsed = time.monotonic() - start
             if elapsed > seconds + _GRACE_SECONDS:
                 raise Failure(
-                    f"The load generator did not end within {_GRACE_SECONDS} seconds of its time.",
-                    "look at the site: requests hang there.",
+                    f"The load generator was still running {_GRACE_SECONDS} seconds after its time limit.",
+                    "check the site: its requests hang.",
                     ENVIRONMENT,
                 )
             on_second(elapsed)
@@ -129,8 +129,8 @@ def _explain(code: int, message: str) -> Failure:
             ENVIRONMENT,
         )
     return Failure(
-        f"The load generator ended with code {code}: {lines[-1][:300] if lines else 'it said nothing'}.",
-        "run `scripts/dev/setup python`, and look at the address of the site.",
+        f"The load generator ended with code {code}: {lines[-1][:300] if lines else 'it printed nothing'}.",
+        "run `scripts/dev/setup python`, and check the URL of the site.",
         ENVIRONMENT,
     )
 
@@ -143,14 +143,14 @@ def run(
     *,
     on_second: Callable[[float], None] = lambda _elapsed: None,
 ) -> list[dict[str, Any]]:
-    """Visit pages and return one sample per visit, as scripts/loadtest/locustfile.py writes them.
+    """Visit pages and return one sample per visit, as written by scripts/loadtest/locustfile.py.
 
-    on_second: called with the seconds elapsed while locust works.
+    on_second: called with the elapsed seconds while locust runs.
     Raises Failure: the learner cannot log in, or locust does not run.
     """
     with tempfile.TemporaryDirectory(prefix="block-structure-load-") as folder:
         samples = Path(folder) / "samples.jsonl"
-        request = Path(folder) / "request.json"  # in a folder of mode 0700: a password must not stand in arguments
+        request = Path(folder) / "request.json"  # mode 0700: the password must not appear in arguments
         request.write_text(
             json.dumps(
                 {
@@ -163,12 +163,12 @@ def run(
                 }
             )
         )
-        with (Path(folder) / "talk").open("w+") as talk:
+        with (Path(folder) / "locust.log").open("w+") as log:
             try:
                 process = subprocess.Popen(
                     _command(target, load),
                     stdin=subprocess.DEVNULL,
-                    stdout=talk,
+                    stdout=log,
                     stderr=subprocess.STDOUT,
                     text=True,
                     env={**os.environ, "BLOCK_STRUCTURE_LOADTEST": str(request)},
@@ -178,8 +178,8 @@ def run(
                     f"The load generator cannot be started: {error}.", "run `scripts/dev/setup python`.", ENVIRONMENT
                 ) from error
             _wait(process, load.seconds, on_second)
-            talk.seek(0)
-            message = talk.read()
+            log.seek(0)
+            message = log.read()
         if process.returncode:
             raise _explain(process.returncode, message)
         found = [json.loads(line) for line in samples.read_text().splitlines()] if samples.exists() else []
@@ -189,7 +189,7 @@ def run(
 
 
 def group(samples: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:
-    """Return samples by page and course, as a run file keeps them. state: cold or warm."""
+    """Return samples grouped by page and course, as in a run file. state: cold or warm."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for sample in samples:
         key = (page_name(sample["page"], sample["nav_depth"]), sample["course"])

@@ -1,4 +1,4 @@
-"""The command group: each file in commands/ is one command, found by its name and loaded when it is asked for."""
+"""The command group: each file in commands/ is one command, loaded on first use."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FOLDER = Path(__file__).parent / "commands"
 
 
 class Commands(click.Group):
-    """Finds commands by their files: `commands/some_name.py` is `some-name`, and its object is called `command`."""
+    """Maps `commands/some_name.py` to the command `some-name`; the file's click command is named `command`."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return sorted(path.stem.replace("_", "-") for path in _FOLDER.glob("[a-z]*.py"))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Load one command, None when there is none of that name."""
+        """Load a command by name; None if it does not exist."""
         if name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
@@ -33,7 +33,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)
 @click.version_option(version(), message="%(prog)s %(version)s")
 def main() -> None:
-    """Look at, measure and refresh the block structures of an Open edX site.
+    """Inspect, measure and regenerate the block structures of an Open edX site.
 
     \b
     Example:

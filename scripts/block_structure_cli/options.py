@@ -1,4 +1,4 @@
-"""Options that commands share: which site, and how to show the answer."""
+"""Options that commands share: the site and the output format."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from . import ROOT
 
 @dataclass(frozen=True)
 class Site:
-    """The site that a command works on, as `ansible-playbook` is told of it.
+    """The site that a command works on, as ansible-playbook takes it.
 
-    inventory: file or folder. limit: host pattern or None. extra_vars: what -e takes, each as given. verbosity: number of -v.
+    inventory: file or directory. limit: host pattern or None. extra_vars: values of -e. verbosity: number of -v flags.
     vault_password_file, become_password_file: paths or None.
     """
 
@@ -29,7 +29,7 @@ class Site:
     become_password_file: Path | None = None
 
     def arguments(self) -> list[str]:
-        """Return the further arguments of ansible-playbook."""
+        """Return the arguments for ansible-playbook."""
         text: list[str] = []
         for option, value in (
             ("--limit", self.limit),
@@ -53,16 +53,16 @@ _SITE = [
         envvar="BLOCK_STRUCTURE_INVENTORY",
         help="Inventory of the site, such as inventory/production.",
     ),
-    click.option("-l", "--limit", help="Only these hosts of it."),
-    click.option("-e", "--extra-vars", multiple=True, help="Variables for this run, as ansible-playbook takes them."),
-    click.option("--vault-password-file", type=_FILE, help="Opens what ansible-vault encrypted."),
-    click.option("--become-password-file", type=_FILE, help="Password for sudo on the hosts."),
-    click.option("-v", "--verbose", "verbosity", count=True, help="Show what Ansible says, on standard error."),
+    click.option("-l", "--limit", help="Limit the run to these hosts."),
+    click.option("-e", "--extra-vars", multiple=True, help="Extra variables for this run, as for ansible-playbook."),
+    click.option("--vault-password-file", type=_FILE, help="File with the ansible-vault password."),
+    click.option("--become-password-file", type=_FILE, help="File with the sudo password of the hosts."),
+    click.option("-v", "--verbose", "verbosity", count=True, help="Show Ansible's output on standard error."),
 ]
 
 
 def site_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a site; it receives them as one argument, `site`."""
+    """Add the site options to a command; it receives them as one argument, `site`."""
 
     @functools.wraps(function)
     def command(**given: Any) -> Any:
@@ -75,7 +75,7 @@ def site_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 format_option = click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to show the answer."
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output format."
 )
 follow_format_option = click.option(
     "--format",
@@ -83,5 +83,5 @@ follow_format_option = click.option(
     type=click.Choice(["table", "json", "jsonl"]),
     default="table",
     show_default=True,
-    help="How to show the answer; jsonl shows events as they come and the report as the last line.",
+    help="Output format; jsonl prints events as they arrive and the report as the last line.",
 )

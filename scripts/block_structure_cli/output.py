@@ -1,4 +1,4 @@
-"""Where words go: data to standard output, talk to standard error."""
+"""Output: data goes to standard output, messages go to standard error."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-# A log has no width of its own, and course keys are long.
+# Not a terminal, so there is no width to detect; course keys are long.
 _LOG_WIDTH = 160
 
-talk = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+stderr = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 
 def data() -> Console:
-    """Return the console of standard output, as it is now (tests replace it)."""
+    """Return a console on the current standard output (tests replace it)."""
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 
 
 def print_json(value: Any) -> None:
-    """Write data as JSON, keys in order, for other programs."""
+    """Print data as JSON with sorted keys."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def print_line(value: Any) -> None:
-    """Write data as one line of JSON."""
+    """Print data as one line of JSON."""
     sys.stdout.write(json.dumps(value, sort_keys=True) + "\n")
 
 
@@ -38,9 +38,9 @@ def _shown(value: Any) -> str:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Write rows as a table; None shows as `-`, whole numbers in groups of three, and columns named in `right` hold numbers.
+    """Print rows as a table; None shows as `-`, integers get thousands separators, columns named in `right` are right-aligned.
 
-    The first column names what a row is about (a course key, a server): it is the last one to be broken.
+    The first column (a course key, a server) is never wrapped.
     """
     table = Table(title=title, title_justify="left")
     for place, column in enumerate(columns):
@@ -52,7 +52,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def print_findings(findings: Iterable[dict[str, Any]]) -> None:
-    """Write each finding in the lines that the role uses too: severity and id, cause, remedy."""
+    """Print each finding as the role does: severity and id, cause, remedy."""
     console = data()
     for finding in findings:
         cost = f"\nCosts: {finding['cost']}." if finding.get("cost") else ""

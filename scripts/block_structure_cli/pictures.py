@@ -1,4 +1,4 @@
-"""A profile as pictures: flame graph and call graph, each an SVG document, the parts of the work marked."""
+"""Flame graph and call graph of a profile, each an SVG document with the parts of the request marked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import gprof2dot
 import jinja2
 from block_structure.plugin_utils.reports import profiling
 
-# Distinct for the colour-blind (Okabe and Ito), and light enough for dark words.
+# Distinct for colour-blind readers (Okabe and Ito), and light enough for dark text.
 COLOURS = {
     "collection": "#e69f00",
     "storage": "#56b4e9",
@@ -24,7 +24,7 @@ COLOURS = {
     profiling.REST: "#c8c8c8",
 }
 _WIDTH, _ROW = 1200, 18
-_LEAST_WIDTH = 1.5  # narrower boxes are left out
+_LEAST_WIDTH = 1.5  # narrower boxes are omitted
 _LETTER = 6.2
 _PERCENT_OF_NODE, _PERCENT_OF_EDGE = 1.0, 0.5
 
@@ -61,7 +61,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
             if width >= _LEAST_WIDTH:
                 module = profiling.module_of(frame[0])
                 message = f"{module.rsplit('.', 1)[-1]}.{frame[1]}"
-                room = int((width - 6) / _LETTER)
+                letters = int((width - 6) / _LETTER)
                 share = child["samples"] / tree["samples"]
                 boxes.append(
                     {
@@ -69,7 +69,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
                         "y": depth * _ROW,
                         "width": round(width, 1),
                         "fill": COLOURS[inner],
-                        "label": message if len(message) <= room else message[: room - 1] + "…" if room > 3 else "",
+                        "label": message if len(message) <= letters else message[: letters - 1] + "…" if letters > 3 else "",
                         "title": f"{module}.{frame[1]}: {share * milliseconds:.1f} ms, {share:.1%}, {inner}",
                     }
                 )
@@ -79,14 +79,14 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
 
 
 def flamegraph(profile: dict[str, Any], name: str = "flame") -> str:
-    """Return the flame graph of a profile's samples, outermost calls at the top. name: of its ids on a page."""
+    """Return the flame graph of a profile's samples, outermost calls at the top. name: prefix of its ids on a page."""
     tree = _tree(profile)
     milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
     boxes = _boxes(tree, _WIDTH / max(1, tree["samples"]), milliseconds)
     report = ", ".join(f"{entry['part']} {entry['share']:.0%}" for entry in profiling.parts(profile) if entry["share"] >= 0.005)
     return environment.get_template("flamegraph.svg.j2").render(
         title=f"Flame graph of the outline of {profile['course']}, {'cold' if profile['cold'] else 'warm'}",
-        text=f"{milliseconds:.0f} ms a request: {report}.",
+        text=f"{milliseconds:.0f} ms per request: {report}.",
         name=name,
         boxes=boxes,
         width=_WIDTH,
@@ -96,7 +96,7 @@ def flamegraph(profile: dict[str, Any], name: str = "flame") -> str:
 
 
 def _pstats(profile: dict[str, Any]) -> bytes:
-    """Return the functions as cProfile would have written them; functions that begin a part say so in their name."""
+    """Return the functions in cProfile's format; the entry function of a part has the part in its name."""
     keys = []
     for filename, line, name, *_numbers in profile["functions"]:
         part = profiling.part_of(filename, name)
@@ -109,7 +109,7 @@ def _pstats(profile: dict[str, Any]) -> bytes:
 
 
 def dot(profile: dict[str, Any]) -> str:
-    """Return the call graph in Graphviz's language, functions below one percent of the time left out."""
+    """Return the call graph in Graphviz's language, without functions below one percent of the time."""
     with tempfile.NamedTemporaryFile(suffix=".pstats") as stream:
         stream.write(_pstats(profile))
         stream.flush()
@@ -123,7 +123,7 @@ def dot(profile: dict[str, Any]) -> str:
 
 
 def callgraph(profile: dict[str, Any]) -> str | None:
-    """Return the call graph as SVG, None where Graphviz is not installed."""
+    """Return the call graph as SVG, None if Graphviz is not installed."""
     if not shutil.which("dot"):
         return None
     done = subprocess.run(["dot", "-Tsvg"], input=dot(profile), capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Everything that a report shows, from files that the other commands wrote: nothing here asks a host."""
+"""The HTML report, made from files that other commands wrote; contacts no host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from . import charts, collector, pictures, runs, tables
 from .exits import USAGE, Failure
 
 _MIB = 1024 * 1024
-_MOST_COURSES = 25  # drawn; the tables have all
+_MOST_COURSES = 25  # in a chart; the tables have all
 _LIMITS = {
     "item_size": "item size of memcached (-I)",
     "release_cap": "cap of the release",
@@ -25,7 +25,7 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is made of. diagnoses and further runs: the oldest first. bench: of scripts/dev/bench-runtime."""
+    """The input of a report. diagnoses, further runs: oldest first. bench: output of scripts/dev/bench-runtime."""
 
     before: runs.Run | None = None
     after: runs.Run | None = None
@@ -36,17 +36,17 @@ class Sources:
 
     @property
     def runs(self) -> list[runs.Run]:
-        """The compared runs that there are, the earlier one first."""
+        """The runs to compare that were given, the earlier one first."""
         return [run for run in (self.before, self.after) if run]
 
     @property
     def newest(self) -> dict[str, Any]:
-        """The newest look at the site: a diagnosis, else the newest run; without either, what the bench says of itself."""
+        """The newest description of the site: the last diagnosis, else the last run, else the benchmark's own."""
         return [{**(self.bench or {}), "courses": []}, *self.runs, *self.diagnoses][-1]
 
 
 def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
-    """Return a JSON object that has the needed keys. Raises Failure with code USAGE."""
+    """Return a JSON object with the required keys. Raises Failure (USAGE)."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -58,42 +58,42 @@ def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> di
 
 
 def load_diagnosis(path: Path) -> dict[str, Any]:
-    """Return what `diagnose --format json` (or `verify --format json`) wrote."""
+    """Return the output of `diagnose --format json` (or `verify --format json`)."""
     return load_json(
         path,
         ("release", "courses", "findings"),
         "a diagnosis",
-        "name what `scripts/block-structure diagnose --format json` printed.",
+        "name a file with the output of `scripts/block-structure diagnose --format json`.",
     )
 
 
 def load_profile(path: Path) -> dict[str, Any]:
-    """Return a profile.json of `profile`."""
+    """Return the profile.json of a `profile` run."""
     return load_json(
         path, ("course", "frames", "stacks"), "a profile", "name a profile.json that `scripts/block-structure profile` wrote."
     )
 
 
 def load_bench(path: Path) -> dict[str, Any]:
-    """Return what scripts/dev/bench-runtime wrote."""
+    """Return the output of scripts/dev/bench-runtime."""
     return load_json(
         path,
         ("release", "objects", "systems"),
-        "a measurement of the collector",
+        "a measurement of the garbage collector",
         "name .cache/bench/runtime.json, which `make bench-runtime` writes.",
     )
 
 
 def _faster(report: dict[str, Any] | None) -> str | None:
-    """Return the gain in one sentence: the largest course that was read cold in both runs, else nothing."""
+    """Return the gain in one sentence, of the largest course that both runs read with a cold cache; None without one."""
     read = [row for row in (report or {"courses": []})["courses"] if row["cold"]]
     if not read:
         return None
     row = read[-1]
     was, now = charts.seconds(row["before"]["cold"]), charts.seconds(row["after"]["cold"])
     return (
-        f"With a cold cache the structure of {row['key']} ({row['blocks']:,} blocks) took {was} before and takes {now} now: "
-        f"{row['cold']:.1f} times faster."
+        f"With a cold cache, reading the structure of {row['key']} ({row['blocks']:,} blocks) "
+        f"took {was} before and takes {now} now: {row['cold']:.1f} times faster."
     )
 
 
@@ -102,7 +102,7 @@ def _many(number: int, thing: str) -> str:
 
 
 def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
-    """Return {"state": good, attention or bad, "line", "text"}: what a reader must know first."""
+    """Return {"state": good, attention or bad, "line", "text"}: the headline of the report."""
     sentences = [message for message in [_faster(report)] if message]
     slow = [
         course for course in (sources.diagnoses[-1]["courses"] if sources.diagnoses else []) if course["tier"] == "modulestore"
@@ -112,7 +112,7 @@ def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
         sentences.append(f"Rebuilt in a learner's request: {len(slow)} of {courses}.")
     if not sources.diagnoses:
         state, line = "attention", "Measured, not diagnosed"
-        sentences.append("No diagnosis was given, so nothing is said about what is wrong.")
+        sentences.append("No diagnosis was given, so the report lists no findings.")
     else:
         found = dict.fromkeys(("error", "warning", "info"), 0)
         for finding in sources.diagnoses[-1]["findings"]:
@@ -128,7 +128,7 @@ def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
 
 
 def limits(newest: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return (words, bytes) of each limit that holds, from a run or a diagnosis."""
+    """Return (label, bytes) of each limit of a run or a diagnosis."""
     given = newest.get("limits") or {}
     names = {"cache_cap_bytes": "release_cap", "client_item_limit_bytes": "client", "item_size_bytes": "item_size"}
     return [(_LIMITS[names.get(name, name)], value) for name, value in sorted(given.items()) if value]
@@ -142,7 +142,7 @@ def _sizes(sources: Sources) -> dict[str, int]:
 
 
 def size_table(found: dict[str, int], held: list[tuple[str, int]]) -> tables.Table:
-    """Return each structure against each limit. A structure fits below a limit, its key and memcached's overhead counted."""
+    """Return each structure against each limit. It must be below the limit, which counts key and overhead of memcached too."""
     columns = (
         tables.Column("course", lambda row: row["key"], number=False),
         tables.Column("bytes", lambda row: f"{row['bytes']:,}"),
@@ -160,9 +160,9 @@ def size_table(found: dict[str, int], held: list[tuple[str, int]]) -> tables.Tab
 
 
 def _counted(run: runs.Run) -> Iterator[tuple[str, str, int]]:
-    """Yield (server, moment, evictions) of a run: before its load, and after it as far as the server ran on.
+    """Yield (server, time, evictions) of a run: before its load, and after it unless the server restarted.
 
-    A run has one time stamp; how much later it was asked again is told by the server's own uptime.
+    A run has one timestamp; the time of the second reading follows from the server's uptime.
     """
     started = datetime.fromisoformat(run["started"])
     before = {server["address"]: server["counters"] for server in run["servers"]}
@@ -174,7 +174,7 @@ def _counted(run: runs.Run) -> Iterator[tuple[str, str, int]]:
 
 
 def eviction_points(sources: Sources) -> dict[str, list[tuple[str, int]]]:
-    """Return {server: [(moment, evictions)]} of all runs and diagnoses, in the order of time."""
+    """Return {server: [(time, evictions)]} of all runs and diagnoses in chronological order."""
     points: dict[str, set[tuple[str, int]]] = {}
     for run in (*sources.runs, *sources.further):
         for address, moment, count in _counted(run):
@@ -189,7 +189,7 @@ def eviction_points(sources: Sources) -> dict[str, list[tuple[str, int]]]:
 
 
 def configuration(newest: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (path, value) of every setting in force, secrets hidden by name once more: a report is passed on."""
+    """Return (path, value) of every effective setting. Redacts secrets by name again, because reports are shared."""
     shown = newest.get("configuration") or {name: newest[name] for name in ("settings", "switches", "row") if name in newest}
     lines: list[tuple[str, str]] = []
 
@@ -224,12 +224,12 @@ def _tier_series(sources: Sources, report: dict[str, Any] | None) -> list[tuple[
 
 
 def _measured_collector(sources: Sources) -> runs.Run | None:
-    """Return the newest run, else the newest diagnosis, that measured Python's collector."""
+    """Return the newest run, else the newest diagnosis, that measured the garbage collector."""
     known = [*sources.diagnoses[-1:], *sources.runs]
     return next((report for report in reversed(known) if report.get("runtime")), None)
 
 
-def _run_words(run: runs.Run) -> str:
+def _run_label(run: runs.Run) -> str:
     return f"{run['label'] or 'run'} ({run['started'][:16].replace('T', ' ')} UTC, {run['release']})"
 
 
@@ -238,12 +238,12 @@ def _comparison(sources: Sources) -> dict[str, Any] | None:
 
 
 def summary(sources: Sources) -> dict[str, str]:
-    """Return the verdict alone."""
+    """Return only the verdict."""
     return verdict(sources, _comparison(sources))
 
 
 def html(sources: Sources, title: str) -> str:
-    """Return the report: one HTML document that needs nothing but itself."""
+    """Return the report: one self-contained HTML document."""
     report = _comparison(sources)
     series, found, held = _tier_series(sources, report), _sizes(sources), limits(sources.newest)
     evictions = eviction_points(sources)
@@ -258,14 +258,17 @@ def html(sources: Sources, title: str) -> str:
         title=title,
         verdict=verdict(sources, report),
         release=sources.newest["release"],
-        runs=[_run_words(run) for run in sources.runs],
+        runs=[_run_label(run) for run in sources.runs],
         tier_chart=charts.tiers_by_size(series) if series else None,
         tier_table=shown[0] if shown and shown[0].rows else None,
         way_chart=charts.ways(ways) if ways else None,
         way_table=tables.collector(collected, sources.before) if collected else None,
         worker_table=tables.workers(sources.runs),
         bench_chart=charts.pages(
-            collector.bars(sources.bench), "bench", "Outline requests without and with the tuned collector", ("without", "with")
+            collector.bars(sources.bench),
+            "bench",
+            "Outline requests without and with the tuned garbage collector",
+            ("without", "with"),
         )
         if sources.bench
         else None,

@@ -1,4 +1,4 @@
-"""Run a playbook through ansible-runner and return what the role reported. The tool has no other way to a host."""
+"""Run a playbook through ansible-runner and return the role's report. The tool contacts hosts in no other way."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import ansible_runner
 
 from . import ROOT, exits
 from .options import Site
-from .output import talk
+from .output import stderr
 
 Event = dict[str, Any]
 
 
 @dataclass
-class Played:
-    """How a playbook ended.
+class PlayResult:
+    """The outcome of a playbook.
 
-    rc: ansible-playbook's exit code. report: what the role wrote, None when it wrote nothing. failures: words of failed
-    tasks and of hosts out of reach. unreachable: one of them was such a host.
+    rc: ansible-playbook's exit code. report: the role's report, or None. failures: messages of failed tasks
+    and unreachable hosts. unreachable: whether a host was unreachable.
     """
 
     rc: int
@@ -37,7 +37,7 @@ class Played:
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Count SIGINT and SIGTERM instead of dying of them; ansible-runner polls the count and ends the playbook in order."""
+    """Count SIGINT and SIGTERM instead of exiting; ansible-runner polls the count and ends the playbook cleanly."""
     count = [0]
 
     def stop(_number: int, _frame: Any) -> None:
@@ -52,7 +52,7 @@ def _stop_signals() -> Iterator[list[int]]:
 
 
 def _canceller(signals: list[int], ask_to_stop: Callable[[], None] | None) -> Callable[[], bool]:
-    """Return what tells ansible-runner to end the playbook: at the first signal, or at the second where one may ask first."""
+    """Return ansible-runner's cancel callback: cancels at the first signal, or at the second if `ask_to_stop` is given."""
     asked: list[bool] = []
 
     def cancel() -> bool:
@@ -64,14 +64,14 @@ def _canceller(signals: list[int], ask_to_stop: Callable[[], None] | None) -> Ca
     return cancel
 
 
-def _failure_words(event: Event) -> str | None:
-    """Return what a failed or unreachable host said, None for every other event."""
+def _failure_message(event: Event) -> str | None:
+    """Return the message of a failed or unreachable host, None for any other event."""
     details = event.get("event_data", {})
     if event.get("event") not in ("runner_on_failed", "runner_on_unreachable") or details.get("ignore_errors"):
         return None
     answer = details.get("res") or {}
     items = [item for item in answer.get("results") or [] if isinstance(item, dict) and item.get("failed")]
-    text = (items[0] if items else answer).get("msg") or "failed without a word"
+    text = (items[0] if items else answer).get("msg") or "failed without a message"
     return f"{details.get('host')}: {str(text).strip()}"
 
 
@@ -83,29 +83,29 @@ def play(
     on_task: Callable[[str], None] | None = None,
     ask_to_stop: Callable[[], None] | None = None,
     **variables: Any,
-) -> Played:
-    """Run playbooks/<name>.yml on a site and return how it ended.
+) -> PlayResult:
+    """Run playbooks/<name>.yml on a site and return its outcome.
 
-    variables: further variables of the role. on_event: called with each of ansible-runner's events. on_task: called with the
-    name of each task as it starts. ask_to_stop: called at the first signal, for work on a host that ends in order and then
-    reports; only a second signal ends the playbook. Raises exits.Failure with code INTERRUPTED when a signal ended it.
+    variables: variables of the role. on_event: called with each event of ansible-runner. on_task: called with the name of each
+    task as it starts. ask_to_stop: called at the first signal, so that the work on the host can stop cleanly and report; only a
+    second signal ends the playbook. Raises exits.Failure (INTERRUPTED) if a signal ended it.
     """
     with tempfile.TemporaryDirectory(prefix="block-structure-") as folder, _stop_signals() as signals:
         report = Path(folder) / "report.json"
-        played = Played(rc=0)
+        played = PlayResult(rc=0)
 
         def handle(event: Event) -> bool:
             if event.get("event") == "playbook_on_task_start" and on_task:
                 on_task(event["event_data"].get("task", ""))
-            text = _failure_words(event)
+            text = _failure_message(event)
             if text:
                 played.failures.append(text)
                 played.unreachable = played.unreachable or event["event"] == "runner_on_unreachable"
             if site.verbosity and event.get("stdout"):
-                talk.print(event["stdout"], markup=False)
+                stderr.print(event["stdout"], markup=False)
             if on_event:
                 on_event(event)
-            return False  # ansible-runner need not keep it
+            return False  # ansible-runner does not store the event
 
         cancel = _canceller(signals, ask_to_stop)
         run = ansible_runner.run(
@@ -122,12 +122,12 @@ def play(
             quiet=True,
         )
         if cancel():
-            raise exits.Failure("Stopped.", "run it again; what was done stays done.", exits.INTERRUPTED)
+            raise exits.Failure("Stopped.", "run it again; finished work is kept.", exits.INTERRUPTED)
         played.rc = int(run.rc)
         if report.exists():
             played.report = json.loads(report.read_text())
         if played.rc and not played.failures:
-            played.failures.append(" ".join(run.stdout.read().split())[-500:] or "ansible-playbook said nothing")
+            played.failures.append(" ".join(run.stdout.read().split())[-500:] or "ansible-playbook printed nothing")
         return played
 
 
@@ -136,12 +136,12 @@ def _quoted(word: str) -> str:
 
 
 def play_for_report(name: str, site: Site, **options: Any) -> Any:
-    """Run a playbook that looks at a site and return its report.
+    """Run a playbook that inspects a site and return its report.
 
-    A play that reports and then fails on what it found has still answered. One that wrote no report, or could not reach a host,
-    has not: raises exits.Failure with code ENVIRONMENT.
+    A play that reports and then fails because of its findings is a success. Raises exits.Failure (ENVIRONMENT) if it wrote no
+    report or a host was unreachable.
     """
-    with talk.status(f"running playbooks/{name}.yml") as status:
+    with stderr.status(f"running playbooks/{name}.yml") as status:
         played = play(name, site, on_task=status.update, **options)
     if played.report is None or played.unreachable:
         cause, _, remedy = "\n".join(played.failures).partition("\nRemedy: ")

@@ -1,6 +1,6 @@
-"""Run files of `benchmark`: what was measured, kept whole, and what follows from it by arithmetic.
+"""Run files of `benchmark`, and the statistics of one run or of two.
 
-A run file keeps every single time, so that a comparison can say how sure it is. Its form is schemas/run-1.json.
+A run file keeps every single time, so that a comparison has confidence intervals. Its schema is schemas/run-1.json.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VERSION = 1
 Run = dict[str, Any]
 
 _RESAMPLES = 1000
-_MOST_RESAMPLED = 2000  # times of a group; more of them would not narrow the interval visibly
+_MOST_RESAMPLED = 2000  # times per group; more would not narrow the interval visibly
 _KEYS = ("state", "page", "nav_depth")
 
 
@@ -30,7 +30,7 @@ def _schema() -> dict[str, Any]:
 
 
 def load(path: Path) -> Run:
-    """Return a run file's content. Raises Failure with code USAGE for what is none, or one of another version."""
+    """Return the content of a run file. Raises Failure (USAGE) if it is not one, or has another version."""
     remedy = "name a file that `scripts/block-structure benchmark --output` wrote."
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
@@ -40,7 +40,7 @@ def load(path: Path) -> Run:
         raise Failure(f'{path} is not a run file: it has no "schema": "{SCHEMA}".', remedy, USAGE)
     if run.get("version") != VERSION:
         raise Failure(
-            f"{path} is a run file of version {run.get('version')}, and this tool reads version {VERSION}.",
+            f"{path} is a run file of version {run.get('version')}; this tool reads version {VERSION}.",
             "measure again, or use the tool that wrote it.",
             USAGE,
         )
@@ -51,7 +51,7 @@ def load(path: Path) -> Run:
 
 
 def save(run: Run, path: Path) -> None:
-    """Write a run file, never one that `load` would refuse. Raises Failure with code USAGE when it cannot be written."""
+    """Validate and write a run file. Raises Failure (USAGE) if it cannot be written."""
     jsonschema.validate(run, _schema(), cls=jsonschema.Draft202012Validator)
     try:
         path.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -60,17 +60,17 @@ def save(run: Run, path: Path) -> None:
 
 
 def median(times: list[float]) -> float | None:
-    """Return the median, None of nothing."""
+    """Return the median, None without times."""
     return float(numpy.median(times)) if times else None
 
 
 def percentile(times: list[float], which: float) -> float | None:
-    """Return a percentile, None of nothing."""
+    """Return a percentile, None without times."""
     return float(numpy.percentile(times, which)) if times else None
 
 
 def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
-    """Return what one course costs: medians of each step, and what a read takes with a warm and with a cold cache.
+    """Return the times of one course: the median of each step, and of a read with a warm and a cold cache.
 
     Keys: cache, storage, unpickle, rebuild, warm, cold (milliseconds or None), and warm_from, cold_from (tier or None). A read
     from cache or storage includes the unpickling.
@@ -89,11 +89,11 @@ def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
 
 
 def ways(report: Run, before: Run | None = None) -> list[dict[str, Any]]:
-    """Return what a read costs each course that the collector was measured on, by each way that it can be answered.
+    """Return the read time by tier of each course that the garbage collector was measured on.
 
-    told: a run or a diagnosis. before: a run that may know a rebuild which told does not. Keys, in milliseconds or None:
-    rebuild; storage and cache, with the unpickling that was measured beside; the cache (or storage, where the cache has none)
-    with the collector tuned (tuned) and with no collector at all (floor); saved_percent is of the unpickling.
+    report: a run or a diagnosis. before: a run that supplies a rebuild missing in `report`. Keys, in milliseconds or None:
+    rebuild; storage and cache, each with the measured unpickling; the cache (or storage if the cache has no time) with the
+    garbage collector tuned (tuned) and off (floor). saved_percent: share of the unpickling that tuning saves.
     """
     found = {course["key"]: course for course in report["courses"]}
     older = {course["key"]: course for course in (before or {"courses": []})["courses"]}
@@ -116,10 +116,10 @@ def ways(report: Run, before: Run | None = None) -> list[dict[str, Any]]:
 
 
 def workers(run: Run) -> list[dict[str, Any]]:
-    """Return one row per service of what its live workers held after the load: their number, medians and the worst of them.
+    """Return one row per service: number, memory and garbage collector of its live workers after the load.
 
-    Keys: service, workers, resident_kb (median), peak_kb (largest), thresholds (of the first; None: it does not say),
-    worst_pause_ms (longest; None: no worker says).
+    Keys: service, workers, resident_kb (median), peak_kb (largest), thresholds (of the first; None: not reported),
+    worst_pause_ms (longest; None: not reported).
     """
     rows = []
     for service in dict.fromkeys(worker["service"] for worker in run.get("workers_after", [])):
@@ -139,12 +139,12 @@ def workers(run: Run) -> list[dict[str, Any]]:
 
 
 def page_name(page: str, nav_depth: int | None) -> str:
-    """Return how a page is shown."""
+    """Return the display name of a page."""
     return page if nav_depth is None else f"{page}, nav_depth {nav_depth}"
 
 
 def pages(run: Run, courses: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """Return one row per state, page and nav_depth over the named courses (or all): n, errors, p50, p95, p99 and the times."""
+    """Return one row per state, page and nav_depth over the given courses (default all): n, errors, p50, p95, p99, times."""
     wanted = None if courses is None else set(courses)
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for sample in (run["http"] or {"samples": []})["samples"]:
@@ -164,9 +164,9 @@ def pages(run: Run, courses: Iterable[str] | None = None) -> list[dict[str, Any]
 
 
 def ratio(before: list[float], after: list[float]) -> dict[str, float] | None:
-    """Return how many times faster `after` is by its median, with the 95 % interval of a bootstrap; None without times.
+    """Return how many times faster the median of `after` is, with its 95 % bootstrap interval; None without times.
 
-    The same times give the same interval: the resampling is seeded.
+    The resampling is seeded, so the same times give the same interval.
     """
     if not before or not after or not numpy.median(after):
         return None
@@ -186,8 +186,8 @@ def ratio(before: list[float], after: list[float]) -> dict[str, float] | None:
 def compare(before: Run, after: Run) -> dict[str, Any]:
     """Return {"courses": rows, "pages": rows} of what both runs measured.
 
-    A course's row has before and after as `tiers` returns them, and `cold`, `warm`: times faster or None. A page's row has both
-    as `pages` returns them and the ratio with its interval; it counts only courses that both runs visited.
+    A course row has `before` and `after` as `tiers` returns them, and `cold`, `warm`: times faster or None. A page row has both
+    as `pages` returns them, and the ratio with its interval; it counts only courses that both runs visited.
     """
     then, now = ({course["key"]: course for course in run["courses"]} for run in (before, after))
     courses = []

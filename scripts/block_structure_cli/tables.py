@@ -1,4 +1,4 @@
-"""The tables of measurements, as data: the terminal and the report show the same columns."""
+"""The tables of measurements as data: the terminal and the HTML report show the same columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, how a row's cell is made, and whether it holds numbers."""
+    """A column: heading, the function that makes a cell of a row, and whether it holds numbers."""
 
     heading: str
     cell: Callable[[Row], Any]
@@ -24,19 +24,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what it shows, its columns, and one dictionary per row."""
+    """A table: title, columns, and one dictionary per row."""
 
     title: str
     columns: tuple[Column, ...]
     rows: list[Row]
 
     def cells(self) -> list[list[str]]:
-        """Return the text of each cell; a value that is not there shows as `-`."""
+        """Return the text of each cell; None shows as `-`."""
         values = ([column.cell(row) for column in self.columns] for row in self.rows)
         return [["-" if value is None else str(value) for value in row] for row in values]
 
     def show(self) -> None:
-        """Write the table to standard output; nothing when it has no rows."""
+        """Print the table; nothing if it has no rows."""
         if self.rows:
             headings = [column.heading for column in self.columns]
             right = [column.heading for column in self.columns if column.number]
@@ -44,14 +44,14 @@ class Table:
 
 
 def milliseconds(value: float | None) -> str | None:
-    """Return milliseconds with as many digits as mean something."""
+    """Return milliseconds as text: one decimal below 100, none above."""
     if value is None:
         return None
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def times(value: float | None) -> str | None:
-    """Return a ratio; one below 1 is slower, and never looks like nothing."""
+    """Return a ratio as text; two significant digits below 1, so that a slow-down never shows as 0.0x."""
     if value is None:
         return None
     return f"{value:.1f}x" if value >= 1 else f"{value:.2g}x"
@@ -69,7 +69,7 @@ _PAGE = Column("page", lambda row: runs.page_name(row["page"], row["nav_depth"])
 
 
 def tiers(run: runs.Run) -> Table:
-    """Return what each tier of each course costs inside the LMS."""
+    """Return the time of each tier for each course inside the LMS."""
     in_use = run["configuration"]["storage_in_use"]
     rows = [{**course, **runs.tiers(course, in_use)} for course in run["courses"]]
     steps = ("cache", "storage", "unpickle", "rebuild")
@@ -86,11 +86,11 @@ def tiers(run: runs.Run) -> Table:
 
 
 def collector(report: runs.Run, before: runs.Run | None = None) -> Table:
-    """Return what tuning Python's collector brings to reads of large courses, beside the other ways of answering them.
+    """Return the read times of large courses with the tuned garbage collector, next to those of each tier.
 
-    told: a run or a diagnosis; no rows where it was not measured. before: as for runs.ways.
+    report: a run or a diagnosis; without the measurement there are no rows. before: as for runs.ways.
     """
-    steps = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned", "floor": "no collector"}
+    steps = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned", "floor": "no gc"}
     columns = (
         *(_COURSE, _BLOCKS),
         *(Column(f"{text} ms", lambda row, name=name: milliseconds(row[name])) for name, text in steps.items()),
@@ -98,15 +98,15 @@ def collector(report: runs.Run, before: runs.Run | None = None) -> Table:
     )
     rows = runs.ways(report, before)
     if not rows:
-        return Table("Reading a structure, and Python's collector", columns, [])
+        return Table("Reading a structure, and Python's garbage collector", columns, [])
     measured = report["runtime"]
     memory, pause = ("{stock:,.0f} -> {tuned:,.0f}".format(**measured[name]) for name in ("peak_kb", "pause_ms"))
-    title = f"Collector tuned to {measured['thresholds']}: peak memory {memory} KiB, worst pause {pause} ms"
+    title = f"Garbage collector tuned to {measured['thresholds']}: peak memory {memory} KiB, worst pause {pause} ms"
     return Table(title, columns, rows)
 
 
 def pages(run: runs.Run) -> Table:
-    """Return what learners waited for."""
+    """Return the response times of pages."""
     columns = (
         _STATE,
         _PAGE,
@@ -120,27 +120,27 @@ def pages(run: runs.Run) -> Table:
 
 
 def workers(measured: list[runs.Run]) -> Table:
-    """Return what the LMS's workers held after the load of one run or of several, the later one last."""
+    """Return the memory and garbage collector of the LMS's workers after the load of one or more runs, the latest last."""
     columns = (
         Column("run", lambda row: row["run"], number=False),
-        Column("workers of", lambda row: row["service"], number=False),
-        Column("n", lambda row: row["workers"]),
+        Column("service", lambda row: row["service"], number=False),
+        Column("workers", lambda row: row["workers"]),
         Column("resident MiB", lambda row: f"{row['resident_kb'] / 1024:.0f}"),
         Column("peak MiB", lambda row: f"{row['peak_kb'] / 1024:.0f}"),
-        Column("collector", lambda row: str(row["thresholds"]) if row["thresholds"] else "as it is", number=False),
+        Column("gc thresholds", lambda row: str(row["thresholds"]) if row["thresholds"] else "default", number=False),
         Column("worst pause ms", lambda row: milliseconds(row["worst_pause_ms"])),
     )
     rows = [{"run": run["label"] or run["started"], **row} for run in measured for row in runs.workers(run)]
-    return Table("Workers after the load: median resident memory, largest peak, longest collection", columns, rows)
+    return Table("Workers after the load: median resident memory, largest peak, longest gc pause", columns, rows)
 
 
 def _before_and_after(cell: Callable[[Row], Any]) -> Callable[[Row], str]:
-    """Return what makes one cell of both sides of a comparison, so that a table of pairs fits a screen."""
+    """Return a function that puts both sides of a comparison into one cell, so that the table fits a screen."""
     return lambda row: " → ".join(str(cell(row[when])) for when in ("before", "after"))
 
 
 def compared_tiers(report: dict[str, Any]) -> Table:
-    """Return a comparison's courses: cold and warm, before and after."""
+    """Return the courses of a comparison: cold and warm, before and after."""
 
     def read(state: str) -> Callable[[Row], str]:
         return lambda side: f"{milliseconds(side[state]) or '-'} ({side[f'{state}_from']})"
@@ -155,7 +155,7 @@ def compared_tiers(report: dict[str, Any]) -> Table:
 
 
 def compared_pages(report: dict[str, Any]) -> Table:
-    """Return a comparison's pages: percentiles before and after, and the ratio of medians with its spread."""
+    """Return the pages of a comparison: percentiles before and after, and the ratio of medians with its interval."""
 
     def spread(row: Row) -> str | None:
         return f"{row['ratio']['low']:.1f} to {row['ratio']['high']:.1f}" if row["ratio"] else None
@@ -175,7 +175,7 @@ def compared_pages(report: dict[str, Any]) -> Table:
 
 
 def profile_parts(profile: dict[str, Any]) -> Table:
-    """Return which part of the work takes how much of a request."""
+    """Return the time of each part of a request."""
     columns = (
         Column("part", lambda row: row["part"], number=False),
         Column("what it does", lambda row: row["words"], number=False),
@@ -196,4 +196,4 @@ def profile_modules(profile: dict[str, Any], top: int) -> Table:
         Column("own ms", lambda row: milliseconds(row["own_ms"])),
         Column("cumulative ms", lambda row: milliseconds(row["cumulative_ms"])),
     )
-    return Table(f"The {top} modules with the most time, under cProfile", columns, profiling.modules(profile)[:top])
+    return Table(f"The {top} modules with the most time, measured with cProfile", columns, profiling.modules(profile)[:top])

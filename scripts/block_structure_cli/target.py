@@ -1,4 +1,4 @@
-"""Where load goes, and whether it may: loopback and the sandbox at once, anything else only on the operator's word."""
+"""Where load is sent: loopback and the sandbox at once, any other site only with the operator's consent."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ OWN = "--yes-i-own-this-site"
 class Target:
     """An LMS to send requests to.
 
-    url: scheme, host and port. prefix: command in front of the load generator, to enter a container's network. sandbox: the
-    embedded site of this repository.
+    url: scheme, host and port. prefix: command that runs the load generator in a container's network. sandbox: whether it is
+    this repository's sandbox.
     """
 
     url: str
@@ -36,7 +36,7 @@ class Target:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether every address of a URL's host is a loopback address; a name that does not resolve is none."""
+    """Return whether a URL's host resolves to loopback addresses only; False if it does not resolve."""
     host = urlsplit(url).hostname or ""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
@@ -46,37 +46,35 @@ def is_loopback(url: str) -> bool:
 
 
 def checked_url(_context: Any, _parameter: Any, url: str | None) -> str | None:
-    """Return a URL without its path (a click callback); raises click.BadParameter for what is none."""
+    """Click callback: return a URL without its path. Raises click.BadParameter if it is not an HTTP URL."""
     if url is None:
         return None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise click.BadParameter(f"'{url}' is no address of a site, such as https://learn.example.com.")
+        raise click.BadParameter(f"'{url}' is not the URL of a site, such as https://learn.example.com.")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def require_consent(url: str, what: str, given: bool) -> None:
-    """Ask before load on a site that is not loopback. Raises Failure with code REFUSED: a no, or nobody can be asked."""
+    """Ask before sending load to a site that is not on loopback. Raises Failure (REFUSED) on a no, or without a terminal."""
     if given or is_loopback(url):
         return
     if sys.stdin.isatty() and click.confirm(f"{what} on {url}. Is this site yours?", default=False, err=True):
         return
-    raise Failure(f"{url} is not on this machine: no load was sent.", f"repeat with {OWN}, if the site is yours.", REFUSED)
+    raise Failure(f"{url} is not on this machine. No load was sent.", f"if the site is yours, repeat with {OWN}.", REFUSED)
 
 
 def _inspect(engine: str, container: str, template: str) -> str:
     done = subprocess.run([engine, "inspect", "--format", template, container], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failure(
-            f"{engine} does not know the container {container}.", "start it, or name the site with --url.", ENVIRONMENT
-        )
+        raise Failure(f"{engine} has no container {container}.", "start it, or name the site with --url.", ENVIRONMENT)
     return done.stdout.strip()
 
 
 def _enter(engine: str, container: str) -> tuple[str, ...]:
-    """Return the command that runs a program of this machine in a container's network, where its LMS is at 127.0.0.1.
+    """Return the command prefix that runs a program in a container's network, where its LMS listens on 127.0.0.1.
 
-    No port is published, and the load stays on that loopback.
+    No port is published, and the load stays on that loopback interface.
     """
     process = _inspect(engine, container, "{{.State.Pid}}")
     enter = ("nsenter", f"--target={process}", "--net")
@@ -87,7 +85,7 @@ def _enter(engine: str, container: str) -> tuple[str, ...]:
     if engine == "podman":
         return ("podman", "unshare", *enter)
     raise Failure(
-        "Only root may enter the network of a docker container.", "run this as root, or name the site with --url.", ENVIRONMENT
+        "Only root can enter the network of a Docker container.", "run this as root, or name the site with --url.", ENVIRONMENT
     )
 
 
@@ -96,25 +94,25 @@ def _is_sandbox(engine: str, container: str) -> bool:
 
 
 def _container(lms: dict[str, Any]) -> tuple[str, bool] | None:
-    """Return (engine, whether it is our sandbox) of the container that an LMS is in.
+    """Return (engine, whether it is our sandbox) for an LMS in a local container, else None.
 
-    Ansible's connection names the engine, or goes by SSH to our own sandbox.
+    The Ansible connection names the engine; the sandbox is also reached by SSH.
     """
     connection = lms["connection"].rsplit(".", 1)[-1]
     if connection in ENGINES:
         return connection, _is_sandbox(connection, lms["address"])
     engine = os.environ.get("BLOCK_STRUCTURE_ENGINE") or ENGINES[0]
     if connection == "ssh" and shutil.which(engine):
-        # It knows no container of the name of an operator's host.
+        # An operator's host is not a container of this engine: inspect fails.
         with suppress(Failure):
             return (engine, True) if _is_sandbox(engine, lms["address"]) else None
     return None
 
 
 def find(lms: dict[str, Any], url: str | None) -> Target:
-    """Return where load for a site goes.
+    """Return where to send load for a site.
 
-    lms: {"connection", "address", "url"} as playbooks/benchmark.yml reports it. url: the operator's own, which is then taken.
+    lms: {"connection", "address", "url"} as playbooks/benchmark.yml reports it. url: given by the operator; takes precedence.
     Raises Failure: the LMS listens on another machine's loopback and no URL was given.
     """
     if url:
@@ -125,7 +123,7 @@ def find(lms: dict[str, Any], url: str | None) -> Target:
     if lms["url"] and lms["connection"].rsplit(".", 1)[-1] == "local":
         return Target(lms["url"])
     raise Failure(
-        "The LMS is on another machine, and load needs its address.",
-        "name the site with --url https://…, as learners reach it; or measure the tiers alone with --no-http.",
+        "The LMS is on another machine, and its URL is not known.",
+        "name the URL that learners use with --url https://…, or measure only the tiers with --no-http.",
         USAGE,
     )

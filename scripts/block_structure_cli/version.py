@@ -1,4 +1,4 @@
-"""The version of this checkout. It is stated in galaxy.yml and nowhere else."""
+"""The version of this checkout; galaxy.yml is its only source."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ GALAXY = Path(__file__).resolve().parents[2] / "galaxy.yml"
 
 
 def version() -> str:
-    """Return the version, such as `0.1.0`. Raises OSError without galaxy.yml, ValueError if that names no version."""
+    """Return the version, such as `0.1.0`. Raises OSError without galaxy.yml, ValueError if it has no version."""
     for line in GALAXY.read_text().splitlines():
         key, _, value = line.partition(":")
         if key == "version":
             return value.strip()
-    raise ValueError(f"{GALAXY.name} names no version.")
+    raise ValueError(f"{GALAXY.name} has no version.")

@@ -1,14 +1,14 @@
 """Time the cold read of a structure: plain S3 at several latencies against the local copy of the resilient class.
 
-The S3 API of the sandbox runs in a process of its own on loopback; latency is added to each request. What a learner waits
-for after the read (unpickling above all) is the same for both, and not measured here. Then the local side alone: what a read
-costs beyond reading the file, and what a write costs, among few and among many copies. The last line is one JSON object.
+The sandbox's S3 API runs in a separate process on loopback, with latency added to each request. The work after the read
+(mainly unpickling) is the same for both and not measured. Then local copies alone: the overhead of a read over reading the
+file, and the time of a write, with few and many copies. The last line is one JSON object.
 
-| key                         | what it is; medians                                                                       |
+| key                         | meaning (medians)                                                                         |
 |-----------------------------|-------------------------------------------------------------------------------------------|
 | plain_ms, local_ms          | reading 3 MB from S3 at each added latency (ms), and from the local copy                  |
-| local_read_overhead_us_N    | `open().read()` of a copy of 20 kB less reading its file, among N copies; digest and      |
-|                             | signature are checked                                                                     |
+| local_read_overhead_us_N    | `open().read()` of a 20 kB copy minus reading its file, among N copies; includes the       |
+|                             | check of digest and signature                                                             |
 | local_write_ms_N            | keeping a copy of 20 kB, among N copies                                                   |
 | sign_ms_3mb                 | digest and signature of 3 MB                                                              |
 """
@@ -49,19 +49,19 @@ READS = 15
 NAME = "block_structures/course/2026-11-24-033000-123456"
 COPIES = (100, 50_000)
 COPY_BYTES = 20_000  # a course of about a hundred blocks
-FILLER_BYTES = 100  # of the copies that are only there
+FILLER_BYTES = 100  # of the copies that only fill the directory
 SAMPLES = 300
 
 
 def milliseconds(work: Callable[[], Any]) -> float:
-    """Return how long something takes."""
+    """Return the time that `work` takes."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) * 1000
 
 
 def local_side(kwargs: dict[str, Any], folder: str, copies: int) -> dict[str, float]:
-    """Measure reads and writes of copies among so many; S3 is not asked."""
+    """Measure reads and writes among this number of copies, without S3."""
     made: Any = storage.ResilientS3Storage(**kwargs, local_directory=folder)
     data = os.urandom(COPY_BYTES)
     names = [f"block_structures/course{number}/2026-11-24-033000-123456" for number in range(copies + SAMPLES)]
@@ -83,13 +83,13 @@ def local_side(kwargs: dict[str, Any], folder: str, copies: int) -> dict[str, fl
 
 
 def sign_ms() -> float:
-    """Return what digest and signature of 3 MB cost."""
+    """Return the time of digest and signature of 3 MB."""
     signer, data = signing.Signing(signing.REQUIRE, [b"secret"]), os.urandom(BYTES)
     return statistics.median(milliseconds(lambda: signer.sign(NAME, envelope.digest(data))) for _ in range(READS))
 
 
 def median_ms(read: Callable[[], bytes]) -> float:
-    """Return the median of the reads, the first one (which opens the connection) left out."""
+    """Return the median of the reads without the first one, which opens the connection."""
     times = []
     for _ in range(READS + 1):
         start = time.perf_counter()
@@ -125,7 +125,7 @@ def main() -> None:
                 order = json.dumps({"kind": "delay", "seconds": latency / 1000}).encode()
                 urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{control}/", order, method="PUT"), timeout=10)
                 result["plain_ms"][latency] = round(median_ms(lambda: plain.open(NAME).read()), 2)
-                print(f"plain S3 at {latency} ms a request: {result['plain_ms'][latency]:.2f} ms", flush=True)
+                print(f"plain S3 at {latency} ms per request: {result['plain_ms'][latency]:.2f} ms", flush=True)
             result["local_ms"] = round(median_ms(lambda: resilient.open(NAME).read()), 2)
             print(f"local copy: {result['local_ms']:.2f} ms", flush=True)
             for latency, milliseconds in result["plain_ms"].items():

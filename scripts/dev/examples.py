@@ -1,8 +1,8 @@
-"""Copy what `make story` and `make bench-runtime` wrote to docs/examples: compact, and without what nothing there reads.
+"""Copy the output of `make story` and `make bench-runtime` to docs/examples, compact and without unused keys.
 
 Usage: python scripts/dev/examples.py [FILE]...      (by default the files of .cache/story and .cache/bench/runtime.json)
 
-The copies are what `make docs` and `make report-screenshots` read. Measured values are kept as they are.
+`make docs` and `make report-screenshots` read the copies. Measured values do not change.
 Exit codes: 0 copied, 1 there is nothing to copy.
 """
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 WIDTH = 128
 NAMES = {"runtime": "collector"}
-# Left out, by example: keys of the whole, and of each item of one of its lists.
+# Omitted keys by example: of the object itself (""), and of each item of one of its lists.
 UNREAD: dict[str, dict[str, set[str]]] = {
     "diagnosis": {
         "": {"local_storage", "processes", "runtime", "seconds", "storage", "versions", "workers"},
@@ -31,7 +31,7 @@ UNREAD: dict[str, dict[str, set[str]]] = {
 
 
 def without_unread(name: str, example: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an example without what nothing reads."""
+    """Return a copy of an example without its unused keys."""
     unread = UNREAD.get(name, {})
     kept = {key: value for key, value in example.items() if key not in unread.get("", set())}
     for key in unread.keys() & kept.keys():
@@ -40,7 +40,7 @@ def without_unread(name: str, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def compact(example: dict[str, Any]) -> str:
-    """Return an example as JSON: a key a line, and as many items of a list on each line as fit."""
+    """Return an example as JSON: one key per line, and as many list items per line as fit."""
     parts = []
     for key, value in example.items():
         text = json.dumps(value, ensure_ascii=False)

@@ -1,11 +1,11 @@
-"""Write the generated parts of the documents from their sources; `--check` says whether they are current.
+"""Write the generated parts of the documents from their sources; `--check` reports outdated ones.
 
 README.md, docs/releases.md: the tables of releases come from roles/block_structure/vars/releases.yml; the combinations that are
 refused or reported come from scripts/dev/combinations.yml, and the messages from the role's own validation.
 docs/variables.md: roles/block_structure/meta/argument_specs.yml, entry point `main`.
 docs/diagnose.md: the catalogue of plugins/plugin_utils/diagnosis.
 docs/report.md, docs/runtime.md: figures measured on a sandbox, from docs/examples.
-The markers of a generated part: scripts/dev/lib/pages.py.
+Markers of a generated part: see scripts/dev/lib/pages.py.
 
 Exit codes: 0 written or current, 1 not current (with --check), 2 a document lacks a marker.
 """
@@ -39,7 +39,7 @@ def _default(option: dict[str, Any]) -> str:
 
 
 def _variable_rows(options: dict[str, Any], within: str = "") -> list[list[str]]:
-    """Return one row per option, in their order, and below a dictionary one per key that it takes."""
+    """Return one row per option in order, followed by one row per key if it is a dictionary."""
     rows = []
     for name, option in options.items():
         description = option["description"]
@@ -54,7 +54,7 @@ def _variable_rows(options: dict[str, Any], within: str = "") -> list[list[str]]
 
 
 def variable_table() -> str:
-    """The variables of a site, then the arguments of each verb, as the argument specification has them."""
+    """Return the variables of a site, then the arguments of each verb, from the argument specification."""
     spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]
     parts = []
     for entry, verb in spec.items():
@@ -67,7 +67,7 @@ def variable_table() -> str:
 
 
 def _cached(row: dict[str, Any]) -> str:
-    """Return the largest structure that a stock site of a release caches, and what sets that limit."""
+    """Return the largest structure that a stock site of a release caches, and the source of that limit."""
     limits = {"the client": row["client_item_limit_bytes"], "the platform": row["cache_cap_bytes"]}
     report = [f"{limit // 1024 // 1024} MiB ({whose})" for whose, limit in limits.items() if limit]
     return ", ".join(report) or "memcached's `-I`"
@@ -80,12 +80,12 @@ def _releases() -> dict[str, dict[str, Any]]:
 
 
 def _title(name: str, row: dict[str, Any]) -> str:
-    """Return a release as its users write it; `main` is no named release."""
+    """Return the display name of a release; `main` is not a named release."""
     return name.capitalize() if name in row["branch"] else name
 
 
 def release_summary() -> str:
-    """One row per run of releases that behave alike, for the README."""
+    """Return one row per range of releases that behave alike, for the README."""
     groups: list[tuple[tuple[str, ...], list[str]]] = []
     for name, row in _releases().items():
         title = f"**{_title(name, row)}**" if row["support"] == "tested" else _title(name, row)
@@ -93,7 +93,7 @@ def release_summary() -> str:
             row["config_format"].upper(),
             "always on" if not row["storage_switch"] else "on by a switch",
             _cached(row),
-            # No Tutor installs main; it is listed with the release before it.
+            # No Tutor installs main, so it is listed with the release before it.
             row["tutor_cache"] or groups[-1][0][-1],
         )
         if not groups or groups[-1][0] != behaviour:
@@ -105,7 +105,7 @@ def release_summary() -> str:
 
 
 def release_matrix() -> str:
-    """One row per release: what the role knows of it."""
+    """Return one row per release with its columns of the release table."""
     columns = (
         "release",
         "support",
@@ -143,16 +143,16 @@ def release_matrix() -> str:
 
 
 def finding_table() -> str:
-    """One row per finding that verify and diagnose can report."""
+    """Return one row per finding of verify and diagnose."""
     rows = [
         [f"`{name}`", entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
         for name, entry in catalogue.CATALOGUE.items()
     ]
-    return pages.table(("finding", "subject", "severity", "what it says", "source"), rows)
+    return pages.table(("finding", "subject", "severity", "message", "source"), rows)
 
 
 def combination_table() -> str:
-    """One row per combination of scripts/dev/combinations.yml, with the message of the role's own validation."""
+    """Return one row per combination of scripts/dev/combinations.yml, with the message of the role's validation."""
     table = _releases()
     site = {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket"}
     rows = []
@@ -170,17 +170,17 @@ def combination_table() -> str:
 
 
 def story_table() -> str:
-    """One row per step of the story that was measured on a sandbox (scripts/dev/story)."""
+    """Return one row per step of the story, as measured on a sandbox (scripts/dev/story)."""
     report = json.loads((ROOT / "docs" / "examples" / "story.json").read_text())
     rows = [
         [step["when"], step["what"], charts.seconds(step["ms"]) if step["ms"] else "-", step["says"]]
         for step in report["steps"]
     ]
-    return pages.table(("", f"{report['course']}, {report['blocks']:,} blocks", "a learner waits", "what it says"), rows)
+    return pages.table(("", f"{report['course']}, {report['blocks']:,} blocks", "a learner waits", "conclusion"), rows)
 
 
 def collector_tables() -> str:
-    """Measured on a sandbox by scripts/dev/bench-runtime: outline requests, and the workers after them."""
+    """Return the tables of scripts/dev/bench-runtime, as measured on a sandbox."""
     measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
     shown = (collector.pages(measured), collector.workers(measured))
     return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)
@@ -207,7 +207,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
 
 
 def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """Return a document with each generated part replaced. Raises LookupError with the name of one that has no markers."""
+    """Return a document with each generated part replaced. Raises LookupError with the name of a part without markers."""
     for name, make in parts.items():
         text = pages.put(text, name, make())
     return text
@@ -215,7 +215,7 @@ def render(text: str, parts: dict[str, Callable[[], str]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a document is not current")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a document is outdated")
     arguments = parser.parse_args()
     outdated = []
     for name, parts in PAGES.items():

@@ -27,7 +27,7 @@ def text(cell: dict[str, Any] | None) -> str:
 
 
 def table(cells: list[dict[str, Any]], releases: dict[str, dict[str, Any]]) -> str:
-    """Return the Markdown of all releases, a column for each platform; `-` where there is no such Tutor."""
+    """Return the Markdown of all releases with one column per platform; `-` if that Tutor does not exist."""
     found = {(cell["release"], cell["platform"]): cell for cell in cells}
     rows = []
     for name, row in releases.items():
@@ -40,10 +40,10 @@ def table(cells: list[dict[str, Any]], releases: dict[str, dict[str, Any]]) -> s
 
 
 def main() -> int:
-    """Replace the table between its marks."""
+    """Replace the table between its markers."""
     cells = [json.loads(path.read_text()) for path in CELLS.glob("*.json")]
     if not cells:
-        print(f"There is no cell in {CELLS}.\nRemedy: run `make matrix`, which runs them first.", file=sys.stderr)
+        print(f"{CELLS} has no cells.\nRemedy: run `make matrix`, which runs the scenarios first.", file=sys.stderr)
         return 1
     releases = yaml.safe_load(RELEASES.read_text())["__block_structure_releases"]
     pages.write(PAGE, "matrix", table(cells, releases))

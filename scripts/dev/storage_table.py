@@ -17,7 +17,7 @@ CASES = ("cold", "cold, copy here", "warm", "publish", "generation")
 
 
 def text(cell: dict[str, Any] | None) -> str:
-    """Return one cell of the table; `-` for what there is not."""
+    """Return one cell of the table; `-` if there is no value."""
     if cell is None:
         return "-"
     message = f"{'no answer' if cell['status'] == 'none' else cell['status']}, {cell['seconds']:.1f} s"
@@ -26,7 +26,7 @@ def text(cell: dict[str, Any] | None) -> str:
 
 
 def table(cells: list[dict[str, Any]]) -> str:
-    """Return the Markdown of all cells, the two classes of each fault one under the other."""
+    """Return the Markdown of all cells, with the two classes of each fault in adjacent rows."""
     found = {(cell["fault"], cell["cls"], cell["case"]): cell for cell in cells}
     rows = []
     for fault in dict.fromkeys(cell["fault"] for cell in cells):
@@ -38,7 +38,7 @@ def table(cells: list[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Replace the table between its marks."""
+    """Replace the table between its markers."""
     if not CELLS.exists():
         print(f"There is no {CELLS}.\nRemedy: run `make storage-table`, which measures first.", file=sys.stderr)
         return 1

@@ -2,17 +2,17 @@
 
 Usage: scripts/dev/stress_storage.py [--seconds 60] [--hosts 2] [--processes 3] [--threads 4] [--seed 1]
 
-The S3 API of the sandbox runs on loopback and fails in turn in every way that it knows; local files are truncated; processes
-are killed and forked anew. Every name determines the bytes that belong to it, so each read is checked. When the time is over S3
-is well, the spools are uploaded, and a host that never saw an object must find the newest version of every course.
+The sandbox's S3 API runs on loopback and injects all its faults; local files are truncated; processes are killed and forked
+again. A name determines its bytes, so each read is checked. At the end S3 works, the spools are uploaded, and a host that never
+saw an object must find the newest version of every course.
 
-It ends after the given seconds and at most a minute of checking. The last line is one JSON object:
+Runs for the given seconds plus at most a minute of checks. The last line is one JSON object:
 
 | key          | what it counts                                                                             |
 |--------------|--------------------------------------------------------------------------------------------|
-| operations   | writes, reads, and the questions for existence, size and listing                           |
-| lost         | courses whose newest version, that a write had returned for, could not be read at the end  |
-| wrong        | reads that returned other bytes than were written under that name                          |
+| operations   | writes, reads, and queries of existence, size and listing                                  |
+| lost         | courses whose newest successfully written version could not be read at the end             |
+| wrong        | reads that returned other bytes than those written under that name                         |
 | undocumented | exceptions that the class does not document                                                |
 
 The exit code is 1 unless these three are zero.
@@ -61,7 +61,7 @@ KWARGS: dict[str, Any] = {
     "default_acl": None,
     "signing": "require",
 }
-# Short, so that many outages begin and end; copies so few that room is made all the time.
+# Short, so that many outages begin and end; few copies, so that eviction runs all the time.
 HASTY = {
     "connect_timeout_seconds": 0.5,
     "read_timeout_seconds": 1.0,
@@ -89,7 +89,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "delay", "seconds": 0.3},
     {"kind": "refuse"},
 ]
-LIES: list[tuple[str, ...]] = [("page",), ("page", "PUT"), ("page", "GET"), ("bare", "GET"), ("half", "GET")]
+BAD_RESPONSES: list[tuple[str, ...]] = [("page",), ("page", "PUT"), ("page", "GET"), ("bare", "GET"), ("half", "GET")]
 
 
 @functools.lru_cache(maxsize=2 * KNOWN_NAMES)
@@ -105,7 +105,7 @@ def course_of(name: str) -> str:
 
 
 def append(path: Path, line: str) -> None:
-    """Append a line whole; a process that is killed loses it or has written it."""
+    """Append a line atomically; a killed process has written it whole or not at all."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(descriptor, f"{line}\n".encode())
@@ -119,7 +119,7 @@ def lines(path: Path) -> list[str]:
 
 
 def last_lines(path: Path, wanted: int) -> list[str]:
-    """Return about so many of the last lines of a file, without reading the others."""
+    """Return about this number of last lines of a file, without reading the others."""
     if not path.exists():
         return []
     with path.open("rb") as stream:
@@ -134,7 +134,7 @@ def storage_on(directory: Path, endpoint: str, **changes: Any) -> Any:
 
 
 class Thread:
-    """One thread of an LMS process: reads most of the time, writes now and then."""
+    """One thread of an LMS process: mostly reads, some writes."""
 
     def __init__(self, made: Any, notes: Path, seed: str) -> None:
         self.made, self.notes, self.random = made, notes, random.Random(seed)
@@ -142,7 +142,7 @@ class Thread:
         self.names: list[str] = []
 
     def run(self, deadline: float) -> None:
-        """Work until the moment of time.monotonic()."""
+        """Work until the deadline, in time.monotonic()."""
         noted = 0.0
         while time.monotonic() < deadline:
             self.one()
@@ -152,13 +152,13 @@ class Thread:
         self.note()
 
     def note(self) -> None:
-        """Write down what was counted, and learn what others have written."""
+        """Save the counts, and read the names that other threads have written."""
         append(self.notes / "counts", json.dumps(self.count))
         self.count.clear()
         self.names = last_lines(self.notes / "written", KNOWN_NAMES) or self.names
 
     def one(self) -> None:
-        """Do one operation and judge it."""
+        """Do one operation and check it."""
         chance = self.random.random()
         with contextlib.ExitStack() as judged:
             judged.push(self.count_exception)
@@ -170,7 +170,7 @@ class Thread:
                 self.read(self.random.choice(self.names))
 
     def count_exception(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
-        """Count an exception and swallow it, as the exit of a context: whatever is documented was caught before."""
+        """Count and suppress an exception (a context manager's __exit__); documented ones were caught before."""
         if kind is None or not issubclass(kind, Exception):
             return False
         self.count["undocumented"] += 1
@@ -209,7 +209,7 @@ class Thread:
 
 
 def worker(made: Any, notes: Path, threads: int, deadline: float, seed: str) -> None:
-    """Be one process of an LMS."""
+    """Run one LMS process."""
     made._remote.client()  # making it takes longer than the budget when the machine is loaded
     started = [threading.Thread(target=Thread(made, notes, f"{seed} {n}").run, args=(deadline,)) for n in range(threads)]
     for thread in started:
@@ -219,7 +219,7 @@ def worker(made: Any, notes: Path, threads: int, deadline: float, seed: str) -> 
 
 
 def host(directory: Path, endpoint: str, processes: int, threads: int, seconds: float, seed: int) -> None:
-    """Be one host: fork processes from one that has made the storage, kill them, damage files, until the time is over."""
+    """Run one host: fork LMS processes from one that has created the storage, kill them and damage files until the deadline."""
     draining.INTERVAL_SECONDS, draining.AFTER_START_SECONDS, draining.REFUSED_SECONDS = 1.0, 0.3, 1.0
     counters.WRITE_INTERVAL_SECONDS = 0.5
     made, chance = storage_on(directory, endpoint, **HASTY), random.Random(seed)
@@ -256,14 +256,14 @@ def host(directory: Path, endpoint: str, processes: int, threads: int, seconds: 
 
 def damage(objects: Path, chance: random.Random) -> None:
     """Truncate a copy, as a file system may leave it after a power loss."""
-    with contextlib.suppress(OSError):  # nothing is there yet, or it has just gone
+    with contextlib.suppress(OSError):  # the directory or the file does not exist
         paths = sorted(objects.iterdir())
         if paths:
             os.truncate(chance.choice(paths), chance.randrange(500))
 
 
 class Trouble:
-    """S3 as it fails and heals, in an order that the seed gives."""
+    """Faults of S3 that come and go in an order given by the seed."""
 
     def __init__(self, seed: int) -> None:
         self.served, self.impostor = impostor.serve()
@@ -271,14 +271,14 @@ class Trouble:
         self.begun = 0
 
     def run(self, over: threading.Event) -> None:
-        """Alternate between well and ill until it is over, and end well."""
+        """Alternate between working and failing until it is over; ends working."""
         while not over.wait(WELL_SECONDS * self.random.random() * 2):
             self.begun += 1
-            chosen = self.random.randrange(len(FAULTS) + len(LIES))
+            chosen = self.random.randrange(len(FAULTS) + len(BAD_RESPONSES))
             if chosen < len(FAULTS):
                 self.served.faults.set(Fault(**FAULTS[chosen]))
             else:
-                self.impostor.lie(*LIES[chosen - len(FAULTS)])
+                self.impostor.lie(*BAD_RESPONSES[chosen - len(FAULTS)])
             over.wait(FAULT_SECONDS * self.random.random() * 2)
             self.heal()
 
@@ -288,7 +288,7 @@ class Trouble:
 
 
 def check(directories: list[Path], top: Path, endpoint: str) -> dict[str, Any]:
-    """Upload what waits, and read the newest version of every course on a host that never saw it."""
+    """Upload the spools, and read the newest version of every course on a host that never saw it."""
     written = [name for directory in directories for name in lines(directory.parent / "written")]
     newest: dict[str, str] = {}
     for name in written:
@@ -316,7 +316,7 @@ def check(directories: list[Path], top: Path, endpoint: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the stress and print what came of it."""
+    """Run the stress test and print its result."""
     parser = argparse.ArgumentParser(description="Stress the resilient storage class; see the top of this file.")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--hosts", type=int, default=2)
@@ -373,8 +373,8 @@ def main() -> None:
         **checked,
         "host_exit_codes": codes,
     }
-    for words in undocumented[:5]:
-        print(f"undocumented: {words}")
+    for message in undocumented[:5]:
+        print(f"undocumented: {message}")
     print(json.dumps(result))
     if result["lost"] or result["wrong"] or result["undocumented"] or any(codes) or not result["operations"]:
         sys.exit(1)

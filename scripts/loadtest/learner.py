@@ -1,10 +1,9 @@
-"""A learner's session. As a program: the time of each course's blocks API, asked from inside the LMS host.
+"""A learner's session. As a program: times the blocks API of each course from inside the LMS host.
 
 Reads one JSON object from standard input, {"lms": URL, "email", "username", "password", "courses": [key, ...]}, and writes
-{"course key": {"status": int, "ms": float}, ...} to standard output. With "visits": [{"url", "pids"}, ...] in the place of
-courses it opens these, one after the other, and writes a line {"status", "ms", "cpu_ms"} for each; cpu_ms is the processor time
-that the processes took meanwhile, which other load on the machine does not stretch. Standard library only: the host has nothing
-of ours.
+{"course key": {"status": int, "ms": float}, ...} to standard output. With "visits": [{"url", "pids"}, ...] instead of
+courses it opens these in order and writes a line {"status", "ms", "cpu_ms"} for each; cpu_ms is the CPU time that the processes
+used meanwhile, which does not depend on other load. Standard library only: nothing is installed on the host.
 """
 
 import http.cookiejar
@@ -19,7 +18,7 @@ from pathlib import Path
 
 
 class Session:
-    """A learner's session: `open` asks for a page with it, `cookie_header` gives it to another client."""
+    """A learner's session: `open` requests a page with it, `cookie_header` passes it to another client."""
 
     def __init__(self):
         self.cookies = http.cookiejar.CookieJar()
@@ -31,7 +30,7 @@ class Session:
 
 
 def login(lms, email, password):
-    """Return the session of a learner; raises urllib.error.HTTPError when the LMS refuses it."""
+    """Return the session of a learner; raises urllib.error.HTTPError if the LMS refuses the login."""
     session = Session()
     session.open(lms + "/login", timeout=60).read()
     token = next(cookie.value for cookie in session.cookies if cookie.name == "csrftoken")
@@ -46,7 +45,7 @@ def login(lms, email, password):
 
 
 def timed(session, url):
-    """Return (status, milliseconds) of one request, its body read."""
+    """Return (status, milliseconds) of one request, including its body."""
     start = time.perf_counter()
     try:
         with session.open(url, timeout=300) as response:
@@ -58,7 +57,7 @@ def timed(session, url):
 
 
 def processor_ms(pids):
-    """Return the processor time that processes of this machine took so far, by proc(5) in ticks of 10 ms."""
+    """Return the CPU time that local processes have used so far, in ms; source: proc(5), in ticks of 10 ms."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

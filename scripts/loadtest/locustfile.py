@@ -7,8 +7,8 @@ BLOCK_STRUCTURE_LOADTEST names a JSON file:
   think_seconds      [least, most] between two requests of a user
   samples            file that receives one JSON line per visit: the visit, ms, status, bytes, error
 
-All users share one session. The platform signs a learner out elsewhere at each login (PREVENT_CONCURRENT_LOGINS) and limits how
-often one may log in, and a load test of the login page is not the point.
+All users share one session: each login ends the learner's other sessions (PREVENT_CONCURRENT_LOGINS), logins are rate-limited,
+and this is no load test of the login page.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TIMEOUT_SECONDS = 300.0
 
 
 class Session:
-    """The one session of the run, opened before the first user starts."""
+    """The session of the run, opened before the first user starts."""
 
     cookie = ""
 
 
 @events.init.add_listener
 def sign_in(environment: Any, **_more: Any) -> None:
-    """Log in once, before any user starts; a refused login ends the process with its reason."""
+    """Log in once, before any user starts. A refused login ends the process with the reason on standard error."""
     try:
         Session.cookie = login(environment.host, REQUEST["email"], REQUEST["password"]).cookie_header()
     except (OSError, ValueError, StopIteration) as error:  # HTTPError and URLError are OSErrors; no CSRF cookie: StopIteration
@@ -53,10 +53,10 @@ class Learner(FastHttpUser):
     wait_time = between(*REQUEST["think_seconds"])
     network_timeout = TIMEOUT_SECONDS
     connection_timeout = TIMEOUT_SECONDS
-    insecure = False  # a certificate that does not verify is an error, as in a browser
+    insecure = False  # an invalid certificate is an error, as in a browser
 
     def visit(self, visit: dict[str, Any]) -> None:
-        """Open one page and write down how long it took."""
+        """Open one page and save its time."""
         name = visit["page"] if visit["nav_depth"] is None else f"{visit['page']} nav_depth={visit['nav_depth']}"
         with self.client.get(
             visit["path"], name=name, headers={"Cookie": Session.cookie}, catch_response=True, allow_redirects=False

@@ -1,4 +1,4 @@
-"""Run what an operator runs, as the operator does: in a process of its own, without a terminal."""
+"""Run a script as an operator does: in a separate process, without a terminal."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .conftest import COLLECTIONS
 
 
 def run(name: str, arguments: dict[str, Any], *message: str) -> dict[str, Any]:
-    """Return what the module answers. words: further options of `ansible`, such as --check."""
+    """Return the result of a module. message: more options of `ansible`, such as --check."""
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),

@@ -1,4 +1,4 @@
-"""Surveys as the probe returns them, of a cured site with one course unless a test says otherwise."""
+"""Surveys as the probe returns them: a healthy site with one course, plus the changes of a test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PYMEMCACHE = "django.core.cache.backends.memcached.PyMemcacheCache"
 
 
 def entry(**course: Any) -> dict[str, Any]:
-    """Return what the survey says of one course."""
+    """Return the survey of one course."""
     return {
         "key": KEY,
         "row": True,

@@ -1,4 +1,4 @@
-"""The command-line tool: its refusals, its exit codes, its help. What it shows of a site is tested on the sandbox."""
+"""The command-line tool: refusals, exit codes and help. Its output for a site is tested on the sandbox."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def test_help_shows_an_example_and_the_exit_codes(command):
 
 
 def test_unknown_command_is_a_usage_error():
-    ended = run("mend")
+    ended = run("repair")
     assert ended.returncode == 2
-    assert "No such command 'mend'" in ended.stderr
+    assert "No such command 'repair'" in ended.stderr
     assert ended.stdout == ""
 
 
@@ -54,7 +54,7 @@ def test_missing_inventory_is_a_usage_error():
     assert "'inventory/nowhere' does not exist" in ended.stderr
 
 
-def test_inventory_without_an_lms_is_told_with_a_remedy(empty):
+def test_inventory_without_an_lms_is_reported_with_a_remedy(empty):
     ended = run("verify", "-i", empty)
     assert ended.returncode == 3
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("running")]
@@ -65,7 +65,7 @@ def test_inventory_without_an_lms_is_told_with_a_remedy(empty):
     assert ended.stdout == ""
 
 
-def test_host_out_of_reach_is_an_error_of_the_environment(tmp_path):
+def test_unreachable_host_is_an_environment_error(tmp_path):
     path = tmp_path / "hosts.yml"
     path.write_text(
         "all:\n"
@@ -79,13 +79,13 @@ def test_host_out_of_reach_is_an_error_of_the_environment(tmp_path):
     assert "Remedy: " in ended.stderr
 
 
-def test_version_is_the_collections():
+def test_version_is_that_of_the_collection():
     shown = run("--version")
     assert shown.returncode == 0
     assert shown.stdout == f"block-structure {yaml.safe_load((ROOT / 'galaxy.yml').read_text())['version']}\n"
 
 
-def test_missing_libraries_are_told_with_a_remedy(tmp_path):
+def test_missing_libraries_are_reported_with_a_remedy(tmp_path):
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     ended = subprocess.run(
         [sys.executable, "-S", str(tmp_path / "scripts/block-structure"), "verify"],
@@ -94,14 +94,14 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         check=False,
     )
     assert ended.returncode == 3
-    remedy = f"run `{tmp_path}/scripts/dev/setup python`, which makes an environment with all that it needs."
+    remedy = f"run `{tmp_path}/scripts/dev/setup python`, which creates an environment with everything that it needs."
     assert ended.stderr.splitlines()[1] == f"Remedy: {remedy}"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--force", "--only", "stale"], "--force generates everything in scope, so --only has no meaning."),
+        (["--force", "--only", "stale"], "--force generates every course in scope, so --only has no effect."),
         (["--course", "a", "--pattern", "b"], "Give courses or patterns, not both."),
         (["--resume", "latest", "--force"], "A resumed run chooses as it was begun."),
         (["--resume", "latest", "--dry-run"], "A resumed run has its plan already."),
@@ -109,13 +109,13 @@ def test_missing_libraries_are_told_with_a_remedy(tmp_path):
         (["--at-most", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_regenerate_refuses_choices_that_contradict_each_other(arguments, message):
+def test_regenerate_refuses_contradicting_options(arguments, message):
     refused = CliRunner().invoke(main, ["regenerate", *arguments])
     assert refused.exit_code == 2
     assert message in refused.output
 
 
-def test_regenerate_of_an_inventory_without_an_lms_is_an_error_of_the_environment(empty):
+def test_regenerate_without_an_lms_is_an_environment_error(empty):
     ended = run("regenerate", "-i", empty)
     assert ended.returncode == 3
     assert "Remedy: name an inventory with -i" in ended.stderr

@@ -1,4 +1,4 @@
-"""What the role says of each combination that does not go together (scripts/dev/combinations.yml), word for word."""
+"""The role's exact message for each unsupported combination of scripts/dev/combinations.yml."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ SAID: dict[str, tuple[bool, str, str]] = {
 
 
 def message(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what the role says of a combination."""
+    """Return the role's message for a combination."""
     return desired.validate(
         {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket", **entry["variables"]},
         TABLE,
@@ -117,14 +117,14 @@ def test_every_combination_is_asserted() -> None:
 
 
 @pytest.mark.parametrize("title", COMBINATIONS)
-def test_a_wrong_combination_is_named_with_its_remedy(title: str) -> None:
+def test_invalid_combination_is_reported_with_its_remedy(title: str) -> None:
     refused, cause, remedy = SAID[title]
     answer = message(COMBINATIONS[title])
     report = answer["errors"] if refused else answer["findings"]
     valid = ", ".join(TABLE[COMBINATIONS[title]["variables"]["block_structure_release"]]["storage_kwargs_valid"])
     assert [(one["cause"], one["remedy"]) for one in report] == [(cause, remedy.format(valid=valid))]
     assert bool(answer["errors"]) is refused
-    # A refusal ends the play before there are settings to write.
+    # A refusal ends the play before settings are written.
     assert ("settings" in answer) is not refused
     if not refused:
         assert report[0]["severity"] == "warning"

@@ -1,4 +1,4 @@
-"""Releases, settings, bucket, plan and verdict: what is decided, without a host."""
+"""Decisions made without a host: releases, settings, bucket, plan and verdict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = {"bucket": "example-bucket", "prefix": "courses/", "access_key": "AKIA
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_settings_are_whole_explicit_and_valid_on_every_release(release, name):
+def test_settings_are_complete_and_valid_on_every_release(release, name):
     row = release(name)
     built = storage_settings.build(storage_settings.StorageOptions(**OPTIONS), row)
     for key in ("COURSE_PUBLISH_TASK_DELAY", "TASK_DEFAULT_RETRY_DELAY", "TASK_MAX_RETRIES"):
@@ -42,7 +42,7 @@ def test_settings_are_whole_explicit_and_valid_on_every_release(release, name):
     assert ("PRUNING_ACTIVE" in built.public) == row.pruning_active_honoured
 
 
-def test_secrets_are_apart_and_come_together_again(release):
+def test_secrets_are_split_from_settings_and_merged_again(release):
     built = storage_settings.build(storage_settings.StorageOptions(**OPTIONS), release("teak"))
     assert "EXAMPLEKEY" not in str(built.public)
     merged = storage_settings.merge(built.public, built.secrets)
@@ -57,7 +57,7 @@ def test_a_kwarg_that_an_old_release_ignores_is_reported(release):
 
 
 @given(st.text(alphabet="abc/.", max_size=8))
-def test_an_accepted_prefix_joins_well(prefix):
+def test_accepted_prefix_joins_without_double_slash(prefix):
     try:
         storage_settings.check_prefix(prefix)
     except BlockStructureError:
@@ -67,7 +67,7 @@ def test_an_accepted_prefix_joins_well(prefix):
 
 
 @given(st.text(alphabet="abc/.", max_size=8))
-def test_any_prefix_can_be_made_one_that_is_accepted(prefix):
+def test_any_prefix_can_be_normalized(prefix):
     storage_settings.check_prefix(storage_settings.clean_prefix(prefix))
 
 
@@ -75,12 +75,12 @@ def test_any_prefix_can_be_made_one_that_is_accepted(prefix):
     "name",
     ["ab", "a" * 64, "Upper-case", "under_score", "-begins", "ends-", "a..b", "a.-b", "192.0.2.1", "xn--name", "x-s3alias"],
 )
-def test_names_that_s3_refuses(name):
+def test_bucket_names_that_s3_refuses(name):
     assert bucket.name_problem(name)
 
 
 @pytest.mark.parametrize("name", ["example-block-structures", "a.b-c.example", "123"])
-def test_names_that_s3_takes(name):
+def test_bucket_names_that_s3_accepts(name):
     assert bucket.name_problem(name) is None
 
 
@@ -96,7 +96,7 @@ def whole_bucket(options):
     }
 
 
-def test_a_bucket_as_wanted_has_nothing_to_change_however_aws_orders_it():
+def test_desired_bucket_needs_no_change_in_any_order():
     options = bucket.BucketOptions("example-bucket")
     live = whole_bucket(options)
     live["policy"]["Statement"][0]["Resource"].reverse()
@@ -105,14 +105,14 @@ def test_a_bucket_as_wanted_has_nothing_to_change_however_aws_orders_it():
 
 
 @pytest.mark.parametrize("aspect", ["versioning", "encryption", "public_access_block", "object_ownership", "policy"])
-def test_one_aspect_that_differs_is_the_one_that_changes(aspect):
+def test_only_the_aspect_that_differs_changes(aspect):
     options = bucket.BucketOptions("example-bucket")
     live = {**whole_bucket(options), aspect: None}
     assert [change.field for change in bucket.compare(live, options)] == [aspect]
 
 
 @pytest.mark.parametrize("aspect", bucket.LEAVE_ALONE)
-def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
+def test_unsupported_aspect_is_refused_by_its_variable_or_skipped(aspect):
     wanted = bucket.BucketOptions("example-bucket", tags={"site": "example"})
     live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None, "lacking": [aspect]}
     with pytest.raises(BlockStructureError) as caught:
@@ -126,7 +126,7 @@ def test_what_the_store_lacks_is_refused_by_its_variable_or_left_alone(aspect):
 
 
 @pytest.mark.parametrize("aspect", bucket.LEAVE_ALONE)
-def test_what_the_store_did_not_take_is_named(aspect):
+def test_aspect_that_the_store_did_not_apply_is_named(aspect):
     wanted = bucket.BucketOptions("example-bucket", tags={"site": "example"})
     live = {**whole_bucket(wanted), "tags": wanted.tags, aspect: None}
     with pytest.raises(BlockStructureError) as caught:
@@ -135,7 +135,7 @@ def test_what_the_store_did_not_take_is_named(aspect):
     assert bucket.LEAVE_ALONE[aspect] in str(caught.value)
 
 
-def test_statements_of_others_stay():
+def test_foreign_policy_statements_are_kept():
     other = {"Sid": "Theirs", "Effect": "Allow"}
     policy = bucket.policy_with_tls({"Version": "2012-10-17", "Statement": [other]}, "b")
     assert other in policy["Statement"]
@@ -143,7 +143,7 @@ def test_statements_of_others_stay():
     assert bucket.policy_with_tls(policy, "b") == policy
 
 
-def test_a_feature_that_is_off_is_left_alone():
+def test_disabled_feature_is_not_changed():
     options = bucket.BucketOptions(
         "b-c",
         versioning=False,
@@ -160,7 +160,7 @@ def test_no_lifecycle_rule_expires_a_current_object():
     assert all("Expiration" not in rule for rule in bucket.lifecycle_rules(bucket.BucketOptions("b-c")))
 
 
-def test_lms_policy_is_the_least_and_lists():
+def test_lms_policy_is_minimal_and_allows_listing():
     statements = bucket.lms_policy("example-bucket", "courses/")["Statement"]
     assert statements[0]["Resource"] == "arn:aws:s3:::example-bucket/courses/*"
     assert statements[0]["Action"] == ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
@@ -168,7 +168,7 @@ def test_lms_policy_is_the_least_and_lists():
 
 
 @pytest.mark.parametrize(("name", "reads"), [("ironwood", True), ("juniper", False), ("teak", False)])
-def test_only_boto_may_read_versions_of_an_object(variables, table, name, reads):
+def test_only_boto_reads_object_versions(variables, table, name, reads):
     policy = desired.validate({**variables, "block_structure_release": name}, table)["lms_iam_policy"]
     assert ("s3:GetObjectVersion" in policy["Statement"][0]["Action"]) is reads
 
@@ -176,24 +176,24 @@ def test_only_boto_may_read_versions_of_an_object(variables, table, name, reads)
 DESIRED = plan.Desired(SETTINGS, ROW, {})
 
 
-def test_a_site_as_desired_needs_no_boot():
+def test_site_in_desired_state_needs_no_boot():
     made = plan.make(survey(), DESIRED)
     assert (made.changes, made.operations) == ([], [])
 
 
 @pytest.mark.parametrize("course", [{"row": False}, {"object_exists": False}, {"fresh": False}])
-def test_a_course_that_is_missing_stale_or_broken_is_generated(course):
+def test_missing_stale_or_broken_course_is_generated(course):
     made = plan.make(survey(**course), DESIRED)
     assert made.courses == [KEY]
     assert [operation["op"] for operation in made.operations] == ["generate", "generate", "survey"]
 
 
-def test_another_place_of_storage_means_every_course():
+def test_new_storage_location_regenerates_every_course():
     moved = {**SETTINGS, "DIRECTORY_PREFIX": "elsewhere/"}
     assert plan.make(survey(), plan.Desired(moved, ROW, {})).courses == [KEY]
 
 
-def test_order_row_generation_switches_freshness():
+def test_steps_run_in_order_row_generation_switches_freshness():
     wanted = plan.Desired(SETTINGS, {**ROW, "num_versions_to_keep": 2}, {"block_structure.storage_backing_for_cache": True})
     made = plan.make(survey(row=False), wanted)
     assert [operation["op"] for operation in made.operations] == ["configure", "generate", "switches", "generate", "survey"]
@@ -201,7 +201,7 @@ def test_order_row_generation_switches_freshness():
     assert made.operations[3]["select"] == {"only": ["missing", "stale"]}
 
 
-def test_an_absent_switch_is_as_good_as_off():
+def test_absent_switch_counts_as_off():
     assert plan.make(survey(), plan.Desired(SETTINGS, ROW, {"block_structure.x": False})).changes == []
 
 
@@ -215,7 +215,7 @@ def test_undo_restores_row_and_switches_and_deletes_what_was_absent():
     assert plan.undo({**now, "row": recorded["row"], "switches": recorded["switches"]}, recorded).operations == []
 
 
-def test_desired_state_of_a_good_site(variables, table):
+def test_desired_state_of_a_healthy_site(variables, table):
     wanted = desired.validate(variables, table, known=list(variables))
     assert wanted["errors"] == []
     assert wanted["row"] == ROW
@@ -229,7 +229,7 @@ def test_desired_state_of_a_good_site(variables, table):
     }
 
 
-def test_a_switch_that_nothing_reads_is_deleted_only_where_it_is():
+def test_unread_switch_is_deleted_only_if_present():
     wanted = plan.Desired(SETTINGS, ROW, {"block_structure.x": None})
     now = survey()
     assert plan.make(now, wanted).changes == []
@@ -239,14 +239,14 @@ def test_a_switch_that_nothing_reads_is_deleted_only_where_it_is():
     ]
 
 
-def test_without_a_release_what_is_needed_to_find_it_out_is_all_there_is(variables, table):
+def test_without_a_release_only_detection_settings_are_resolved(variables, table):
     given_variables = {**variables, "block_structure_release": None}
     wanted = desired.validate(given_variables, table)
     assert (wanted["errors"], wanted["release"]) == ([], None)
     assert [row["name"] for row in wanted["identify"]["rows"]] == list(table)
 
 
-def test_what_is_installed_decides(variables, table):
+def test_installed_release_takes_precedence(variables, table):
     given_variables = {**variables, "block_structure_release": None}
     found = {"installed": {}, "candidates": ["palm"], "release": "palm"}
     found["installed"] = dict.fromkeys(("release_line", "storage_resolver", "course_index"), "x") | {
@@ -259,20 +259,20 @@ def test_what_is_installed_decides(variables, table):
 
 
 @pytest.mark.parametrize(("name", "also"), [("sumac", {"FEATURES": {"ENABLE_BLAKE2B_HASHING": True}}), ("teak", {})])
-def test_the_hashing_feature_is_set_where_it_is_read(variables, table, name, also):
+def test_hashing_feature_is_set_only_if_the_release_reads_it(variables, table, name, also):
     wanted = desired.validate({**variables, "block_structure_release": name, "block_structure_blake2b_hashing": True}, table)
     assert wanted["also"] == also
     assert [finding["id"] for finding in wanted["findings"]] == ([] if also else ["blake2b-not-read"])
 
 
-def test_an_error_instead_of_a_rebuild_waits_for_a_clean_generation(variables, table):
+def test_raise_error_switch_waits_for_a_clean_generation(variables, table):
     given_variables = {**variables, "block_structure_release": "olive", "block_structure_raise_error_when_not_found": True}
     wanted = desired.validate(given_variables, table)
     assert wanted["switches_if_clean"] == {"block_structure.raise_error_when_not_found": True}
     assert "block_structure.raise_error_when_not_found" not in wanted["switches"]
 
 
-def test_a_renamed_variable_is_refused_by_its_new_name():
+def test_renamed_variable_is_refused_with_its_new_name():
     errors = names.unknown_names(
         ["block_structure_old"], ["block_structure_new"], {"block_structure_old": "block_structure_new"}
     )
@@ -297,7 +297,7 @@ def test_canary_problems_are_reported_with_a_remedy(release, problem, message):
 
 
 @pytest.mark.parametrize(("name", "refused"), [("teak", False), ("ulmo", True), ("verawood", True)])
-def test_an_entry_of_storages_that_takes_our_place_is_refused_where_it_is_read(release, name, refused):
+def test_conflicting_storages_entry_is_refused_if_the_release_reads_it(release, name, refused):
     result = {"key_hash": None, "canary": None, "settings": {"storages_entry": True}}
     if not refused:
         candidate.judge(result, release(name))
@@ -307,7 +307,7 @@ def test_an_entry_of_storages_that_takes_our_place_is_refused_where_it_is_read(r
     assert error.value.remedy.startswith("remove that entry")
 
 
-def test_the_md4_trap_and_a_public_object_are_refused_by_name(release):
+def test_md4_hashing_and_public_objects_are_refused(release):
     trap = {"key_hash": {"message": "unsupported hash type md4"}, "canary": None}
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("sumac"))
@@ -335,13 +335,13 @@ def test_a_diff_shows_no_secret():
 CONF = "# memcached\n-d\n-m 64\n-p 11211\n#-I 1m\n"
 
 
-def test_memcached_flags_change_alone():
+def test_only_memcached_flags_change():
     assert memcached_config.set_flags(CONF, {"-m": "128", "-I": "3m"}) == CONF.replace("-m 64", "-m 128") + "-I 3m\n"
     assert memcached_config.flags(CONF) == {"-m": "64", "-p": "11211"}
 
 
 @given(st.lists(st.sampled_from(["-m 64\n", "-I 2m\n", "# -m 1\n", "-l 127.0.0.1\n", "\n"])).map("".join))
-def test_memcached_flags_are_what_was_asked_for_and_setting_twice_is_setting_once(text):
+def test_memcached_flags_are_set_and_idempotent(text):
     once = memcached_config.set_flags(text, {"-m": "256", "-I": "3m"})
     assert {"-m": "256", "-I": "3m"}.items() <= memcached_config.flags(once).items()
     assert memcached_config.set_flags(once, {"-m": "256", "-I": "3m"}) == once

@@ -674,7 +674,7 @@ def test_report_counts_findings_and_includes_servers_and_limits(release):
         (asked(missing_object={"code": None, "type": "EndpointConnectionError", "message": "m"}), "storage-unusable"),
     ],
 )
-def test_a_failing_storage_is_a_rebuild_with_the_resilient_class_and_an_error_page_without(release, plant, identifier):
+def test_failing_storage_means_a_rebuild_or_an_error_by_class(release, plant, identifier):
     costs = []
     for plants in ([plant], [plant, spooling()]):
         site = Site(release("teak"))
@@ -695,7 +695,7 @@ def test_report_has_the_storage_state_of_each_host(release):
     assert report.of(Site(release("teak")).snapshot(), platform="native", host="lms1", boots={})["local_storage"] == {}
 
 
-def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsys):
+def test_table_shows_copies_spool_breaker_and_counters_of_each_host(release, capsys):
     site = Site(release("teak"))
     counters = {"counts": {"read_local": 9, "write_failed_timeout": 1, "spooled": 2}}
     spooling(
@@ -708,7 +708,7 @@ def test_copies_spool_breaker_and_counters_of_each_host_are_shown(release, capsy
     text = " ".join(capsys.readouterr().out.split())
     assert "local copies and spool" in text
     assert re.search(
-        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* left alone \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", text
+        r"lms1 \W* 7 \W* 3.0 \W* 2 \W* paused \(timeout\) \W* read_local 9, spooled 2, write_failed_timeout 1", text
     )
 
 
@@ -744,6 +744,6 @@ def test_table_is_readable_for_operators(release, capsys):
     assert re.search(r"cache2:11211\W+default\W+does not", shown)
 
 
-def test_the_page_has_every_finding():
+def test_docs_page_has_every_finding():
     page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text()
     assert [name for name in catalogue.CATALOGUE if f"`{name}`" not in page] == []

@@ -1,4 +1,4 @@
-"""The documents say what their sources say."""
+"""The documents agree with their sources."""
 
 import json
 import re
@@ -33,8 +33,8 @@ def changes(text: str) -> list[str]:
     return re.split(r"^- ", text, flags=re.MULTILINE)[1:]
 
 
-def test_each_change_tells_the_operator_what_to_do():
-    """Of the changelog and of the fragments that are not collected yet, of which there are none right after a release."""
+def test_each_change_has_an_operator_action():
+    """In the changelog and in fragments not yet collected (none right after a release)."""
     for page in (ROOT / "CHANGELOG.md", *ROOT.glob("changelog.d/*.md")):
         entries = changes(page.read_text())
         assert entries, page.name
@@ -43,7 +43,7 @@ def test_each_change_tells_the_operator_what_to_do():
 
 
 def test_collected_fragments_become_the_newest_entry_of_the_changelog(tmp_path):
-    """scriv itself collects them, with the configuration of this repository."""
+    """Collected by scriv with the configuration of this repository."""
     shutil.copytree(ROOT / "changelog.d", tmp_path / "changelog.d")
     shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
     before = (tmp_path / "CHANGELOG.md").read_text()
@@ -63,14 +63,14 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_within_the_repository_lead_somewhere(page):
+def test_links_within_the_repository_resolve(page):
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
         linked = (page.parent / target) if target else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
 
 
-def test_playbooks_that_documents_name_exist():
+def test_playbooks_named_in_documents_exist():
     by_path = r"ansible-playbook [^`|]*playbooks/([a-z_]+)\.yml"
     by_name = r"openedx_operators\.block_structure\.([a-z_]+)\b(?!\.)"
     for command in (by_path, by_name):
@@ -79,21 +79,21 @@ def test_playbooks_that_documents_name_exist():
         assert [name for name in sorted(named) if not (ROOT / "playbooks" / f"{name}.yml").exists()] == []
 
 
-def test_commands_that_documents_name_exist():
+def test_commands_named_in_documents_exist():
     named = {name for page in PAGES for name in re.findall(r"scripts/block-structure ([a-z][a-z-]*)", page.read_text())}
     assert named
     assert sorted(named - set(main.list_commands(None))) == []
 
 
-def test_targets_that_documents_name_exist():
+def test_make_targets_named_in_documents_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     named = {name for page in PAGES for name in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)}
     assert named
     assert sorted(named - targets) == []
 
 
-def test_variables_that_documents_name_exist():
-    """Beside variables, documents name results, packages, and the tags and groups of the playbooks; `…_` stands for several."""
+def test_variables_named_in_documents_exist():
+    """Documents also name results, packages, tags and groups of the playbooks; `…_` means several."""
     known = {*role_variables.options(), *role_variables.EXPORTED}
     known |= {path.name for folder in ("scripts", "roles/block_structure/files") for path in (ROOT / folder).iterdir()}
     known |= {name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"block_structure_\w+", path.read_text())}
@@ -101,7 +101,7 @@ def test_variables_that_documents_name_exist():
         (page.name, name)
         for page in PAGES
         for name in re.findall(r"\bblock_structure_[a-z0-9_]+", page.read_text())
-        # Its metrics are named by the command itself.
+        # The names of its metrics.
         if page.name != "watch.md"
     }
     assert named
@@ -117,7 +117,7 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) <= 6 * 1024
 
 
-def test_a_generated_part_is_replaced_between_its_markers_alone(tmp_path):
+def test_only_text_between_markers_is_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- generated:one -->\nold\n<!-- /generated:one -->\nafter <!-- generated:two -->\n")
     pages.write(page, "one", pages.table(("a", "b"), [[1, "x | y\nz"]]))
@@ -127,23 +127,23 @@ def test_a_generated_part_is_replaced_between_its_markers_alone(tmp_path):
     )
 
 
-def test_a_part_without_its_markers_is_named_and_nothing_is_written(tmp_path):
+def test_missing_markers_are_reported_and_nothing_is_written(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("no markers\n")
     with pytest.raises(SystemExit) as ended:
         pages.write(page, "one", "x")
-    assert str(ended.value) == "page.md has no generated part named one.\nRemedy: put its two markers back."
+    assert str(ended.value) == "page.md has no generated part named one.\nRemedy: restore its two markers."
     assert page.read_text() == "no markers\n"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "examples").glob("*.json")), ids=lambda path: path.stem)
-def test_examples_are_compact_and_hold_nothing_unread(path):
+def test_examples_are_compact_without_unused_keys(path):
     example = json.loads(path.read_text())
     assert examples.without_unread(path.stem, example) == example
     assert examples.compact(example) == path.read_text()
 
 
-def test_an_example_keeps_its_values_and_loses_what_nothing_reads():
+def test_example_keeps_values_and_drops_unused_keys():
     diagnosis = {
         "versions": {"a": 1},
         "courses": [{"key": f"course {number}", "row": True, "storage_ms": 1.25} for number in range(9)],

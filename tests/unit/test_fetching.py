@@ -1,4 +1,4 @@
-"""Many objects are read by several threads; what one of them raises is raised to the caller and never waited for."""
+"""Objects are read by several threads; an exception of one is raised to the caller at once."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from block_structure.module_utils.probe.engine.fetching import concurrently
 
 
 @pytest.mark.parametrize("threads", [1, 3, 20])
-def test_every_item_is_answered_once(threads):
+def test_every_item_has_one_result(threads):
     assert sorted(concurrently(str, range(10), threads)) == [(number, str(number)) for number in range(10)]
 
 
-def test_no_item_no_answer():
+def test_no_items_give_no_results():
     assert list(concurrently(str, [], 4)) == []
 
 
-def test_items_are_worked_on_side_by_side():
+def test_items_are_processed_in_parallel():
     meeting = threading.Barrier(2, timeout=10)
     assert len(list(concurrently(lambda _: meeting.wait(), ["one", "other"], 2))) == 2
 
 
-def test_what_a_thread_raises_is_raised_to_the_caller():
+def test_exception_of_a_thread_is_raised_to_the_caller():
     with pytest.raises(ZeroDivisionError):
         list(concurrently(lambda number: 1 // number, [1, 0, 2], 2))
 
 
 class Spooling:
-    """A storage that keeps copies and spools, as the resilient class does; S3 has nothing."""
+    """A storage with copies and spool, like the resilient class; S3 is empty."""
 
     def __init__(self):
         client = types.SimpleNamespace(get_object=self.get_object)
@@ -52,7 +52,7 @@ class Spooling:
         return io.BytesIO(f"kept here: {name}".encode())
 
 
-def test_an_object_that_waits_for_s3_is_read_here_and_a_copy_is_not(monkeypatch):
+def test_spooled_object_is_read_locally_but_a_copy_is_not(monkeypatch):
     monkeypatch.setattr(edxapp, "storage", Spooling)
     store = fetching.Store()
     assert store.backend.asked == 0

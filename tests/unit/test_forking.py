@@ -1,4 +1,4 @@
-"""What a process lets go of before it forks: no socket to S3 is shared, and the client that was made is used again."""
+"""Before a fork, connections to S3 are closed: no socket is shared, and the client is reused."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Nothing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        """Answer that there is no such object."""
+        """Answer 404: no such object."""
         self.send_response(404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_words: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def sockets() -> set[str]:
     return {link.rpartition("/")[2] for link in links if "socket:" in link}
 
 
-def test_no_socket_to_s3_is_left_for_a_fork_and_the_client_is_used_again(backend):
+def test_fork_inherits_no_s3_socket_and_the_client_is_reused(backend):
     client = backend.connection.meta.client
     before = sockets()
     edxapp._close_s3(backend)
@@ -80,7 +80,7 @@ def test_no_socket_to_s3_is_left_for_a_fork_and_the_client_is_used_again(backend
     assert not sockets() & closed
 
 
-def test_a_client_that_cannot_be_closed_is_forgotten(backend):
+def test_client_that_cannot_be_closed_is_discarded(backend):
     """As botocore was until 1.21, on releases before Nutmeg."""
     old = SimpleNamespace(meta=SimpleNamespace(client=object()))
     backend._connections.connection = old

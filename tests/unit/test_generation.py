@@ -1,4 +1,4 @@
-"""Generation without a platform: what is chosen and why, run directories, reports, and a crew of real forked workers."""
+"""Generation without a platform: selection and reasons, run directories, reports, and a pool of real forked workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def facts(key: str, **known):
     return {"key": key, "row": True, "fresh": True, "why_stale": "older", "exists": True, "bytes": 10, **known}
 
 
-# What a look may find of a course -> the gravest reason.
+# State of a course in the survey -> its most severe reason.
 STATES = {
     "missing": {"row": False, "exists": None, "fresh": None},
     "object-gone": {"exists": False, "fresh": False},
@@ -47,7 +47,7 @@ def chosen(spec, courses=SITE, **named):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_each_state_is_chosen_for_its_gravest_reason_and_a_fresh_course_is_not(state):
+def test_course_is_selected_for_its_most_severe_reason(state):
     assert chosen({}).get(state) == (None if state == "fresh" else state)
 
 
@@ -55,12 +55,12 @@ def test_each_state_is_chosen_for_its_gravest_reason_and_a_fresh_course_is_not(s
     ("only", "expected"),
     [
         (["missing"], {"missing": "missing"}),
-        # A course whose object is gone and that is stale as well is stale to who asks for stale ones.
+        # A stale course whose object is also gone still counts as stale.
         (["stale"], {"object-gone": "stale", "stale": "stale"}),
         (["broken"], {"object-gone": "object-gone", "unreadable": "unreadable", "not-cached": "not-cached"}),
     ],
 )
-def test_a_choice_generates_these_alone(only, expected):
+def test_only_selects_these_states(only, expected):
     assert chosen({"only": only}) == expected
 
 
@@ -74,7 +74,7 @@ def test_scope_is_a_list_or_patterns():
     assert set(chosen({"patterns": ["*+un*", "*+fr*"], "force": True})) == {"unreadable", "fresh"}
 
 
-def test_a_course_that_does_not_exist_is_refused_or_reported_gone():
+def test_nonexistent_course_is_refused_or_reported_gone():
     with pytest.raises(
         selection.SelectionError, match=r"The site has no published course course-v1:X\+nowhere\+1\."
     ) as refused:
@@ -84,7 +84,7 @@ def test_a_course_that_does_not_exist_is_refused_or_reported_gone():
     assert (plan["run"], plan["gone"]) == ([], ["course-v1:X+nowhere+1"])
 
 
-def test_a_course_that_was_never_published_is_named_and_refused_by_name():
+def test_unpublished_course_is_listed_and_refused_if_named():
     never = ["course-v1:X+draft+1", "course-v1:Y+draft+1"]
     assert selection.choose(SITE, {}, unpublished=never)["unpublished"] == never
     assert selection.choose(SITE, {"patterns": ["course-v1:X+*"]}, unpublished=never)["unpublished"] == never[:1]
@@ -99,7 +99,7 @@ def test_a_course_that_was_never_published_is_named_and_refused_by_name():
     )
 
 
-def test_a_pattern_that_matches_nothing_is_refused():
+def test_pattern_without_a_match_is_refused():
     with pytest.raises(selection.SelectionError, match="No published course matches the pattern 'x'") as refused:
         chosen({"patterns": ["x"]})
     assert refused.value.identifier == "pattern-matches-nothing"
@@ -118,7 +118,7 @@ def test_orders():
     assert keys(order="enrolled", limit=1) == ["d"]
 
 
-def test_numbers_may_come_as_text_as_ansible_gives_them_from_its_command_line():
+def test_numbers_may_be_text_as_from_ansible_extra_vars():
     assert len(chosen({"force": True, "limit": "2"})) == 2
     options = generate.Options({"workers": "3", "patience_seconds": "0", "memory_mb": None})
     assert (options.workers, options.patience, options.memory_mb) == (3, 0, None)
@@ -144,7 +144,7 @@ SPEC = st.fixed_dictionaries(
 
 
 @given(st.lists(KNOWN, max_size=12), SPEC)
-def test_every_course_is_either_run_once_or_skipped_for_a_counted_reason(known, spec):
+def test_every_course_runs_once_or_is_skipped_with_a_counted_reason(known, spec):
     courses = [facts(f"course-v1:X+{number}+1", **item) for number, item in enumerate(known)]
     plan = selection.choose(courses, spec)
     assert len(plan["run"]) + sum(plan["skipped"].values()) == len(courses)
@@ -167,7 +167,7 @@ FOLDERS = ["block-v1:X+A+1+type@course+block@course", "block-v1:X+B+1+type@cours
     st.integers(0, 10**6),
     st.data(),
 )
-def test_prune_never_lists_what_a_row_names_nor_the_newest_nor_the_young(written, keep, min_age, data):
+def test_prune_never_lists_referenced_newest_or_young_objects(written, keep, min_age, data):
     listing = objects.Listing()
     for folder, number, age in written:
         listing.add(f"{folder}/{number:04d}", 5, NOW - age)
@@ -181,7 +181,7 @@ def test_prune_never_lists_what_a_row_names_nor_the_newest_nor_the_young(written
     assert old <= listed
 
 
-def test_prune_keeps_everything_of_a_course_when_no_number_is_set():
+def test_prune_keeps_all_versions_without_a_limit():
     listing = objects.Listing()
     for number in range(9):
         listing.add(f"{FOLDERS[0]}/{number}", 5, 0)
@@ -198,7 +198,7 @@ def line(**event) -> str:
 PLAN = line(event="plan", run=[{"key": "a"}, {"key": "b"}, {"key": "c"}], select={"only": ["stale"]}, skipped={})
 
 
-def test_a_run_that_lost_power_resumes_with_what_has_no_report_and_with_what_failed():
+def test_interrupted_run_resumes_unreported_and_failed_courses():
     torn = '{"event": "course", "key": "c", "sta'
     lines = [PLAN, line(event="course", key="a", status="ok"), line(event="course", key="b", status="failed"), torn]
     run = runs.parse("x", lines)
@@ -207,7 +207,7 @@ def test_a_run_that_lost_power_resumes_with_what_has_no_report_and_with_what_fai
     assert run.select == {"only": ["stale"]}
 
 
-def test_the_latest_run_that_had_work_is_resumed(tmp_path):
+def test_latest_run_with_work_is_resumed(tmp_path):
     for name, lines in (("20260101T000000Z-0000", [PLAN]), ("20260102T000000Z-0000", [])):
         log = runs.Log(tmp_path, name)
         for text in lines:
@@ -230,7 +230,7 @@ def test_nothing_to_resume_is_reported(tmp_path):
         runs.to_resume(tmp_path, "latest")
 
 
-def test_the_oldest_runs_are_removed_and_the_folders_are_private(tmp_path):
+def test_oldest_runs_are_removed_and_directories_are_private(tmp_path):
     for number in range(runs.KEEP + 3):
         runs.Log(tmp_path, f"202601{number + 1:02d}T000000Z-0000").close()
     kept = runs.find(tmp_path)
@@ -308,7 +308,7 @@ def done(courses=(COURSE,), **result):
         ),
     ],
 )
-def test_each_outcome_has_its_exit_code_and_words(given_back, code, message):
+def test_each_outcome_has_its_exit_code_and_message(given_back, code, message):
     reported = generation.report(given_back)
     assert reported["exit_code"] == code
     assert generation.failure_text(reported).startswith(message)
@@ -327,16 +327,16 @@ def test_a_dry_run_lists_reasons():
     assert generation.summary(reported) == ["a: stale (older)", "1 courses would be generated, 3 fresh"]
 
 
-def test_courses_that_were_never_published_are_named_in_the_summary():
+def test_summary_names_unpublished_courses():
     reported = generation.report(done(unpublished=[f"course-{number}" for number in range(7)]))
     assert reported["unpublished"][-1] == "course-6"
     never = "7 never published, so there is nothing to generate: course-0, course-1, course-2, course-3, course-4 and 2 more"
     assert generation.totals(reported)[-1] == never
-    # Before Maple no index tells: then nothing is said.
+    # Before Maple there is no index to know it from, so nothing is reported.
     assert "never published" not in " ".join(generation.totals(generation.report(done(unpublished=None))))
 
 
-def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
+def test_progress_reports_failures_at_once_and_counts_periodically(monkeypatch):
     lines = progress.Progress()
     count = {"event": "progress", "operation": "generate", "done": 2, "total": 4, "failed": 1}
     assert lines.lines({"event": "course", "key": "a", "status": "failed", "type": "T", "message": "m"}) == ["a failed: T: m"]
@@ -344,11 +344,11 @@ def test_progress_tells_failures_at_once_and_counts_now_and_then(monkeypatch):
     assert lines.lines({**count, "done": 3}) == []
     monkeypatch.setattr(progress, "LINE_EVERY_SECONDS", 0)
     assert lines.lines({**count, "done": 3})[0].startswith("generate: 3/4 courses, 1 failed, ")
-    # A deploy surveys afterwards: another operation, counted from its own beginning.
+    # A deploy surveys afterwards: a separate operation with its own start time.
     assert lines.lines({**count, "operation": "survey", "done": 0}) == ["survey: 0/4 courses, 1 failed"]
 
 
-def test_progress_of_large_courses_has_a_rate_a_time_that_is_left_and_the_course_that_takes_long(monkeypatch):
+def test_progress_shows_rate_time_left_and_the_slow_course(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     event = {"event": "progress", "operation": "generate", "done": 0, "total": 4, "failed": 0, "seconds_left": None}
@@ -359,7 +359,7 @@ def test_progress_of_large_courses_has_a_rate_a_time_that_is_left_and_the_course
     reported = lines.lines({**event, "done": 2, "seconds_left": 130.4, "longest": longest})
     assert reported == ["generate: 2/4 courses, 0 failed, 1.3 per minute, about 2 min left, course-v1:X+H2+1 for 41 s"]
     now[0] += 90
-    # Once the estimate is used up nothing is promised.
+    # No estimate once it is used up.
     reported = lines.lines({**event, "done": 2, "longest": {**longest, "seconds": 9}})
     assert reported == ["generate: 2/4 courses, 0 failed, 40.0 per hour"]
 
@@ -388,11 +388,11 @@ def test_time_left_is_estimated_by_size_and_never_rises_while_a_large_course_run
     assert counts.left({}, 1) == pytest.approx(large + 1.0)
     seen = [counts.left({"large": second}, 2) for second in range(0, int(large) + 30, 5)]
     assert seen == sorted(seen, reverse=True)
-    # The largest course bounds it, however many workers there are.
+    # The largest course is the lower bound for any number of workers.
     assert counts.left({}, 8) == pytest.approx(large)
     counts.final({"key": "other", "status": "failed"}, 50.0)
     assert counts.left({}, 8) == pytest.approx(large)
-    # It takes longer than all that is known could tell.
+    # It takes longer than any estimate.
     assert counts.left({"large": large + 1}, 2) is None
     counts.final({"key": "large", "status": "ok"}, large)
     assert counts.left({}, 2) == 0
@@ -400,7 +400,7 @@ def test_time_left_is_estimated_by_size_and_never_rises_while_a_large_course_run
 
 
 @given(st.lists(st.none() | st.integers(0, 10**7), min_size=1, max_size=9), st.integers(1, 8), st.floats(0.01, 100))
-def test_time_left_is_exact_where_every_byte_takes_as_long(sizes, lanes, pace):
+def test_time_left_is_exact_at_a_constant_rate(sizes, lanes, pace):
     counts, reports = tallied({str(number): size for number, size in enumerate(sizes)})
     weights = dict(counts.ahead)
     key = next(iter(weights))
@@ -410,12 +410,12 @@ def test_time_left_is_exact_where_every_byte_takes_as_long(sizes, lanes, pace):
     assert len(reports) == 1
 
 
-# A crew of forked workers
+# A pool of forked workers
 
 
 @pytest.fixture
 def reported(monkeypatch):
-    """Events that a crew emits; there is no platform whose connections could be closed."""
+    """Events that a pool emits, without a platform whose connections it would close."""
     seen = []
 
     def emit(event, **data):
@@ -449,7 +449,7 @@ def test_a_worker_pool_does_each_course_once_in_several_processes(monkeypatch):
     assert max(pids.count(pid) for pid in pids) == 3
 
 
-def test_a_worker_that_is_killed_costs_its_course_one_retry(reported, tmp_path):
+def test_killed_worker_costs_its_course_one_retry(reported, tmp_path):
     def job(key):
         mark = tmp_path / key
         if key == "course-3" and not mark.exists():
@@ -466,7 +466,7 @@ def test_a_worker_that_is_killed_costs_its_course_one_retry(reported, tmp_path):
 
 
 @pytest.mark.usefixtures("reported")
-def test_a_worker_that_dies_twice_is_reported_failed():
+def test_course_whose_worker_dies_twice_has_failed():
     made = pool(lambda key: os._exit(7) if key == "course-3" else {"status": "ok"}, KEYS)
     made.work()
     failed = [report for report in made.reports if report["status"] == "failed"]
@@ -476,14 +476,14 @@ def test_a_worker_that_dies_twice_is_reported_failed():
 
 
 @pytest.mark.usefixtures("reported")
-def test_a_worker_that_hangs_is_killed_after_the_course_timeout():
+def test_hanging_worker_is_killed_after_the_course_timeout():
     made = pool(lambda key: time.sleep(60) or {} if key == "course-3" else {"status": "ok"}, KEYS[:5], timeout=1)
     made.work()
     failed = [report for report in made.reports if report["status"] == "failed"]
     assert [(report["key"], report["type"], report["attempt"]) for report in failed] == [("course-3", "Timeout", 2)]
 
 
-def test_an_outage_is_waited_out_and_costs_no_attempt(reported):
+def test_outage_is_waited_out_without_costing_an_attempt(reported):
     start = time.time()
 
     def job(_key):
@@ -499,7 +499,7 @@ def test_an_outage_is_waited_out_and_costs_no_attempt(reported):
 
 
 @pytest.mark.usefixtures("reported")
-def test_an_outage_beyond_patience_leaves_the_rest_for_a_resumed_run():
+def test_long_outage_leaves_the_rest_for_a_resumed_run():
     made = pool(lambda _key: {"status": "failed", "outage": "database", "type": "T", "message": "m"}, KEYS, patience=2)
     made.work()
     assert made.outage == "database"
@@ -507,7 +507,7 @@ def test_an_outage_beyond_patience_leaves_the_rest_for_a_resumed_run():
     assert sorted(made.left) == sorted(KEYS)
 
 
-def test_a_signal_lets_the_courses_in_hand_be_finished(reported):
+def test_first_signal_lets_running_courses_finish(reported):
     made = pool(lambda _key: time.sleep(1) or {"status": "ok"}, KEYS)
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     made.work()
@@ -518,7 +518,7 @@ def test_a_signal_lets_the_courses_in_hand_be_finished(reported):
 
 
 @pytest.mark.usefixtures("reported")
-def test_a_second_signal_abandons_them():
+def test_second_signal_abandons_running_courses():
     made = pool(lambda _key: time.sleep(30) or {"status": "ok"}, KEYS)
     for seconds in (0.3, 1.2):
         threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -530,14 +530,14 @@ def test_a_second_signal_abandons_them():
 
 
 @pytest.mark.usefixtures("reported")
-def test_memory_bounds_the_workers():
+def test_memory_limits_the_number_of_workers():
     made = pool(lambda _key: {"status": "ok"}, KEYS, size=4, budget_mb=1)
     made.work()
     assert made.figures()["workers"] == 1
     assert len(made.reports) == len(KEYS)
 
 
-def test_the_budget_counts_what_a_worker_was_measured_to_have():
+def test_budget_uses_the_measured_memory_of_a_worker():
     budget = memory.Budget(1000)
     budget.measured(300, 500)
     assert (budget.allowed(8), budget.worker_mb, budget.peak_mb) == (3, 300, 500)
@@ -547,7 +547,7 @@ def test_the_budget_counts_what_a_worker_was_measured_to_have():
     assert budget.allowed(8) == 1
 
 
-# The platform's own workers; the broker is a list of what it holds at each look, and a real one is asked on the sandbox
+# The platform's Celery workers; the broker is a list of its content at each check. The sandbox tests a real one
 
 
 LMS, HIGH = "edx.lms.core.default", "edx.lms.core.high"
@@ -579,14 +579,14 @@ def queue(monkeypatch):
     return inspect
 
 
-def test_workers_that_do_not_answer_are_an_outage_after_a_while(queue, reported):
+def test_unresponsive_workers_become_an_outage(queue, reported):
     silent = held(tasks=None, waiting={LMS: 1}, served=())
     assert queue(silent, silent).outage is None
     assert queue(silent, silent, silent).outage == "Celery workers"
     assert reported[-1]["message"] == "no Celery worker answers; waiting messages: 1 in edx.lms.core.default"
 
 
-def test_a_queue_that_no_worker_reads_is_an_outage_though_studios_worker_answers(queue, reported):
+def test_unread_queue_is_an_outage_even_if_studios_worker_answers(queue, reported):
     unread = held(waiting={LMS: 1}, served=["edx.cms.core.default"])
     assert queue(unread, unread, unread).outage == "Celery workers"
     assert reported[-1]["message"] == "no Celery worker reads the queue; waiting messages: 1 in edx.lms.core.default"
@@ -607,7 +607,7 @@ def test_a_task_that_nothing_holds_is_lost_after_several_misses(queue, reported)
 
 
 def away(module: str, name: str, **attributes):
-    """Return an exception as a library of that name would raise it."""
+    """Return an exception as raised by a library of that name."""
     return type(name, (Exception,), {"__module__": module, **attributes})("m")
 
 
@@ -632,12 +632,12 @@ def test_an_outage_is_distinguished_from_a_broken_course(error, service):
     assert generate.outage_of(wrapper) == service
 
 
-def test_events_are_lines_that_are_found_in_other_talk(capsys):
+def test_events_are_parsed_from_mixed_output(capsys):
     protocol.emit("progress", done=1)
     assert json.loads(capsys.readouterr().out.partition(protocol.MARK)[2]) == {"event": "progress", "done": 1}
 
 
-def test_a_prune_that_broke_off_is_not_to_be_resumed():
+def test_interrupted_prune_cannot_be_resumed():
     reported = generation.prune_report({"failed": True, "msg": "Timeout exceeded"})
     assert reported["exit_code"] == generation.ENVIRONMENT
     assert generation.failure_text(reported) == (

@@ -1,4 +1,4 @@
-"""One key of a JSON settings file changes, and nothing else does."""
+"""Only one key of a JSON settings file changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = st.builds(
 )
 
 
-def test_a_member_is_replaced_in_the_style_of_the_file_and_the_rest_stays():
+def test_member_is_replaced_in_the_style_of_the_file():
     after = json_edit.set_key(FILE, KEY, {"STORAGE_CLASS": "x", "COURSE_PUBLISH_TASK_DELAY": 5})
     assert after == FILE.replace(
         '{\n        "COURSE_PUBLISH_TASK_DELAY": 30\n    }',
@@ -41,12 +41,12 @@ def test_a_member_is_replaced_in_the_style_of_the_file_and_the_rest_stays():
     )
 
 
-def test_the_same_value_in_another_style_is_left_alone():
+def test_equal_value_in_another_style_is_unchanged():
     assert json_edit.set_key(FILE, "FEATURES", {"B": [1, 2], "A": True}) == FILE
 
 
 @given(FILES, VALUES)
-def test_what_is_set_is_read_and_every_other_member_keeps_its_characters(text, value):
+def test_set_value_is_read_back_and_other_members_are_unchanged(text, value):
     before = json.loads(text)
     after = json_edit.set_key(text, KEY, value)
     assert json.loads(after) == {**before, KEY: value}
@@ -55,7 +55,7 @@ def test_what_is_set_is_read_and_every_other_member_keeps_its_characters(text, v
 
 
 @given(FILES, VALUES)
-def test_added_and_taken_back_is_as_it_was(text, value):
+def test_adding_and_removing_restores_the_file(text, value):
     added = json_edit.set_key(text, KEY, value)
     if json.loads(text):
         assert json_edit.set_raw(added, KEY, None) == text
@@ -64,13 +64,13 @@ def test_added_and_taken_back_is_as_it_was(text, value):
 
 
 @given(FILES, VALUES, VALUES)
-def test_a_former_member_comes_back_character_for_character(text, previous, value):
+def test_previous_member_is_restored_exactly(text, previous, value):
     before = json_edit.set_key(text, KEY, previous)
     changed = json_edit.set_key(before, KEY, value)
     assert json_edit.set_raw(changed, KEY, json_edit.get_raw(before, KEY)) == before
 
 
-def test_windows_line_endings_stay():
+def test_windows_line_endings_are_kept():
     after = json_edit.set_key(FILE.replace("\n", "\r\n"), KEY, {"A": {"B": 1}})
     assert "\n" not in after.replace("\r\n", "")
 
@@ -87,7 +87,7 @@ def test_windows_line_endings_stay():
         ('{"K": 1, "K": 2}', "The settings file has K 2 times at its top level."),
     ],
 )
-def test_a_file_that_cannot_be_edited_is_refused_with_its_line_and_without_its_content(text, cause):
+def test_invalid_file_is_refused_with_line_but_no_content(text, cause):
     with pytest.raises(BlockStructureError) as refused:
         json_edit.set_key(text, "K", 1)
     assert refused.value.cause == cause

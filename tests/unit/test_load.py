@@ -1,4 +1,4 @@
-"""Load: where it may go, and locust itself against a small server on loopback."""
+"""Load: permitted targets, and locust itself against a small server on loopback."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LEARNER = load.Learner("learner@example.com", "learner", "edx")
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers as an LMS does to a learner: a session by a CSRF token, and pages for those who have one; course B is broken."""
+    """Answers a learner as an LMS does: a session by CSRF token, and pages for its owner; course B is broken."""
 
     def log_message(self, *_arguments):
-        """Say nothing."""
+        """Log nothing."""
 
     def answer(self, status, cookie=None):
         self.send_response(status)
@@ -96,7 +96,7 @@ def test_users_share_the_session_and_the_run_ends_in_time(site):
     assert {entry["error"] for entry in samples} == {None}
 
 
-def test_a_refused_login_is_told_without_the_password(site):
+def test_refused_login_is_reported_without_the_password(site):
     wanted = load.visits(COURSES, ["outline"], [], "learner")
     with pytest.raises(exits.Failure) as refused:
         load.run(address(site), load.Learner("learner@example.com", "learner", "not-the-password"), wanted, load.ONCE)
@@ -105,12 +105,12 @@ def test_a_refused_login_is_told_without_the_password(site):
     assert "not-the-password" not in refused.value.message
 
 
-def test_a_site_that_is_not_there_is_told():
+def test_unreachable_site_is_reported():
     with pytest.raises(exits.Failure, match="The learner cannot log in: URLError"):
         load.run(target.Target("http://127.0.0.1:9"), LEARNER, load.visits(COURSES, ["outline"], [], "learner"), load.ONCE)
 
 
-def test_a_learner_tells_the_processor_time_of_the_workers_in_each_visit(site):
+def test_learner_reports_cpu_time_of_the_workers_per_visit(site):
     where = {"lms": address(site).url, "email": LEARNER.email, "username": LEARNER.username, "password": LEARNER.password}
     visits = [{"url": where["lms"] + path, "pids": [os.getpid()]} for path in ("/burn", "/broken?SandboxX+B")]
     program = Path(load.__file__).parents[1] / "loadtest" / "learner.py"
@@ -132,7 +132,7 @@ def test_a_learner_tells_the_processor_time_of_the_workers_in_each_visit(site):
     ("url", "loopback"),
     [("http://127.0.0.1:8000", True), ("http://localhost", True), ("http://[::1]:80", True), ("http://192.0.2.7", False)],
 )
-def test_loopback_is_what_the_address_says(url, loopback):
+def test_loopback_is_detected_by_address(url, loopback):
     assert target.is_loopback(url) is loopback
 
 
@@ -144,8 +144,8 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
     ended = invoke("--url", "https://192.0.2.7/courses")
     assert ended.exit_code == exits.REFUSED
     assert ended.stderr.splitlines() == [
-        "https://192.0.2.7 is not on this machine: no load was sent.",
-        "Remedy: repeat with --yes-i-own-this-site, if the site is yours.",
+        "https://192.0.2.7 is not on this machine. No load was sent.",
+        "Remedy: if the site is yours, repeat with --yes-i-own-this-site.",
     ]
 
 
@@ -154,32 +154,33 @@ def test_load_on_another_machine_is_refused_before_anything_runs():
     [
         (["--users", "201"], "201 is not in the range 1<=x<=200"),
         (["--duration", "601"], "601 is not in the range 1<=x<=600"),
-        (["--nav-depth", "two"], "'two' is no list of depths, such as 2,3."),
-        (["--nav-depth", "0"], "'0' is no list of depths, such as 2,3."),
-        (["--url", "learn.example.com"], "'learn.example.com' is no address of a site, such as https://learn.example.com."),
+        (["--nav-depth", "two"], "'two' is not a list of depths, such as 2,3."),
+        (["--nav-depth", "0"], "'0' is not a list of depths, such as 2,3."),
+        (["--url", "learn.example.com"], "'learn.example.com' is not the URL of a site, such as https://learn.example.com."),
     ],
 )
-def test_load_is_bounded_and_wrong_words_are_a_usage_error(arguments, message):
+def test_load_is_bounded_and_invalid_values_are_usage_errors(arguments, message):
     ended = invoke(*arguments)
     assert ended.exit_code == exits.USAGE
     assert message in ended.stderr
 
 
-def test_an_lms_on_another_machine_needs_its_address():
+def test_lms_on_another_machine_needs_a_url():
     with pytest.raises(
-        exits.Failure, match=r"The LMS is on another machine, and load needs its address\.\nRemedy: name the site with --url"
+        exits.Failure,
+        match=r"The LMS is on another machine, and its URL is not known\.\nRemedy: name the URL that learners use with --url",
     ):
         target.find({"connection": "ssh", "address": "lms1.example.com", "url": "http://127.0.0.1:8000"}, None)
 
 
-def test_a_local_lms_is_asked_at_its_own_address():
+def test_local_lms_is_contacted_at_its_own_url():
     found = target.find({"connection": "ansible.builtin.local", "address": "localhost", "url": "http://127.0.0.1:8000"}, None)
     assert found == target.Target("http://127.0.0.1:8000")
 
 
 @pytest.fixture
 def podman(tmp_path, monkeypatch):
-    """A stand-in for podman that knows one container, of the sandbox, with the process 4711; and one of an nsenter."""
+    """Stand-ins for podman, with one sandbox container of process 4711, and for nsenter."""
     program = tmp_path / "podman"
     program.write_text(
         '#!/bin/sh\n[ "$4" = example-lms1 ] || exit 125\n'
@@ -194,20 +195,18 @@ def podman(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("podman")
 @pytest.mark.parametrize("connection", ["ssh", "containers.podman.podman"])
-def test_the_sandbox_is_asked_inside_its_network(connection):
+def test_sandbox_is_contacted_inside_its_network(connection):
     found = target.find({"connection": connection, "address": "example-lms1", "url": "http://127.0.0.1:8000"}, None)
     assert found == target.Target("http://127.0.0.1:8000", ("nsenter", "--target=4711", "--net"), sandbox=True)
 
 
 @pytest.mark.usefixtures("podman")
-def test_a_host_that_is_no_container_here_needs_its_address():
+def test_host_without_a_local_container_needs_a_url():
     with pytest.raises(exits.Failure, match="The LMS is on another machine"):
         target.find({"connection": "ssh", "address": "lms1.example.com", "url": "http://127.0.0.1:8000"}, None)
 
 
 @pytest.mark.usefixtures("podman")
-def test_a_container_that_the_inventory_names_and_nobody_started_is_told():
-    with pytest.raises(
-        exits.Failure, match=r"podman does not know the container example-lms2\.\nRemedy: start it, or name the site"
-    ):
+def test_stopped_container_of_the_inventory_is_reported():
+    with pytest.raises(exits.Failure, match=r"podman has no container example-lms2\.\nRemedy: start it, or name the site"):
         target.find({"connection": "containers.podman.podman", "address": "example-lms2", "url": "http://127.0.0.1:8000"}, None)

@@ -1,4 +1,4 @@
-"""The lock of a site on SQLite, held by real processes, and the refusal without one. MySQL's is tested on the sandbox."""
+"""The site lock on SQLite, held by real processes, and the refusal without a lock. The sandbox tests MySQL's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from block_structure.module_utils.probe.engine import lock
 
 ROOT = Path(__file__).resolve().parents[2]
-# Takes the lock, has a worker as a run has, says so, and stays until its standard input ends.
+# Takes the lock, forks a worker as a run does, reports it, and waits until its standard input ends.
 RUN = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -41,7 +41,7 @@ except lock.HeldError as error:
 
 @contextmanager
 def run(database: Path | str, name: str) -> Iterator[tuple[str, list[int]]]:
-    """Start a run; yield what it says, and the numbers of its two processes when it has the lock."""
+    """Start a run; yield its output and, once it has the lock, the ids of its two processes."""
     arguments = [str(ROOT / "scripts"), str(database), name]
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -70,7 +70,7 @@ def test_a_second_run_is_refused_and_names_the_first(tmp_path):
         assert numbers
 
 
-def test_a_run_that_is_killed_keeps_the_lock_until_its_workers_are_gone(tmp_path):
+def test_killed_run_keeps_the_lock_until_its_workers_end(tmp_path):
     database = tmp_path / "edxapp.sqlite3"
     with run(database, "first") as (_, (parent, worker)):
         os.kill(parent, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_a_database_in_memory_needs_no_lock():
         assert second
 
 
-def test_a_database_that_has_no_lock_of_ours_is_refused(monkeypatch):
+def test_database_without_a_supported_lock_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connection=SimpleNamespace(vendor="postgresql")))
     with pytest.raises(lock.UnsupportedError, match=r"^The site's database is postgresql, which has no lock to") as refused:
         lock.site_lock("first")

@@ -1,4 +1,4 @@
-"""What the plan says fits does fit: asked of a real memcached with the planned flags."""
+"""A real memcached with the planned flags holds what the plan promises."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def start(binary: str, path: str, plan: memcached_sizing.MemcachedPlan) -> subpr
 
 @pytest.fixture(scope="session")
 def memcached_binary() -> str:
-    """The memcached of this machine; scripts/dev/setup installs it."""
+    """The installed memcached; scripts/dev/setup installs it."""
     binary = shutil.which("memcached")
     assert binary, "memcached is not installed; scripts/dev/setup memcached installs it"
     return binary
 
 
 def survives(binary: str, path: str, plan: memcached_sizing.MemcachedPlan, sizes: list[int], tenants_mb: int = 0) -> None:
-    """Assert that memcached with the planned flags holds values of these sizes at once, beside other tenants.
+    """Assert that memcached with the planned flags holds values of these sizes at once, next to other tenants.
 
     The tenants come first, as sessions and fragments of some KiB do, and their memory is counted as `used_mb` counts it.
     """
@@ -85,7 +85,7 @@ def test_a_plan_fits_a_real_memcached(release, name, memcached_binary, tmp_path_
 
 
 def diagnosis(name: str, sizes: list[int], tenants_mb: int) -> dict[str, Any]:
-    """Return what `size` reads of a diagnosis: nothing is cached, so all that the server holds is other tenants'."""
+    """Return the part of a diagnosis that `size` reads. Nothing is cached, so all used memory belongs to other tenants."""
     courses = [{"key": str(number), "bytes": value, "cached": False} for number, value in enumerate(sizes)]
     server = {"server": "cache1:11211", "aliases": ["default"], "error": None, "memory_mb": 64, "item_size_bytes": 1024 * 1024}
     limits = {"client_item_limit_bytes": None}
@@ -93,8 +93,8 @@ def diagnosis(name: str, sizes: list[int], tenants_mb: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["sumac", "teak"])
-def test_what_size_plans_for_a_site_that_grows_does_fit(release, name, memcached_binary, tmp_path_factory):
-    """`size --courses --growth`: the site of so many courses and the same mix, grown by so much, beside today's tenants."""
+def test_memcached_planned_for_growth_holds_the_structures(release, name, memcached_binary, tmp_path_factory):
+    """`size --courses --growth`: a site with this number of courses of the same mix, plus growth, next to today's tenants."""
     row = release(name)
 
     @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -104,7 +104,7 @@ def test_what_size_plans_for_a_site_that_grows_does_fit(release, name, memcached
         st.integers(0, 100),
         st.sampled_from([0, 30, 150]),
     )
-    # Met once: the items of other tenants were planned for, and not the chunks that they lie in.
+    # Regression: the plan counted the items of other tenants, but not the chunks that hold them.
     @example([1000, 1966278], 14, 36, 150)
     def holds(sizes, courses, growth, tenants_mb):
         report = size.plan_for(diagnosis(name, sizes, tenants_mb), courses=courses, growth=growth, servers=None, tenants=None)
@@ -117,7 +117,7 @@ def test_what_size_plans_for_a_site_that_grows_does_fit(release, name, memcached
 
 
 @given(SIZES, st.integers(0, 100), st.integers(1, 4))
-def test_a_plan_is_one_that_memcached_starts_with(release, sizes, growth, servers):
+def test_memcached_starts_with_the_planned_flags(release, sizes, growth, servers):
     plan = memcached_sizing.plan(sizes, release("teak"), growth_percent=growth, servers=servers)
     assert plan.item_size_bytes % memcached_sizing.CHUNK_BYTES == 0
     assert plan.item_size_bytes * 2 <= plan.memory_mb * memcached_sizing.MIB
@@ -133,7 +133,7 @@ def test_one_more_course_never_needs_less(release, sizes, size):
 
 
 @given(SIZES)
-def test_measuring_what_was_estimated_changes_nothing_for_usual_courses(release, sizes):
+def test_measuring_estimated_courses_does_not_change_the_plan(release, sizes):
     usual = [min(size, memcached_sizing.UNMEASURED_BYTES) for size in sizes]
     first = memcached_sizing.plan([], release("teak"), unmeasured=len(usual))
     second = memcached_sizing.plan(

@@ -1,4 +1,4 @@
-"""Moving objects without a platform: which name, what may become of a copy, what a deploy does afterwards, what is told."""
+"""Moving objects without a platform: names, outcomes of a copy, the deploy afterwards, and reports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREFIXES = st.lists(st.sampled_from(["a", "courses", "x-y"]), max_size=3).map(
 
 
 class MemoryStorage:
-    """A storage at the edge of these tests: objects in a dictionary, and what goes wrong with them on demand."""
+    """Fake storage: objects in a dictionary, with faults on demand."""
 
     file_overwrite = True
 
@@ -77,7 +77,7 @@ class MemoryStorage:
 
 
 class SpoolingStorage(MemoryStorage):
-    """As the resilient class: what is open here is in the spool of this host, and S3 has none of it."""
+    """Like the resilient class: these objects are in the spool of this host and not in S3."""
 
     _normalize_name = staticmethod(str)
 
@@ -98,7 +98,7 @@ def store(**objects):
 
 
 @given(PREFIXES, PREFIXES)
-def test_a_name_is_moved_once_and_keeps_its_time(old, new):
+def test_name_is_moved_once_and_keeps_its_timestamp(old, new):
     name = f"{old}{USAGE_KEY}/2026-11-25-031500-000001"
     moved = move.new_name(name, new, USAGE_KEY)
     assert moved == f"{new}{USAGE_KEY}/2026-11-25-031500-000001"
@@ -107,11 +107,11 @@ def test_a_name_is_moved_once_and_keeps_its_time(old, new):
 
 
 @pytest.mark.parametrize("old", ["", "courses", "/courses/", "courses/deep/"])
-def test_prefixes_that_the_role_refuses_are_left_behind_all_the_same(old):
+def test_prefixes_refused_by_the_role_are_still_removed(old):
     assert move.new_name(f"{old}{USAGE_KEY}/x", "elsewhere/", USAGE_KEY) == f"elsewhere/{USAGE_KEY}/x"
 
 
-def test_keys_of_old_courses_hold_no_slash_in_a_name():
+def test_old_course_keys_have_no_slash_in_object_names():
     assert move.new_name("x/i4x:__A_b_course_c/t", "e/", "i4x://A/b/course/c") == "e/i4x:__A_b_course_c/t"
 
 
@@ -119,7 +119,7 @@ def test_keys_of_old_courses_hold_no_slash_in_a_name():
     ("there", "done"),
     [({}, "copied"), ({"b": WHOLE}, "present"), ({"b": WHOLE[:-1] + b"?"}, "replaced"), ({"b": b""}, "replaced")],
 )
-def test_a_copy_is_compared_byte_by_byte_with_what_is_there(there, done):
+def test_copy_is_compared_byte_by_byte(there, done):
     source, target = store(a=WHOLE), store(**there)
     assert move.copy(source, target, "a", "b") == {"done": done, "bytes": len(WHOLE)}
     assert target.backend.objects == {"b": WHOLE}
@@ -127,7 +127,7 @@ def test_a_copy_is_compared_byte_by_byte_with_what_is_there(there, done):
     assert target.backend.deleted == source.backend.deleted == []
 
 
-def test_a_storage_that_does_not_overwrite_loses_the_wrong_copy_first():
+def test_wrong_copy_is_deleted_first_if_storage_cannot_overwrite():
     target = store(b=b"?")
     target.backend.file_overwrite = False
     assert move.copy(store(a=WHOLE), target, "a", "b")["done"] == "replaced"
@@ -141,14 +141,14 @@ def test_a_copy_with_wrong_bytes_is_an_error():
         move.copy(store(a=WHOLE), target, "a", "b")
 
 
-def test_what_is_missing_or_damaged_at_the_source_is_not_copied():
+def test_missing_or_damaged_source_is_not_copied():
     target = store()
     assert move.copy(store(), target, "a", "b") == {"done": "missing", "bytes": None}
     assert move.copy(store(a=WHOLE[:20]), target, "a", "b") == {"done": "damaged", "bytes": 20}
     assert target.backend.objects == {}
 
 
-def test_what_waits_for_s3_is_copied_from_this_host_and_is_missing_on_any_other():
+def test_spooled_object_is_copied_only_from_its_host():
     here, target = fetching.Store(SpoolingStorage(a=WHOLE)), store()
     assert move.predict(here, target, "a", "b") == {"done": "copy", "bytes": len(WHOLE)}
     assert move.copy(here, target, "a", "b") == {"done": "copied", "bytes": len(WHOLE)}
@@ -157,7 +157,7 @@ def test_what_waits_for_s3_is_copied_from_this_host_and_is_missing_on_any_other(
     assert move.copy(fetching.Store(SpoolingStorage()), target, "a", "c") == {"done": "missing", "bytes": None}
 
 
-def test_a_source_that_may_not_be_read_is_not_a_source_without_objects():
+def test_unreadable_source_is_not_an_empty_source():
     source = store(a=WHOLE)
     source.backend.refuses = PermissionError("AccessDenied")
     for do in (move.copy, move.predict):
@@ -165,7 +165,7 @@ def test_a_source_that_may_not_be_read_is_not_a_source_without_objects():
             do(source, store(), "a", "b")
 
 
-def test_a_dry_run_asks_for_sizes_and_writes_nothing():
+def test_dry_run_reads_sizes_and_writes_nothing():
     target = store(b=WHOLE)
     assert move.predict(store(a=WHOLE), target, "a", "b") == {"done": "present", "bytes": len(WHOLE)}
     assert move.predict(store(a=WHOLE), target, "a", "c") == {"done": "copy", "bytes": len(WHOLE)}
@@ -173,7 +173,7 @@ def test_a_dry_run_asks_for_sizes_and_writes_nothing():
     assert target.backend.objects == {"b": WHOLE}
 
 
-def test_rows_are_led_to_copies_that_are_there_and_nothing_is_read_where_they_came_from():
+def test_rows_are_pointed_at_existing_copies_without_reading_the_source():
     source = store()
     source.backend.refuses = PermissionError("AccessDenied")
     assert move.adopt(source, store(b=WHOLE), "a", "b") == {"done": "present", "bytes": len(WHOLE)}
@@ -183,14 +183,14 @@ def test_rows_are_led_to_copies_that_are_there_and_nothing_is_read_where_they_ca
 
 
 class Row:
-    """A row of block_structure at the edge of these tests."""
+    """Fake row of block_structure."""
 
     def __init__(self, number):
         self.data = type("File", (), {"name": f"x/{number}"})
         self.data_usage_key = type("Key", (), {"course_key": f"course-{number}", "__str__": lambda _: f"block-{number}"})()
 
 
-def test_a_service_that_stays_away_ends_the_move_and_leaves_the_rest(capsys):
+def test_unavailable_service_ends_the_move_and_leaves_the_rest(capsys):
     class EndpointConnectionError(Exception):
         __module__ = "botocore.exceptions"
 
@@ -205,7 +205,7 @@ def test_a_service_that_stays_away_ends_the_move_and_leaves_the_rest(capsys):
 
 
 @pytest.mark.parametrize(("shared", "workers", "threads"), [(True, 5, 5), (True, 0, fetching.THREADS), (False, 5, 1)])
-def test_objects_are_copied_side_by_side_where_threads_may_share_both_storages(shared, workers, threads):
+def test_objects_are_copied_in_parallel_if_both_storages_allow_threads(shared, workers, threads):
     stores = store(), store()
     for one in stores if shared else stores[:1]:
         one.backend._connections = object()
@@ -225,14 +225,14 @@ def test_repointing_does_not_report_a_missing_object_as_a_failure(capsys):
     assert '"object"' not in capsys.readouterr().out
 
 
-def test_another_place_of_storage_is_moved_to_and_read_there():
+def test_objects_are_moved_to_and_read_from_a_new_location():
     made = plan.make(survey(), plan.Desired(MOVED, ROW, {}, moved=True))
     assert [change.as_dict() for change in made.changes] == [{"field": "objects", "before": None, "after": {"rename": [KEY]}}]
     assert [operation["op"] for operation in made.operations] == ["repoint", "generate", "survey"]
     assert made.operations[1]["select"] == {"only": ["missing", "stale", "broken"]}
 
 
-def test_another_bucket_changes_no_name_and_is_read_there():
+def test_new_bucket_keeps_names_and_is_read():
     bucket = {**SETTINGS, "STORAGE_KWARGS": {**SETTINGS["STORAGE_KWARGS"], "bucket_name": "other"}}
     made = plan.make(survey(), plan.Desired(bucket, ROW, {}, moved=True))
     assert (made.changes, made.courses) == ([], [])
@@ -240,11 +240,11 @@ def test_another_bucket_changes_no_name_and_is_read_there():
 
 
 @pytest.mark.parametrize("course", [{"fresh": False}, {"object_exists": False}, {"row": False, "object": None}])
-def test_what_no_move_can_bring_is_generated(course):
+def test_course_that_cannot_be_moved_is_generated(course):
     assert plan.make(survey(**course), plan.Desired(MOVED, ROW, {}, moved=True)).courses == [KEY]
 
 
-def test_a_deploy_that_broke_off_between_settings_and_rows_is_finished_by_the_next():
+def test_next_deploy_finishes_one_interrupted_between_settings_and_rows():
     now = survey()
     now["settings"]["block_structures"] = {**now["settings"]["block_structures"], **MOVED}
     made = plan.make(now, plan.Desired(MOVED, ROW, {}, moved=True))
@@ -252,7 +252,7 @@ def test_a_deploy_that_broke_off_between_settings_and_rows_is_finished_by_the_ne
     assert plan.make(now, plan.Desired(MOVED, ROW, {}, moved=False)).operations == []
 
 
-def test_a_site_without_rows_has_nothing_to_be_read_elsewhere():
+def test_site_without_rows_has_nothing_to_move():
     made = plan.make(survey(row=False, object=None, object_exists=False), plan.Desired(MOVED, ROW, {}, moved=True))
     assert [operation.get("select") for operation in made.operations] == [
         {"courses": [KEY], "force": True, "absent_is_gone": True},
@@ -261,7 +261,7 @@ def test_a_site_without_rows_has_nothing_to_be_read_elsewhere():
     ]
 
 
-def test_a_boot_is_spent_on_a_move_only_where_there_is_something_to_move():
+def test_move_boots_only_if_there_is_something_to_move():
     assert plan.has_to_move(survey(), MOVED)
     assert not plan.has_to_move(survey(), SETTINGS)
     assert not plan.has_to_move(survey(row=False, object=None, object_exists=False), MOVED)
@@ -330,7 +330,7 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
         ),
     ],
 )
-def test_each_outcome_has_its_exit_code_and_words(done, code, text):
+def test_each_outcome_has_its_exit_code_and_message(done, code, text):
     reported = move_report.report(done)
     assert (reported["exit_code"], move_report.failure_text(reported)) == (code, text)
 
@@ -342,7 +342,7 @@ def test_many_failures_are_counted_and_reported_last():
     assert "2 more failed as well." in move_report.failure_text(reported)
 
 
-def test_a_report_is_summed_up():
+def test_report_summary():
     reported = move_report.report(given_back(moved("copied"), moved("replaced"), moved("missing")))
     assert move_report.summary(reported) == [
         (
@@ -359,7 +359,7 @@ def test_a_failed_copy_is_reported_at_once():
     assert progress.Progress().lines(event) == ["x could not be copied: ClientError: An error occurred"]
 
 
-def test_the_resilient_class_lends_its_objects_to_the_plain_one(release):
+def test_resilient_settings_reduce_to_the_plain_ones(release):
     options = storage_settings.StorageOptions(bucket="b-c", prefix="courses/", storage_class="resilient")
     row = release("teak")
     resilient = storage_settings.build(options, row).public

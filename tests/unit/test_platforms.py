@@ -1,4 +1,4 @@
-"""How Open edX is installed: found out, held against the inventory, and both told where they disagree."""
+"""The platform of Open edX: detected, compared with the inventory, and mismatches reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ K8S = {**NOTHING, "tutor_k8s": "kubectl finds deployment/lms in the namespace op
         ("tutor_local", NOTHING, "tutor_local"),
     ],
 )
-def test_a_platform_is_what_the_host_shows(named, evidence, platform):
+def test_platform_is_detected_from_the_host(named, evidence, platform):
     assert platforms.decide(named, evidence) == platform
 
 
@@ -78,7 +78,7 @@ def test_every_platform_with_a_row_is_detected():
     assert [name for name in role_variables.platforms() if f'"{name}": lambda' not in source] == []
 
 
-def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, table):
+def test_nothing_is_refused_while_the_platform_is_undetected(variables, table):
     given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_gc_thresholds": [50000, 20, 100]}
     wanted = desired.validate(given, table, platforms=role_variables.platforms(), memcached_hosts=["cache1"])
     assert (wanted["errors"], wanted["platform"]) == ([], "auto")
@@ -99,12 +99,12 @@ def test_while_the_platform_is_open_nothing_is_refused_for_its_sake(variables, t
         ({"groups": {"block_structure_lms": ["lms1"]}, "hostvars": {"lms1": {}}}, None),
     ],
 )
-def test_a_memcached_host_is_of_the_platform_of_the_first_lms(task_vars: dict[str, Any], found: str | None):
+def test_memcached_host_has_the_platform_of_the_first_lms(task_vars: dict[str, Any], found: str | None):
     assert role_variables.detected_platform(task_vars) == found
 
 
 def inspect(tmp_path: Path, named: str, files: list[str], tutor: str, kubectl: str) -> dict[str, Any]:
-    """Run the module itself; tutor and kubectl are shell programs."""
+    """Run the real module; tutor and kubectl are shell scripts."""
     arguments = {
         "named": named,
         "native_files": files,
@@ -118,7 +118,7 @@ WORKS = 'case "$*" in "local exec -T lms true") exit 0;; *printvalue*) echo open
 K8S_ONLY = 'case "$*" in *printvalue*) echo courses;; *) exit 1;; esac'
 
 
-def test_the_module_sees_each_platform(tmp_path):
+def test_module_detects_each_platform(tmp_path):
     own = tmp_path / "manage.py"
     own.touch()
     assert inspect(tmp_path, "auto", [str(own)], "exit 1", "exit 1")["platform"] == "native"

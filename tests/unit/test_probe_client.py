@@ -1,4 +1,4 @@
-"""How the probe travels and how its answers are read, with small programs in the place of manage.py."""
+"""How the probe is sent and its results are parsed, with small programs instead of manage.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from block_structure.module_utils.host import probe_client
 from .conftest import PLUGINS
 
 PROBE = PLUGINS / "module_utils" / "probe"
-# Executes its standard input without globals of its own, as the shell of old Django versions does.
+# Executes its standard input without module globals, as the shell of old Django versions does.
 OLD_SHELL = "import sys\ndef shell():\n    exec(sys.stdin.read())\nshell()\n"
 
 
@@ -25,7 +25,7 @@ def answer(release, program: str, tmp_path, **options):
     return probe_client.run([sys.executable, str(path), "lms"], release("teak"), [{"op": "survey"}], **options)
 
 
-def test_the_program_is_one_line_and_runs_where_functions_see_no_globals(release, tmp_path):
+def test_program_is_one_line_and_runs_without_globals(release, tmp_path):
     line = probe_client.bundle({"protocol": 1})
     assert line.count("\n") == 1
     # There is no platform here: the probe itself says so, which it can only do after all of its modules were installed.
@@ -33,7 +33,7 @@ def test_the_program_is_one_line_and_runs_where_functions_see_no_globals(release
         answer(release, OLD_SHELL, tmp_path)
 
 
-def test_events_are_found_in_the_platforms_talk(release, tmp_path):
+def test_events_are_parsed_from_the_platforms_output(release, tmp_path):
     seen = []
     result = json.dumps({"event": "result", "results": [1], "seconds": 0.5})
     program = f"print('talk'); print('unfinished line BLOCK_STRUCTURE_PROBE {json.dumps({'event': 'boot'})}'); "
@@ -50,7 +50,7 @@ INSTALLED = {
 
 
 def identified(table, named: str | None, found: str | None, tmp_path) -> probe_client.Answer:
-    """What a run answers whose probe found palm installed."""
+    """The result of a run whose probe found palm installed."""
     results = [{"installed": INSTALLED, "candidates": ["palm"], "release": found}, *([{"generated": 1}] if found else [])]
     report = json.dumps({"event": "result", "results": results, "seconds": 0.5})
     path = tmp_path / "manage.py"
@@ -64,7 +64,7 @@ def test_the_identified_release_is_separate_from_the_results(table, tmp_path):
     assert (answer.results, answer.identified["release"]) == ([{"generated": 1}], "palm")
 
 
-def test_work_for_a_release_that_is_not_installed_is_refused(table, tmp_path):
+def test_operations_for_another_release_are_refused(table, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         identified(table, "teak", None, tmp_path)
     assert refused.value.identifier == "release-differs"
@@ -93,14 +93,14 @@ def test_a_failed_boot_is_reported_with_the_platforms_message(release, tmp_path,
     assert refused.value.remedy
 
 
-def test_an_environment_that_lost_the_storage_class_gets_it_from_a_deploy(release, tmp_path):
+def test_missing_storage_class_is_reported_with_deploy_as_remedy(release, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, "import block_structure_storage.nothing_here", tmp_path)
     assert refused.value.cause == "The LMS does not start: ModuleNotFoundError: No module named 'block_structure_storage'"
     assert refused.value.remedy == "run playbooks/deploy.yml, which reinstalls the class."
 
 
-def test_secrets_are_scrubbed_from_the_platforms_words(release, tmp_path):
+def test_secrets_are_scrubbed_from_the_platforms_output(release, tmp_path):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, "raise ValueError('key EXAMPLEKEY is wrong')", tmp_path, secrets=["EXAMPLEKEY"])
     assert refused.value.cause == "The LMS does not start: ValueError: key (secret) is wrong"
@@ -111,15 +111,15 @@ def test_a_missing_command_is_reported(release):
         probe_client.run(["/nowhere/python"], release("teak"), [])
 
 
-def test_the_probe_keeps_to_the_syntax_of_the_oldest_lms():
+def test_probe_is_valid_python_for_the_oldest_lms():
     targets = ["--target=2.7-", "--target=3.5-"]
     done = subprocess.run(["vermin", "--quiet", "--no-tips", *targets, str(PROBE)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("path", sorted(PROBE.rglob("*.py")), ids=lambda path: path.stem)
-def test_the_probe_imports_the_platform_late(path):
-    """Ansible's own Python carries these files, and has no Django."""
+def test_probe_imports_the_platform_only_inside_functions(path):
+    """Ansible's Python imports these files without Django."""
     late = {"django", "openedx", "xmodule", "opaque_keys", "waffle", "common", "edx_django_utils", "storages"}
     for node in ast.parse(path.read_text()).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -1,4 +1,4 @@
-"""What a profile says: parts of the work, modules, pictures; and the probe's sampler on this very process."""
+"""Profiles: parts of the request, modules, graphs; and the probe's sampler on this process."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SOCKET = ("botocore/httpsession.py", "send")
         ([("django/core/cache/backends/memcached.py", "get")], "rest"),
     ],
 )
-def test_a_stack_belongs_to_what_its_innermost_telling_function_says(stack, part):
+def test_stack_belongs_to_the_part_of_its_innermost_known_function(stack, part):
     assert profiling.part_of_stack(stack) == part
 
 
 @pytest.fixture
 def seen():
-    """A profile: half of the samples collect, a quarter writes the object, a quarter is the view."""
+    """A profile: half of the samples are collection, a quarter writing the object, a quarter the view."""
     return profile()
 
 
@@ -57,7 +57,7 @@ def test_a_page_without_a_structure_is_distinguished_from_one_with_it(seen):
     assert not profiling.reads_structure(seen)
 
 
-def test_the_command_says_so_and_wants_attention(seen, tmp_path, monkeypatch):
+def test_command_reports_it_and_exits_with_attention(seen, tmp_path, monkeypatch):
     seen["functions"], seen["edges"] = seen["functions"][:1], []
     monkeypatch.setattr("block_structure_cli.commands.profile.play_for_report", lambda *_words, **_more: seen)
     ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path)])
@@ -71,14 +71,14 @@ def test_a_refused_page_is_reported_with_a_remedy(seen, tmp_path, monkeypatch):
     ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path / "new")])
     assert ended.exit_code == 3
     assert ended.stderr.splitlines()[0] == "The outline answered HTTP 403: no access"
-    assert ended.stderr.splitlines()[1].startswith("Remedy: name a course that exists with --course")
+    assert ended.stderr.splitlines()[1].startswith("Remedy: name an existing course with --course")
     assert not (tmp_path / "new").exists()
 
 
-def test_the_flame_graph_is_an_image_with_words_and_marked_parts(seen):
+def test_flame_graph_has_text_and_marked_parts(seen):
     drawn = ElementTree.fromstring(pictures.flamegraph(seen))
     space = "{http://www.w3.org/2000/svg}"
-    assert drawn.find(f"{space}desc").text == "1000 ms a request: collection 50%, storage 25%, rest 25%."
+    assert drawn.find(f"{space}desc").text == "1000 ms per request: collection 50%, storage 25%, rest 25%."
     boxes = {group.find(f"{space}title").text: group.find(f"{space}rect") for group in drawn.iter(f"{space}g")}
     assert [(title.split(": ")[1], float(box.get("width"))) for title, box in boxes.items()] == [
         ("1000.0 ms, 100.0%, rest", 1200),
@@ -88,18 +88,18 @@ def test_the_flame_graph_is_an_image_with_words_and_marked_parts(seen):
     assert len({box.get("fill") for box in boxes.values()}) == 3
 
 
-def test_the_call_graph_marks_parts(seen):
+def test_call_graph_marks_parts(seen):
     drawn = pictures.dot(seen)
     assert "_update_collected [collection]" in drawn
     assert "views:10:get" in drawn
 
 
-def test_without_graphviz_there_is_no_picture_and_no_crash(seen, monkeypatch):
+def test_without_graphviz_there_is_no_call_graph_image(seen, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert pictures.callgraph(seen) is None
 
 
-def test_the_sampler_sees_what_the_thread_is_in():
+def test_sampler_sees_the_running_function():
     def slow():
         time.sleep(0.2)
 

@@ -180,12 +180,12 @@ def play(variables: dict, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def unwrapped(text: str) -> str:
-    """Return output with the line breaks of its YAML folded, so that a message can be looked for whole."""
+    """Return output with its YAML line breaks folded, so that a message can be searched whole."""
     return " ".join(text.replace("''", "'").split())
 
 
 @pytest.mark.parametrize("case", REJECTED)
-def test_bad_input_is_refused_by_name_and_nothing_is_touched(case):
+def test_bad_input_is_refused_by_name_before_any_change(case):
     variables, message = REJECTED[case]
     done = play(variables)
     output = unwrapped(done.stdout + done.stderr)
@@ -208,13 +208,13 @@ def test_every_tag_validates():
     assert "no Open edX release" in done.stdout + done.stderr
 
 
-def test_good_input_goes_on_to_the_hosts():
+def test_valid_input_reaches_the_hosts():
     done = play({"ansible_connection": "ssh", "ansible_ssh_timeout": 1, "ansible_host": "127.0.0.1", "ansible_port": 9})
     assert done.returncode == 2
     assert "does not answer, so nothing is changed on any host. Remedy: make it reachable, or select" in unwrapped(done.stdout)
 
 
-def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
+def test_plain_key_is_a_warning_but_a_vaulted_one_is_not(tmp_path):
     password = tmp_path / "password"
     password.write_text("example")
     secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -261,7 +261,7 @@ def test_a_vaulted_key_is_no_warning_and_a_plain_one_is(tmp_path):
 
 
 def test_lms_hosts_of_two_releases_are_refused(tmp_path):
-    """The task itself, on hosts that are known to run what they do: an upgrade is under way."""
+    """Run the task on hosts with detected releases, as during an upgrade."""
     tasks = yaml.safe_load((ROOT / "roles/block_structure/tasks/deploy/inspect.yml").read_text())
     refusal = next(task for task in tasks if task["name"] == "inspect | Refuse LMS hosts of different releases")
     hosts = {

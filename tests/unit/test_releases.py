@@ -1,4 +1,4 @@
-"""The release table: whole, sourced, consistent, and the only place that knows a release's name."""
+"""The release table: complete, sourced, consistent, and the only place with release names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS, SOURCES = TABLE["__block_structure_releases"], TABLE["__block_structure_re
 NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "palm", "quince"]
 NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
 PRODUCT = [*ROOT.glob("roles/block_structure/**/*.py"), *ROOT.glob("scripts/**/*.py")]
-# The same without an ending, and the plays of the sandbox; they may name the release to begin with.
+# Files without a suffix, and the plays of the sandbox, which may name their release.
 OTHERS = [path for path in (*ROOT.glob("scripts/*"), *ROOT.glob("scripts/dev/*")) if path.is_file() and not path.suffix]
 OTHERS += [*ROOT.glob("molecule/**/*.yml"), *ROOT.glob("molecule/edxapp/**/*.py"), *ROOT.glob("molecule/edxapp/**/*.j2")]
 TASKS = [
@@ -34,7 +34,7 @@ TASKS = [
 COMPARED = re.compile(rf"""(==|!=|=~|\bin\b)\s*[\[('"]*({"|".join(NAMES)})\b|\b({"|".join(NAMES)})['"]\s*(==|!=|\bin\b)""")
 
 
-def test_the_table_has_every_release_in_order_and_each_row_is_whole():
+def test_table_has_every_release_in_order_with_complete_rows():
     assert list(ROWS) == NAMES
     for name in NAMES:
         assert set(ROWS[name]) == releases.columns(), name
@@ -65,27 +65,27 @@ def test_each_cell_has_a_source_and_a_confidence():
         ("tutor_cache", {"memcached", "redis", None}),
     ],
 )
-def test_a_column_of_words_has_these_words(column, values):
+def test_enumerated_column_has_only_known_values(column, values):
     assert {row[column] for row in ROWS.values()} <= values
 
 
-def test_switches_that_nothing_reads_are_those_of_older_releases():
+def test_unread_switches_are_those_of_older_releases():
     older: set[str] = set()
     for row in ROWS.values():
         older |= set(row["switches"])
         assert set(row["inert_switches"]) == older - set(row["switches"])
 
 
-def test_each_argument_of_any_django_storages_works_does_nothing_or_is_refused():
+def test_each_django_storages_argument_is_accepted_ignored_or_refused():
     kinds = ("valid", "ignored", "refused")
     known = {name for row in ROWS.values() for kind in kinds for name in row[f"storage_kwargs_{kind}"]}
     for name, row in ROWS.items():
         assert sorted(known) == sorted(word for kind in kinds for word in row[f"storage_kwargs_{kind}"]), name
-        # What becomes of a known name becomes of an unknown one.
+        # Known and unknown names are treated alike.
         assert not row["storage_kwargs_ignored" if row["unknown_kwargs"] == "refused" else "storage_kwargs_refused"], name
 
 
-def test_what_is_gone_stays_gone():
+def test_removed_features_do_not_return_in_later_releases():
     for earlier, later in itertools.pairwise(ROWS.values()):
         assert set(later["switches"]) <= set(earlier["switches"])
         assert set(later["command_options"]) <= set(earlier["command_options"])
@@ -108,8 +108,8 @@ def test_cells_of_a_row_agree_with_each_other(name):
     assert not (row["blake2b_feature"] and row["cache_key_hash"] == "blake2b")
 
 
-def test_every_class_that_the_role_writes_works_on_the_next_release_too_but_for_the_oldest():
-    """One class from Juniper on is what lets an upgrade be prepared."""
+def test_storage_class_also_works_on_the_next_release():
+    """One class from Juniper on makes it possible to prepare an upgrade."""
     for earlier, later in itertools.pairwise(list(ROWS.values())[1:]):
         assert earlier["storage_class"] in later["storage_classes"]
 
@@ -120,13 +120,13 @@ def test_overrides_replace_single_columns_and_unknown_ones_are_refused():
         releases.pick(ROWS, "teak", {"cache_cup": 1})
 
 
-def test_a_row_that_lacks_a_column_is_refused_by_name():
+def test_row_without_a_column_is_refused_by_name():
     row = {column: value for column, value in ROWS["teak"].items() if column != "django"}
     with pytest.raises(BlockStructureError, match="The release row 'teak' lacks django"):
         releases.from_row("teak", row)
 
 
-def test_an_unknown_release_lists_the_known_ones():
+def test_unknown_release_is_refused_with_the_known_ones():
     with pytest.raises(BlockStructureError) as refused:
         releases.pick(ROWS, "zebrawood")
     assert str(refused.value) == (
@@ -136,7 +136,7 @@ def test_an_unknown_release_lists_the_known_ones():
 
 
 def platform(name: str, line: str | None = None) -> dict:
-    """What a platform of a release shows, as the probe finds it; Django's own options beside the release's."""
+    """The facts that the probe finds on a platform of a release, with Django's own options."""
     row = releases.pick(ROWS, name).identify_row()
     shown = {column: row[column] for column in identify.EVIDENCE}
     return {**shown, "release_line": line or row["line"], "command_options": ["--help", *reversed(row["command_options"])]}
@@ -165,12 +165,12 @@ def identify_result(found: dict, rows: list, named: str | None = None) -> dict:
         ([], "teak", True, None),
     ],
 )
-def test_a_boot_goes_on_with_the_release_that_is_installed_and_named(names, named, prepares, release):
+def test_boot_continues_with_the_installed_and_named_release(names, named, prepares, release):
     assert identify.chosen(names, named, prepares) == release
 
 
 @pytest.mark.parametrize("name", NAMES[:-1])
-def test_an_installed_release_is_found_by_its_own_line(name):
+def test_installed_release_is_found_by_its_release_line(name):
     assert identified(name)["candidates"] == [name]
     assert releases.resolve_release(ROWS, identified(name)).name == name
     assert releases.resolve_release(ROWS, identified(name), name).name == name
@@ -188,7 +188,7 @@ def test_an_installed_release_is_found_by_its_own_line(name):
         ("main", ["ulmo", "verawood", "main"]),
     ],
 )
-def test_code_between_releases_is_what_the_evidence_allows_and_never_guessed(name, candidates):
+def test_code_between_releases_has_candidates_and_is_never_guessed(name, candidates):
     found = identified(name, "master")
     assert found["candidates"] == candidates
     for named in candidates:
@@ -213,7 +213,7 @@ def test_a_release_line_that_contradicts_the_evidence_matches_no_release():
     )
 
 
-def test_overrides_of_the_named_release_let_a_site_that_differs_from_it_through():
+def test_overrides_admit_a_site_that_differs_from_its_release():
     changed = {column: platform("teak")[column] for column in identify.EVIDENCE if column != "command_options"}
     overrides = {**changed, "command_options": ROWS["teak"]["command_options"]}
     rows = releases.identify_rows(ROWS, "palm", overrides)
@@ -222,7 +222,7 @@ def test_overrides_of_the_named_release_let_a_site_that_differs_from_it_through(
     assert releases.resolve_release(ROWS, found, "palm", overrides).with_storage_option == ROWS["palm"]["with_storage_option"]
 
 
-def test_inventory_and_installation_that_disagree_are_both_named():
+def test_mismatch_names_inventory_and_installation():
     with pytest.raises(BlockStructureError) as refused:
         releases.resolve_release(ROWS, identified("teak"), "palm")
     assert refused.value.identifier == "release-differs"
@@ -233,7 +233,7 @@ def test_inventory_and_installation_that_disagree_are_both_named():
     )
 
 
-def test_a_later_release_is_refused_with_the_way_to_prepare_for_it():
+def test_later_release_is_refused_with_how_to_prepare_for_it():
     with pytest.raises(BlockStructureError) as refused:
         releases.resolve_release(ROWS, identified("sumac"), "teak")
     assert refused.value.remedy.endswith("; to prepare an upgrade to it set block_structure_prepare_upgrade to true.")
@@ -256,21 +256,21 @@ def test_settings_of_a_prepared_upgrade_are_valid_on_both(earlier, later):
     assert releases.from_named_row(releases.as_named_row(both)) == both
 
 
-def test_an_upgrade_without_a_class_for_both_is_refused():
+def test_upgrade_without_a_common_storage_class_is_refused():
     with pytest.raises(BlockStructureError, match="No storage class imports on ironwood and on quince"):
         releases.resolve_release(ROWS, identified("ironwood"), "quince", prepares=True)
 
 
-def test_the_installed_release_prepares_for_itself_as_for_any_run():
+def test_preparing_for_the_installed_release_is_an_ordinary_run():
     assert releases.resolve_release(ROWS, identified("teak"), "teak", prepares=True).prepares is None
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_program_compares_a_release_name(path):
-    """Strings of the code, without its documentation, hold no name of a release."""
+def test_no_code_compares_a_release_name(path):
+    """String literals, apart from documentation, contain no release name."""
     tree = ast.parse(path.read_text(), type_comments=False)
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    # A module's DOCUMENTATION and the like are documentation too.
+    # DOCUMENTATION and similar variables of a module are documentation too.
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("DOCUMENTATION", "EXAMPLES", "RETURN"):
             documentation.add(id(node.value))
@@ -291,5 +291,5 @@ def test_no_task_names_a_release(path):
 
 @pytest.mark.parametrize("path", [*PRODUCT, *TASKS, *OTHERS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_compares_a_release_name(path):
-    """Not even main, which is a word of its own elsewhere."""
+    """Not even main, which is an ordinary word elsewhere."""
     assert not [line for line in path.read_text().splitlines() if COMPARED.search(line)]

@@ -1,4 +1,4 @@
-"""The report's words: verdict, limits, evictions, configuration without secrets, refusals."""
+"""The report: verdict, limits, evictions, configuration without secrets, refusals."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ AFTER = run([course("A", 5000, cache=[1.0], storage=[20.0], unpickle=[80.0])], [
         (("warning", "error", "error"), "bad", "Needs action: 2 errors, 1 warning"),
     ],
 )
-def test_the_verdict_is_as_bad_as_the_worst_finding(found, state, line):
+def test_verdict_follows_the_worst_finding(found, state, line):
     reported = report.summary(report.Sources(diagnoses=[diagnosis(*found)]))
     assert (reported["state"], reported["line"]) == (state, line)
 
 
-def test_the_verdict_names_the_gain_and_what_is_rebuilt():
+def test_verdict_names_gain_and_rebuilt_courses():
     reported = report.summary(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(tier="modulestore")]))
     assert "the structure of A (5,000 blocks) took 9 s before and takes 100 ms now: 90.0 times faster." in reported["text"]
     assert "Rebuilt in a learner's request: 1 of 1 course." in reported["text"]
 
 
-def test_measurements_alone_are_not_called_well():
+def test_measurements_alone_give_no_good_verdict():
     reported = report.summary(report.Sources(after=AFTER))
     assert reported["state"] == "attention"
     assert "No diagnosis was given" in reported["text"]
 
 
-def test_sizes_are_held_against_each_limit():
+def test_sizes_are_compared_with_each_limit():
     source = diagnosis()
     table = report.size_table({"A": 1500000, "B": 900}, report.limits(source))
     assert [column.heading for column in table.columns][2:] == [
@@ -55,7 +55,7 @@ def test_sizes_are_held_against_each_limit():
     ]
 
 
-def test_evictions_are_told_over_time():
+def test_evictions_are_shown_over_time():
     later = diagnosis(moment="2026-11-25T13:00:00Z", evictions=9)
     points = report.eviction_points(report.Sources(BEFORE, diagnoses=[later]))
     assert points == {"cache1:11211": [("2026-11-24T12:00:00+00:00", 7), ("2026-11-25T13:00:00+00:00", 9)]}
@@ -64,7 +64,7 @@ def test_evictions_are_told_over_time():
 @pytest.mark.parametrize(
     ("uptime", "later"), [(160, [("2026-11-24T12:01:00+00:00", 9)]), (3, [])], ids=["ran on", "was restarted"]
 )
-def test_a_run_with_load_tells_evictions_before_and_after_it(uptime, later):
+def test_run_with_load_has_evictions_before_and_after(uptime, later):
     (server,) = BEFORE["servers"]
     before = {**server, "counters": {"evictions": 7, "uptime": 100}}
     after = {**server, "counters": {"evictions": 9, "uptime": uptime}}
@@ -72,7 +72,7 @@ def test_a_run_with_load_tells_evictions_before_and_after_it(uptime, later):
     assert points == {"cache1:11211": [("2026-11-24T12:00:00+00:00", 7), *later]}
 
 
-def test_no_secret_and_no_markup_of_others_reaches_the_page():
+def test_page_has_no_secret_and_escapes_markup():
     page = report.html(report.Sources(BEFORE, AFTER, diagnoses=[diagnosis("error")]), "<i>Title</i>")
     assert SECRET not in page
     assert "settings.block_structures.STORAGE_KWARGS.secret_key" in page
@@ -82,7 +82,7 @@ def test_no_secret_and_no_markup_of_others_reaches_the_page():
     assert "<i>Title</i>" not in page
 
 
-def test_ids_are_unique_on_the_page_and_no_address_leads_out():
+def test_ids_are_unique_and_no_url_is_external():
     page = report.html(
         report.Sources(BEFORE, AFTER, diagnoses=[diagnosis(), diagnosis(moment="2026-11-26T13:00:00Z")]), "Title"
     )
@@ -116,7 +116,7 @@ COLLECTOR = {
 }
 
 
-def test_the_collector_has_a_bar_of_its_own_after_rebuild_storage_and_cache():
+def test_tuned_gc_has_a_bar_after_rebuild_storage_and_cache():
     page = report.html(report.Sources(BEFORE, {**AFTER, "runtime": COLLECTOR}), "Title")
     described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
     assert described
@@ -124,16 +124,16 @@ def test_the_collector_has_a_bar_of_its_own_after_rebuild_storage_and_cache():
         "A, 5,000 blocks, rebuild: 9 s",
         "A, 5,000 blocks, storage: 100 ms",
         "A, 5,000 blocks, cache: 81 ms",
-        "A, 5,000 blocks, collector tuned: 41 ms",
+        "A, 5,000 blocks, tuned gc: 41 ms",
     ]
-    assert "Collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
+    assert "Garbage collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
 
 
-def test_a_diagnosis_alone_shows_that_bar_too():
+def test_diagnosis_alone_also_shows_the_tuned_gc_bar():
     found = {**diagnosis(), "runtime": COLLECTOR}
     found["courses"][0].update(cache_ms=2.0, storage_ms=20.0, rebuild_ms=None)
     page = report.html(report.Sources(diagnoses=[found]), "Title")
-    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, collector tuned: 42 ms" in page
+    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, tuned gc: 42 ms" in page
 
 
 def system(*, tuned: bool, padded: bool):
@@ -163,7 +163,7 @@ BENCH = {
 }
 
 
-def test_the_bench_of_the_collector_ends_with_its_ratios():
+def test_gc_benchmark_ends_with_its_ratios():
     assert collector.line(BENCH) == {
         **{
             f"{kind}_ratio_{blocks}_blocks{heap}": 2.0
@@ -177,7 +177,7 @@ def test_the_bench_of_the_collector_ends_with_its_ratios():
     }
 
 
-def test_the_bench_is_shown_with_gain_and_price():
+def test_gc_benchmark_is_shown_with_gain_and_cost():
     page = report.html(report.Sources(BEFORE, AFTER, bench=BENCH), "Title")
     described = re.search('<desc id="bench-text">([^<]*)</desc>', page)
     assert described
@@ -190,18 +190,18 @@ def test_the_bench_is_shown_with_gain_and_price():
     ]
 
 
-def test_the_bench_alone_makes_a_page(tmp_path):
+def test_gc_benchmark_alone_makes_a_page(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps(BENCH))
     ended = invoke("--collector", str(tmp_path / "b.json"), "-o", str(tmp_path / "r.html"))
     assert ended.exit_code == 0, ended.output
-    assert "The collector under load: gain and price" in (tmp_path / "r.html").read_text()
+    assert "The garbage collector under load: gain and cost" in (tmp_path / "r.html").read_text()
 
 
 def invoke(*text: str):
     return CliRunner().invoke(main, ["report", *text])
 
 
-def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
+def test_command_writes_the_page_and_prints_the_verdict(tmp_path):
     (tmp_path / "d.json").write_text(json.dumps(diagnosis("error")))
     ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "r.html"))
     assert ended.exit_code == exits.ATTENTION, ended.output
@@ -215,7 +215,7 @@ def test_the_command_writes_the_page_and_says_the_verdict(tmp_path):
         ("{}", "--diagnosis", "is not a diagnosis: it has no release, courses, findings."),
         ("no json", "--profile", "is not a profile: Expecting value"),
         ("{}", "--before", "is not a run file"),
-        ("{}", "--collector", "is not a measurement of the collector: it has no release, objects, systems."),
+        ("{}", "--collector", "is not a measurement of the garbage collector: it has no release, objects, systems."),
     ],
 )
 def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, message):
@@ -236,7 +236,7 @@ def test_nothing_to_report_is_a_usage_error():
     ]
 
 
-def test_a_page_that_cannot_be_written_is_told(tmp_path):
+def test_unwritable_page_is_reported(tmp_path):
     (tmp_path / "d.json").write_text(json.dumps(diagnosis()))
     ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "nowhere" / "r.html"))
     assert ended.exit_code == exits.USAGE

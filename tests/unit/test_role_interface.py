@@ -1,4 +1,4 @@
-"""The argument specification is the reference: defaults agree with it in keys, types and values."""
+"""The defaults agree with the argument specification in keys, types and values."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_every_verb_is_specified():
     assert verbs <= set(SPECIFICATION)
 
 
-def test_keys_agree():
+def test_specification_and_defaults_have_the_same_keys():
     assert sorted(DEFAULTS) == sorted(OPTIONS)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_value_type_and_words_agree(name):
+def test_value_type_and_description_agree(name):
     option = OPTIONS[name]
     assert name.startswith("block_structure_")
     assert DEFAULTS[name] == option["default"]

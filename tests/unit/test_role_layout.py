@@ -1,4 +1,4 @@
-"""The tasks tree: one order of a deploy, the same files for every platform, no path that leads nowhere."""
+"""The tasks tree: one order of a deploy, the same files for every platform, no broken path."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_platform_has_the_same_files():
 
 @pytest.mark.parametrize("path", sorted(TASKS.rglob("*.yml")), ids=lambda path: str(path.relative_to(TASKS)))
 def test_every_included_file_is_named_from_the_roots_of_the_role_and_exists(path):
-    """A bare name would be looked for in the folder of the caller's tasks first, so another file might be taken."""
+    """Ansible searches a bare name in the caller's directory first, so it could include another file."""
     for named in re.findall(r"include_tasks: (.+)$", path.read_text(), re.MULTILINE):
         target = named.strip("\"'").replace("{{ role_path }}/tasks/", "")
         assert target != named.strip("\"'") or target.startswith("{{ __block_structure_platform_tasks }}/")

@@ -1,4 +1,4 @@
-"""Run files: what is refused, and the arithmetic of a run and of two."""
+"""Run files: refusals, and the statistics of one run and of two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from measured import course, run, sample
 TIMES = st.lists(st.floats(min_value=0.1, max_value=1e5), min_size=1, max_size=30)
 
 
-def test_a_run_comes_back_as_it_was_written(tmp_path):
+def test_run_file_round_trip(tmp_path):
     written = run([course("A", cache=[1.0], storage=[20.0, 30.0], unpickle=[5.0])], [sample("cold", [120.5])])
     runs.save(written, tmp_path / "run.json")
     assert runs.load(tmp_path / "run.json") == written
@@ -25,11 +25,11 @@ def test_a_run_comes_back_as_it_was_written(tmp_path):
     [
         ("not json", "is not a run file: Expecting value"),
         ("[]", 'is not a run file: it has no "schema": "block-structure-run".'),
-        ('{"schema": "block-structure-run", "version": 9}', "is a run file of version 9, and this tool reads version 1."),
+        ('{"schema": "block-structure-run", "version": 9}', "is a run file of version 9; this tool reads version 1."),
         ('{"schema": "block-structure-run", "version": 1}', "is damaged: $: 'started' is a required property."),
     ],
 )
-def test_what_is_no_run_file_is_refused_with_a_remedy(tmp_path, text, cause):
+def test_invalid_run_file_is_refused_with_a_remedy(tmp_path, text, cause):
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(exits.Failure) as refused:
@@ -46,7 +46,7 @@ def worker(service, pid, resident, **reported):
 SILENT = {"thresholds": None, "worst_pause_ms": None}
 
 
-def test_workers_are_told_by_service_with_memory_and_the_worst_pause():
+def test_workers_are_grouped_by_service_with_memory_and_worst_pause():
     tuned = [
         worker("lms", 1, 100 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=30.0),
         worker("lms", 2, 200 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=90.0),
@@ -55,14 +55,14 @@ def test_workers_are_told_by_service_with_memory_and_the_worst_pause():
     before = {**run([]), "label": "before", "workers_after": [worker("lms", 9, 120 * 1024, **SILENT)]}
     table = tables.workers([before, {**run([]), "label": "after", "workers_after": tuned}])
     assert table.cells() == [
-        ["before", "lms", "1", "120", "240", "as it is", "-"],
+        ["before", "lms", "1", "120", "240", "default", "-"],
         ["after", "lms", "2", "150", "400", "[50000, 20, 100]", "90.0"],
-        ["after", "lms worker", "1", "80", "160", "as it is", "-"],
+        ["after", "lms worker", "1", "80", "160", "default", "-"],
     ]
     assert tables.workers([run([])]).cells() == []
 
 
-def test_what_workers_say_of_themselves_goes_into_the_run_file(tmp_path):
+def test_reports_of_workers_are_in_the_run_file(tmp_path):
     report = {"thresholds": [50000, 20, 100], "worst_pause_ms": [1.0, 30.0, 0.0], "pid": 7}
     found = [
         {"service": "lms", "pid": 7, "resident_kb": 5, "peak_kb": 6, "report": report},
@@ -81,7 +81,7 @@ def test_a_negative_time_is_damage(tmp_path):
         runs.load(tmp_path / "run.json")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_missing_directory_is_reported(tmp_path):
     with pytest.raises(exits.Failure, match="cannot be written: No such file or directory"):
         runs.save(run([]), tmp_path / "nowhere" / "run.json")
 
@@ -96,20 +96,20 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         (True, {}, (None, "modulestore"), (None, "modulestore")),
     ],
 )
-def test_a_read_costs_what_the_answering_tier_costs(storage, times, warm, cold):
+def test_read_time_is_that_of_the_serving_tier(storage, times, warm, cold):
     reported = runs.tiers(course("A", **times), storage)
     assert (reported["warm"], reported["warm_from"]) == warm
     assert (reported["cold"], reported["cold_from"]) == cold
 
 
-def test_pages_are_told_over_all_courses_with_their_errors():
+def test_pages_are_aggregated_over_all_courses_with_errors():
     samples = [sample("warm", [10, 20], key="A"), sample("warm", [30], key="B", errors=2), sample("cold", [500], key="A")]
     cold, warm = runs.pages(run([], samples))
     assert (cold["state"], cold["n"], cold["p50"]) == ("cold", 1, 500)
     assert (warm["n"], warm["p50"], warm["errors"], warm["first_error"]) == (3, 20, 2, "HTTP 500")
 
 
-def test_a_comparison_counts_only_what_both_runs_visited():
+def test_comparison_counts_only_courses_of_both_runs():
     before = run(
         [course("A", rebuild=[1000])], [sample("cold", [1000], key="A"), sample("cold", [9000], key="B")], storage=False
     )
@@ -120,7 +120,7 @@ def test_a_comparison_counts_only_what_both_runs_visited():
 
 
 @given(TIMES, TIMES)
-def test_the_interval_holds_the_ratio_and_turns_round_with_it(before, after):
+def test_interval_contains_the_ratio_and_inverts_with_it(before, after):
     there, back = runs.ratio(before, after), runs.ratio(after, before)
     assert there["times_faster"] == pytest.approx(1 / back["times_faster"])
     assert there["low"] <= there["high"]
@@ -135,11 +135,11 @@ def test_the_same_times_are_neither_faster_nor_slower(times):
     assert reported["low"] <= 1 <= reported["high"]
 
 
-def test_nothing_compares_with_nothing():
+def test_ratio_without_times_is_none():
     assert runs.ratio([], [1.0]) is None
     assert runs.median([]) is None
 
 
 @pytest.mark.parametrize(("value", "message"), [(None, None), (12.34, "12.3x"), (1.0, "1.0x"), (0.0268, "0.027x")])
-def test_a_ratio_that_is_a_loss_is_no_nought(value, message):
+def test_ratio_below_one_never_shows_as_zero(value, message):
     assert tables.times(value) == message

@@ -30,12 +30,12 @@ TUNED = runtime.Wanted([50000, 20, 100], freeze=False)
 @pytest.mark.parametrize(
     ("objects", "young"), [(490_000, 50_000), (100_000, 10_000), (0, 10_000), (760_000, 80_000), (5_000_000, 100_000)]
 )
-def test_thresholds_are_proposed_by_the_sites_own_heap(objects, young):
+def test_thresholds_are_proposed_from_the_sites_heap(objects, young):
     assert probe.propose(objects) == [young, 20, 100]
 
 
 @given(st.integers(min_value=0, max_value=10**8))
-def test_whatever_is_proposed_is_accepted(objects):
+def test_every_proposal_is_accepted(objects):
     runtime.check_thresholds(probe.propose(objects))
 
 
@@ -62,7 +62,7 @@ def test_thresholds_that_hurt_are_refused(variables, table, value, why):
     ]
 
 
-def test_nothing_is_wanted_unless_asked_for(variables, table):
+def test_gc_tuning_is_off_by_default(variables, table):
     assert desired.validate(variables, table)["runtime"] == {
         "thresholds": None,
         "freeze": False,
@@ -80,7 +80,7 @@ def test_nothing_is_wanted_unless_asked_for(variables, table):
     )
 
 
-def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(variables):
+def test_platform_without_gc_tuning_is_refused_only_on_request(variables):
     elsewhere = {**variables, "block_structure_platform": "elsewhere"}
     assert not runtime.wanted(elsewhere)
     with pytest.raises(BlockStructureError, match="does not support it on the platform elsewhere yet") as refused:
@@ -88,7 +88,7 @@ def test_a_platform_without_the_concern_is_refused_only_when_it_is_asked_for(var
     assert refused.value.remedy.endswith("supported are native, tutor_local, tutor_k8s.")
 
 
-def test_courses_to_measure_are_few_and_of_all_sizes():
+def test_measured_courses_are_few_and_of_all_sizes():
     sizes = [50, 599, 700, 1900, 2100, 4900, 9000, 10_000, 12_000, 16_000]
     courses = [{"key": f"c{blocks}", "blocks": blocks} for blocks in sizes] + [{"key": "unknown", "blocks": None}]
     assert probe.pick(courses) == ["c1900", "c4900", "c10000", "c16000"]
@@ -96,13 +96,13 @@ def test_courses_to_measure_are_few_and_of_all_sizes():
 
 
 class Store:
-    """Deserializes into many containers, as a structure is."""
+    """Deserializes into many containers, like a structure."""
 
     def _deserialize(self, data, _usage_key):
         return [{"block": [number]} for number in range(data)]
 
 
-def test_a_fork_measures_and_leaves_this_process_alone():
+def test_fork_measures_without_changing_this_process():
     before = (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count())
     compared = probe.variants([700, 10, 10], [50000, 20, 100])
     reported = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
@@ -139,7 +139,7 @@ def measured(stock=1640.0, tuned=830.0, **more):
     }
 
 
-def test_a_benchmark_shows_each_way_of_answering_and_the_price_as_a_table():
+def test_benchmark_table_shows_each_tier_and_the_cost():
     key = "course-v1:X+10K+1"
     reported = runtime.recommend(measured(), blocks={key: 10_000})
     course = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
@@ -147,12 +147,14 @@ def test_a_benchmark_shows_each_way_of_answering_and_the_price_as_a_table():
     before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
     table = tables.collector(after, before)
     assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
-    assert table.title == ("Collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms")
+    assert table.title == (
+        "Garbage collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms"
+    )
     assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
     runs.save(after, Path(os.devnull))
 
 
-def test_what_the_cache_cannot_hold_is_answered_by_storage_also_when_tuned():
+def test_uncacheable_course_is_read_from_storage_also_when_tuned():
     key = "course-v1:X+10K+1"
     course = sample_runs.course(key, 10_000, storage=[30.0])
     [row] = runs.ways({**sample_runs.run([course]), "runtime": runtime.recommend(measured())})
@@ -162,7 +164,7 @@ def test_what_the_cache_cannot_hold_is_answered_by_storage_also_when_tuned():
 @pytest.mark.parametrize(
     ("stock", "tuned", "worth"), [(1640.0, 830.0, True), (60.0, 20.0, False), (1000.0, 930.0, False), (100.0, 120.0, False)]
 )
-def test_a_gain_is_worth_it_in_milliseconds_and_in_percent(stock, tuned, worth):
+def test_gain_must_be_large_in_milliseconds_and_percent(stock, tuned, worth):
     assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
 
 
@@ -177,7 +179,7 @@ def test_a_diagnosis_measures_only_what_its_finding_needs():
 
 
 class Platform:
-    """What the operation needs of the platform, and a clock that only forks move."""
+    """The parts of the platform that the operation needs, and a clock that only forks advance."""
 
     def __init__(self, monkeypatch, seconds):
         self.now, self.rounds = 0.0, 0
@@ -199,14 +201,14 @@ class Platform:
 
 
 @pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
-def test_rounds_end_with_their_time_and_one_is_always_made(monkeypatch, seconds, rounds):
+def test_rounds_end_in_time_and_at_least_one_runs(monkeypatch, seconds, rounds):
     platform = Platform(monkeypatch, seconds)
     reported = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
     assert platform.rounds == rounds
     assert [course["ms"] for course in reported["courses"]] == [{"stock": 1.0}]
 
 
-def test_a_corrupt_object_is_named_and_the_other_courses_are_measured(monkeypatch):
+def test_corrupt_object_is_named_and_other_courses_are_measured(monkeypatch):
     class Reading:
         def _deserialize(self, data, _usage_key):
             if data == b"corrupt":
@@ -242,7 +244,7 @@ def test_load_of_other_processes_is_not_measured():
     assert reported["ms"][0] < 100
 
 
-def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
+def test_unsupported_python_is_refused_before_any_change():
     old = measured(python="3.5.2", freeze_possible=False)
     with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
         runtime.check_possible(runtime.Wanted(None, True), old)
@@ -251,7 +253,7 @@ def test_a_python_that_cannot_do_it_is_refused_before_anything_is_touched():
         runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
 
 
-def test_the_third_threshold_is_gone_from_python_3_14():
+def test_python_3_14_has_no_third_threshold():
     assert runtime.takes([50000, 20, 100], [50000, 20, 0], "3.14.0")
     assert not runtime.takes([50000, 20, 100], [50000, 20, 0], "3.12.1")
 
@@ -275,7 +277,7 @@ def worker(**report):
         ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),
     ],
 )
-def test_workers_are_judged_by_what_they_say(found, want, problems):
+def test_workers_are_checked_by_their_reports(found, want, problems):
     assert runtime.judge_workers([found], ["lms"], want) == problems
 
 
@@ -341,7 +343,7 @@ while True: time.sleep(0.1)
 """
 
 
-def test_a_worker_answers_with_what_it_runs_with_now_and_its_own_handler_stays(tmp_path):
+def test_worker_reports_current_thresholds_and_keeps_its_handler(tmp_path):
     (tmp_path / "4194305.json").write_text("{}")  # no pid is that large: its process is gone
     argv = [sys.executable, "-B", "-c", AGENT, str(ROLE / "files"), str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
@@ -369,7 +371,7 @@ def test_a_worker_answers_with_what_it_runs_with_now_and_its_own_handler_stays(t
 @example("unix\r", "a", "b")
 @example("a\r\nb\r\n", "a\nb", "b")
 @example("a\r\nunended", "a\nb", "b")
-def test_a_block_comes_goes_and_leaves_every_byte(text, block, other):
+def test_adding_and_removing_a_block_restores_every_byte(text, block, other):
     once = managed_block.put(text, block)
     assert managed_block.put(once, block) == once
     assert managed_block.get(text) is None
@@ -380,7 +382,7 @@ def test_a_block_comes_goes_and_leaves_every_byte(text, block, other):
 
 
 @given(st.text(alphabet="ab\n"), st.text(alphabet="cd\n"))
-def test_a_block_stays_where_it_stands(before, after):
+def test_block_keeps_its_position(before, after):
     text = managed_block.put(before, "one") + after
     changed = managed_block.put(text, "two")
     assert managed_block.put(changed, None) == before + after

@@ -1,4 +1,4 @@
-"""The gate of the sandbox's S3 API, asked over HTTP by boto3: what AWS would refuse has to be refused here too."""
+"""Access control of the sandbox's S3 API, tested over HTTP with boto3: it refuses what AWS refuses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Connect = Callable[..., BaseClient]
 
 @pytest.fixture(scope="module")
 def connect() -> Iterator[Connect]:
-    """Serve the API on a free loopback port; return what makes a client of it for a pair of keys."""
+    """Serve the API on a free loopback port; return a function that creates a client for a pair of keys."""
     seed()
     server = Listener(application(), "127.0.0.1", 0)
     server.open()
@@ -85,7 +85,7 @@ def test_lms_user_writes_reads_lists_and_deletes_below_the_prefix(connect: Conne
         ("list_buckets", {}),
     ],
 )
-def test_lms_user_may_nothing_else(connect: Connect, operation: str, arguments: dict[str, Any]) -> None:
+def test_lms_user_has_no_other_permission(connect: Connect, operation: str, arguments: dict[str, Any]) -> None:
     assert refusal(lambda: getattr(connect(LMS), operation)(**arguments)) == ("AccessDenied", 403)
 
 
@@ -98,17 +98,17 @@ def test_lms_user_may_nothing_else(connect: Connect, operation: str, arguments: 
     ],
     ids=["wrong secret", "unknown key", "anonymous"],
 )
-def test_nobody_else_reads_an_object(connect: Connect, keys: tuple[str, str] | None, code: str) -> None:
+def test_other_users_cannot_read_an_object(connect: Connect, keys: tuple[str, str] | None, code: str) -> None:
     assert refusal(lambda: connect(keys).get_object(Bucket=BUCKET, Key=KEY)) == (code, 403)
 
 
-def test_a_changed_address_breaks_the_signature(connect: Connect) -> None:
+def test_changed_url_breaks_the_signature(connect: Connect) -> None:
     client = connect(LMS)
     client.meta.events.register("before-send.s3.GetObject", lambda request, **_: setattr(request, "url", request.url + "x"))
     assert refusal(lambda: client.get_object(Bucket=BUCKET, Key=KEY)) == ("SignatureDoesNotMatch", 403)
 
 
-def test_missing_bucket_and_bucket_of_somebody_else_differ(connect: Connect) -> None:
+def test_missing_and_foreign_bucket_differ(connect: Connect) -> None:
     operator = connect(OPERATOR)
     assert refusal(lambda: operator.head_bucket(Bucket="example-none")) == ("404", 404)
     assert refusal(lambda: operator.head_bucket(Bucket="example-taken")) == ("403", 403)
@@ -117,7 +117,7 @@ def test_missing_bucket_and_bucket_of_somebody_else_differ(connect: Connect) -> 
     assert SOMEBODY_ELSE != "123456789012"
 
 
-def test_policy_that_asks_for_tls_refuses_plain_http(connect: Connect) -> None:
+def test_policy_that_requires_tls_refuses_plain_http(connect: Connect) -> None:
     operator = connect(OPERATOR)
     operator.create_bucket(Bucket="example-tls")
     operator.put_object(Bucket="example-tls", Key="x", Body=b"x")
@@ -147,7 +147,7 @@ def test_bucket_owner_enforced_refuses_acls(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("deleted", [False, True], ids=["never there", "behind a delete marker"])
-def test_missing_object_is_forbidden_to_those_who_may_not_list(connect: Connect, deleted: bool) -> None:
+def test_missing_object_is_403_without_list_permission(connect: Connect, deleted: bool) -> None:
     """AWS (API reference of GetObject): without s3:ListBucket the answer is 403; a delete marker is no object either."""
     operator = connect(OPERATOR)
     bucket = f"example-unlisted-{deleted}".lower()
@@ -162,7 +162,7 @@ def test_missing_object_is_forbidden_to_those_who_may_not_list(connect: Connect,
     assert refusal(lambda: operator.get_object(Bucket=bucket, Key="x")) == ("AccessDenied", 403)
     assert refusal(lambda: operator.head_object(Bucket=bucket, Key="x")) == ("403", 403)
     if deleted:
-        # The version behind it is no missing object.
+        # The version behind it still exists.
         assert operator.get_object(Bucket=bucket, Key="x", VersionId=version)["Body"].read() == b"tree"
 
 
@@ -189,12 +189,12 @@ def test_policy_is_evaluated(statement: dict[str, Any], verdict: bool | None) ->
 
 
 @pytest.mark.parametrize("statement", [{**STATEMENT, "NotAction": "s3:*"}, {**STATEMENT, "Condition": {"IpAddress": {}}}])
-def test_policy_beyond_the_sandbox_is_refused_not_guessed(statement: dict[str, Any]) -> None:
+def test_unsupported_policy_is_refused(statement: dict[str, Any]) -> None:
     with pytest.raises(PolicyError):
         decide([{"Statement": statement}], Request(None, "s3:GetObject", "arn:aws:s3:::b/key"))
 
 
-def test_a_signature_over_headers_that_botocore_never_signs_is_checked_over_them(monkeypatch):
+def test_signature_over_extra_headers_is_checked(monkeypatch):
     """Old boto signs User-Agent and Expect."""
     monkeypatch.setattr(auth, "SIGNED_HEADERS_BLACKLIST", [])
     url = "https://s3/example-block-structures/x"
@@ -209,7 +209,7 @@ def test_a_signature_over_headers_that_botocore_never_signs_is_checked_over_them
     assert not signature.is_valid(signed, LMS[1], "PUT", url, {**headers, "User-Agent": "another"})
 
 
-def test_a_signature_covers_the_query_however_it_is_encoded():
+def test_signature_covers_the_query_in_any_encoding():
     """Old boto sends the slashes of a prefix as they are, and signs them encoded."""
     url = "https://s3/example-block-structures/?prefix=block_structures%2F&versioning"
     request = AWSRequest("GET", url, headers={"Host": "s3"})

@@ -1,4 +1,4 @@
-"""The faults of the sandbox's S3 API, met over HTTP by boto3 as an LMS would meet them."""
+"""The faults of the sandbox's S3 API, as boto3 in an LMS sees them over HTTP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ports() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture(scope="module")
 def client(ports: tuple[int, int]) -> BaseClient:
-    """A client without patience, and one object in S3."""
+    """A client with short timeouts and no retries, and one object in S3."""
     made = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{ports[0]}",
@@ -48,7 +48,7 @@ def client(ports: tuple[int, int]) -> BaseClient:
 
 @pytest.fixture
 def order(ports: tuple[int, int]) -> Iterator[Order]:
-    """Put a fault in force (`order(kind="hang")`), take it away (`order()`), or just look (`order(look=True)`)."""
+    """Inject a fault (`order(kind="hang")`), end it (`order()`), or read the current one (`order(look=True)`)."""
 
     def send(inspect: bool = False, **fault: Any) -> dict[str, Any]:
         method = "GET" if inspect else "PUT" if fault else "DELETE"
@@ -83,7 +83,7 @@ def test_error_answer(client: BaseClient, order: Order, status: int, code: str) 
     assert read(client) == b"tree"
 
 
-def test_hanging_lets_go_when_the_fault_ends(client: BaseClient, order: Order) -> None:
+def test_hanging_request_ends_with_the_fault(client: BaseClient, order: Order) -> None:
     order(kind="hang")
     with pytest.raises(ReadTimeoutError):
         read(client)
@@ -98,7 +98,7 @@ def test_delay(client: BaseClient, order: Order) -> None:
     assert time.monotonic() - start >= 0.2
 
 
-def test_ignoring_says_yes_and_does_nothing(client: BaseClient, order: Order) -> None:
+def test_ignored_request_succeeds_without_effect(client: BaseClient, order: Order) -> None:
     order(kind="ignore", methods=["PUT"])
     client.put_object(Bucket="example-faults", Key="x", Body=b"shrub")
     assert read(client) == b"tree"
@@ -125,7 +125,7 @@ def test_fault_for_some_requests_only(client: BaseClient, order: Order) -> None:
 
 
 @pytest.mark.parametrize("fault", [{"kind": "earthquake"}, {"kind": "answer", "status": 200}, {"what": 1}])
-def test_order_that_is_no_fault_is_refused(client: BaseClient, order: Order, fault: dict[str, Any]) -> None:
+def test_unknown_fault_is_refused(client: BaseClient, order: Order, fault: dict[str, Any]) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         order(**fault)
     assert caught.value.code == 400

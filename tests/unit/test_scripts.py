@@ -1,4 +1,4 @@
-"""What the scripts say when they cannot go on: one line of cause, one line of remedy, exit code 1."""
+"""Failures of the scripts: one line of cause, one line of remedy, exit code 1."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .commands import ROOT, run
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with the scripts and nothing that setup made."""
+    """A checkout with the scripts, before setup."""
     shutil.copytree(ROOT / "scripts", tmp_path / "checkout/scripts", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "checkout"
 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder of programs that stands first on PATH; `program` puts stand-ins there."""
+    """A directory that is first on PATH; `program` adds stand-ins."""
     folder = tmp_path / "bin"
     folder.mkdir()
     return folder
 
 
 def program(folder: Path, name: str, *lines: str) -> None:
-    """Put a stand-in for a program of the machine into the folder."""
+    """Add a stand-in for a program."""
     path = folder / name
     path.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
     path.chmod(0o755)
@@ -47,14 +47,14 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
         (
             ["scripts/dev/setup", "everything"],
             [
-                "scripts/dev/setup does not know the stage 'everything'.",
+                "scripts/dev/setup has no stage 'everything'.",
                 "Remedy: use python, engine, images, browser or memcached, or no argument for the first three.",
             ],
         ),
         (
             ["scripts/dev/sandbox"],
             [
-                "scripts/dev/sandbox needs to know what to do.",
+                "scripts/dev/sandbox needs a command.",
                 "Remedy: use scripts/dev/sandbox up, down, status or env.",
             ],
         ),
@@ -68,7 +68,7 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
         (
             ["scripts/dev/sandbox", "down", "--everything"],
             [
-                "scripts/dev/sandbox down does not know '--everything'.",
+                "scripts/dev/sandbox down has no option '--everything'.",
                 "Remedy: use 'scripts/dev/sandbox down' or 'scripts/dev/sandbox down --images'.",
             ],
         ),
@@ -93,13 +93,13 @@ def test_no_engine_and_not_root(checkout: Path, programs: Path) -> None:
         "scripts/dev/setup", "engine", root=checkout, PATH=f"{programs}:{os.environ['PATH']}", BLOCK_STRUCTURE_ENGINE=""
     )
     assert refusal(ended) == [
-        "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu.",
+        "Neither podman nor docker answers, and only root on Debian or Ubuntu can install podman.",
         "Remedy: install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root.",
     ]
 
 
 def without_ssh(programs: Path, user: int) -> str:
-    """Return a PATH on which all that the setup of an engine calls is, and no ssh."""
+    """Return a PATH with every program that the engine setup calls, except ssh."""
     for name in ("bash", "dirname", "cat", "mkdir", "mv", "sed", "stat", "timeout"):
         (programs / name).symlink_to(str(shutil.which(name)))
     program(programs, "podman", "exit 0")
@@ -110,7 +110,7 @@ def without_ssh(programs: Path, user: int) -> str:
 def test_no_ssh_and_not_root(checkout: Path, programs: Path) -> None:
     ended = run("scripts/dev/setup", "engine", root=checkout, PATH=without_ssh(programs, 1000), BLOCK_STRUCTURE_ENGINE="")
     assert refusal(ended) == [
-        "The command ssh, with which Ansible speaks to the sandbox, is missing.",
+        "The command ssh, which Ansible uses for the sandbox, is missing.",
         "Remedy: install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root.",
     ]
 
@@ -124,7 +124,7 @@ def test_root_installs_a_missing_ssh(checkout: Path, programs: Path) -> None:
 
 
 def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
-    """apt-get is a stand-in that makes the one for podman work, as a real installation would."""
+    """apt-get is a stand-in that makes the stand-in for podman work, as an installation would."""
     asked = checkout / "asked"
     program(programs, "docker", "exit 1")
     program(programs, "podman", f"test -e {asked}")
@@ -138,7 +138,7 @@ def test_root_installs_a_missing_podman(checkout: Path, programs: Path) -> None:
     assert ":=podman}" in (checkout / ".cache/environment.sh").read_text()
 
 
-def test_docker_is_taken_where_podman_does_not_answer(checkout: Path, programs: Path) -> None:
+def test_docker_is_used_if_podman_does_not_answer(checkout: Path, programs: Path) -> None:
     program(programs, "podman", "exit 125")
     program(programs, "docker", "exit 0")
     ended = run(
@@ -168,7 +168,7 @@ def test_no_browser_and_not_root(checkout: Path, programs: Path) -> None:
             BLOCK_STRUCTURE_CHROMIUM="/nowhere/chromium",
         )
     ) == [
-        "There is no Chromium or no Graphviz, and they can be installed only by root on Debian.",
+        "Chromium or Graphviz is missing, and only root on Debian can install them.",
         "Remedy: install chromium and graphviz (apt-get install chromium graphviz), or set BLOCK_STRUCTURE_CHROMIUM.",
     ]
 
@@ -178,13 +178,13 @@ def test_no_memcached_and_not_root(checkout: Path, programs: Path) -> None:
         (programs / name).symlink_to(str(shutil.which(name)))
     program(programs, "id", "echo 1000")
     assert refusal(run("scripts/dev/setup", "memcached", root=checkout, PATH=str(programs))) == [
-        "There is no memcached, and it can be installed only by root on Debian or Ubuntu.",
+        "memcached is missing, and only root on Debian or Ubuntu can install it.",
         "Remedy: install memcached (Debian, Ubuntu: apt-get install memcached), or run this as root.",
     ]
 
 
 def test_root_installs_a_missing_memcached(checkout: Path, programs: Path) -> None:
-    """apt-get is a stand-in that lays one down, as a real installation would."""
+    """apt-get is a stand-in that creates memcached, as an installation would."""
     for name in ("bash", "dirname", "mkdir", "chmod"):
         (programs / name).symlink_to(str(shutil.which(name)))
     program(programs, "id", "echo 0")
@@ -209,7 +209,7 @@ def test_no_python(checkout: Path, programs: Path) -> None:
 
 @pytest.fixture
 def buildable(checkout: Path) -> Path:
-    """A checkout with empty folders for what goes into the images."""
+    """A checkout with empty directories for the sources of the images."""
     for folder in ("images/base", "images/lms", "images/cache", "images/s3", "edxapp/requirements", "edxapp/platform"):
         (checkout / "molecule" / folder).mkdir(parents=True)
     return checkout
@@ -232,12 +232,12 @@ def test_no_space_for_the_images(buildable: Path, programs: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "cause"),
     [
-        ("28.2.2", "docker 28.2.2 is here without its buildx component, which builds the images."),
-        # The older client has it within: the next complaint is about space.
+        ("28.2.2", "docker 28.2.2 has no buildx component, which builds the images."),
+        # The older client includes it, so the next error is about disk space.
         ("20.10.24+dfsg1", "The images need 6 GiB in /, and 2 GiB are free."),
     ],
 )
-def test_docker_without_what_builds_images(buildable: Path, programs: Path, version: str, cause: str) -> None:
+def test_docker_without_buildx(buildable: Path, programs: Path, version: str, cause: str) -> None:
     answers = f'"image inspect"|"buildx version") exit 1;; "version --format") echo {version};; "info --format") echo /;;'
     program(programs, "docker", f'case "$1 $2" in {answers} esac')
     program(programs, "df", "echo ' Avail'; echo '    2'")
@@ -262,7 +262,7 @@ def test_lint_before_setup(checkout: Path) -> None:
 
 @pytest.fixture
 def releasable(checkout: Path) -> Path:
-    """A git repository of a release that is out: its version is in galaxy.yml and in the changelog."""
+    """A git repository with a finished release: its version is in galaxy.yml and in the changelog."""
     (checkout / "galaxy.yml").write_text("namespace: openedx_operators\nname: block_structure\nversion: 1.2.3\n")
     (checkout / "CHANGELOG.md").write_text("# Changelog\n\n<!-- scriv-insert-here -->\n\n## 1.2.3 (2027-01-01)\n")
     (checkout / "changelog.d").mkdir()
@@ -274,7 +274,7 @@ def releasable(checkout: Path) -> Path:
 
 
 def git(checkout: Path, *argv: str) -> None:
-    """Run git as an author of its own."""
+    """Run git with a test author."""
     subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *argv], cwd=checkout, check=True)
 
 
@@ -309,7 +309,7 @@ def test_release_without_a_changelog_entry(releasable: Path) -> None:
     ]
 
 
-def test_release_with_fragments_for_a_version_that_has_its_entry(releasable: Path) -> None:
+def test_release_with_fragments_and_an_existing_entry(releasable: Path) -> None:
     (releasable / "changelog.d/one.md").write_text("### Added\n\n- A.\n  Operator action: none.\n")
     commit(releasable)
     assert refusal(run("scripts/dev/release", root=releasable)) == [
@@ -352,7 +352,7 @@ def test_pip_configuration_for_builds_keeps_what_a_container_can_see(tmp_path: P
     )
 
 
-def test_what_tools_leave_behind_changes_no_image(checkout: Path) -> None:
+def test_leftovers_of_tools_do_not_change_the_image_digest(checkout: Path) -> None:
     def digest() -> str:
         program = ". scripts/dev/lib/common.sh; digest scripts/dev/lib <<<base"
         return subprocess.run(["bash", "-c", program], cwd=checkout, text=True, capture_output=True, check=True).stdout

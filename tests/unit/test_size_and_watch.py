@@ -1,4 +1,4 @@
-"""size and watch: what they say of a diagnosis that was saved, and what they refuse."""
+"""size and watch: output for a saved diagnosis, and refusals."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def report(**given_keys: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> str:
-    """A diagnosis in a file."""
+    """A saved diagnosis."""
     path = tmp_path / "site.json"
     path.write_text(json.dumps(report()))
     return str(path)
@@ -68,7 +68,7 @@ def test_a_site_is_planned_from_its_diagnosis_with_the_arithmetic(saved):
     assert "together" in size("--report", saved).output
 
 
-def test_what_if_plans_another_number_of_courses(saved):
+def test_size_plans_for_another_number_of_courses(saved):
     few, many = (
         json.loads(size("--report", saved, "--format", "json", "--courses", number, "--growth", "50%").output)["plan"]
         for number in ("3", "5000")
@@ -84,19 +84,19 @@ def test_what_if_plans_another_number_of_courses(saved):
         (["--growth", "many"], "'many' is not a valid percent"),
     ],
 )
-def test_what_cannot_be_planned_is_refused(saved, arguments, text):
+def test_impossible_plan_is_refused(saved, arguments, text):
     ended = size("--report", saved, *arguments)
     assert ended.exit_code == exits.USAGE
     assert text in ended.output
 
 
 @pytest.mark.parametrize("content", ["no JSON", "{}"])
-def test_a_file_that_is_no_diagnosis_is_refused(tmp_path, content):
+def test_file_that_is_not_a_diagnosis_is_refused(tmp_path, content):
     path = tmp_path / "x.json"
     path.write_text(content)
     ended = size("--report", str(path))
     assert ended.exit_code == exits.USAGE
-    assert "is no diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
+    assert "is not a diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
 
 
 def test_a_site_without_structures_has_nothing_to_scale(tmp_path):
@@ -125,7 +125,7 @@ def test_scaling_nothing_is_an_error():
 _LINE = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="([^"\\\n]|\\.)*",?)+\})? [-+.0-9e]+)')
 
 
-def test_metrics_are_well_formed_and_tell_what_was_found():
+def test_metrics_are_well_formed_and_contain_the_findings():
     reported = metrics.prometheus(report(findings=[{"id": 'odd"\\\nname', "severity": "error"}]))
     assert reported.endswith("\n")
     for line in reported.splitlines():
@@ -141,14 +141,14 @@ def test_metrics_are_well_formed_and_tell_what_was_found():
     } <= lines
 
 
-def test_a_server_that_is_down_is_told_by_its_metric_alone():
+def test_server_that_is_down_has_only_its_up_metric():
     down = {"server": "cache1:11211", "aliases": ["default"], "error": "refused"}
     reported = metrics.prometheus(report(servers=[down]))
     assert 'memcached_up{server="cache1:11211"} 0' in reported
     assert "evictions_total" not in reported
 
 
-def test_a_file_is_replaced_whole_and_readable_for_the_monitor(tmp_path):
+def test_file_is_replaced_atomically_and_readable(tmp_path):
     path = tmp_path / "x.prom"
     path.write_text("old")
     watch.write(path, "new\n")
@@ -164,12 +164,12 @@ def test_a_file_is_replaced_whole_and_readable_for_the_monitor(tmp_path):
         (["--textfile", "x.txt"], exits.USAGE, "'x.txt' does not end with .prom, so node_exporter would not read it."),
     ],
 )
-def test_watch_refuses_what_a_monitor_would_not_read(arguments, code, text):
+def test_watch_refuses_a_file_that_no_monitor_reads(arguments, code, text):
     ended = CliRunner().invoke(main, ["watch", *arguments])
     assert (ended.exit_code, text in ended.output) == (code, True), ended.output
 
 
-def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path):
+def test_missing_directory_is_reported_with_a_remedy(tmp_path):
     with pytest.raises(exits.Failure, match="cannot be written: No such file or directory") as refused:
         watch.write(tmp_path / "missing" / "x.prom", "")
-    assert "Remedy: name a file in a folder that you may write to." in refused.value.message
+    assert "Remedy: name a file in a folder that you can write to." in refused.value.message

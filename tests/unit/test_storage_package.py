@@ -1,4 +1,4 @@
-"""The resilient storage class as the role carries it: settings, the package's files, and how they reach an LMS's Python."""
+"""The resilient storage class in the role: settings, files of the package, and its installation into the LMS's Python."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def built(variables: dict[str, Any], release: Any, **changes: Any) -> dict[str, 
 
 def test_defaults_of_role_and_class_agree(variables, release) -> None:
     kwargs = built(variables, release("teak"))["STORAGE_KWARGS"]
-    # The class's own default signs what is written and accepts what is not signed; the role leaves it so.
+    # By default the class signs what it writes and accepts unsigned objects; the role keeps this default.
     ours = set(options.DEFAULTS) - {"signing"}
     assert {name: kwargs[name] for name in ours - {"local_directory"}} == {
         name: options.DEFAULTS[name] for name in ours - {"local_directory"}
@@ -75,7 +75,7 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
         ),
     ],
 )
-def test_what_cannot_work_is_refused(variables, release, name, changes, identifier, message) -> None:
+def test_invalid_resilient_options_are_refused(variables, release, name, changes, identifier, message) -> None:
     with pytest.raises(BlockStructureError) as caught:
         built(variables, release(name), **changes)
     assert caught.value.identifier == identifier
@@ -95,7 +95,7 @@ def test_what_cannot_work_is_refused(variables, release, name, changes, identifi
         ),
     ],
 )
-def test_candidate_that_would_not_serve_is_refused(release, local, message) -> None:
+def test_unusable_candidate_is_refused(release, local, message) -> None:
     result = {"key_hash": None, "canary": None, "local": local}
     with pytest.raises(BlockStructureError, match=message.split("\n", maxsplit=1)[0]) as caught:
         candidate.judge(result, release("teak"), "1")
@@ -141,7 +141,7 @@ def test_the_state_of_a_host_becomes_findings(changes: dict[str, Any], report: l
     assert local_storage.of(None) == []
 
 
-def test_package_is_its_version_and_all_its_modules() -> None:
+def test_package_contains_its_version_and_all_modules() -> None:
     carried = package.read(FOLDER)
     assert carried["version"] == __version__
     modules = sorted(path.name for path in (FOLDER / package.MODULE).glob("*.py"))
@@ -149,7 +149,7 @@ def test_package_is_its_version_and_all_its_modules() -> None:
 
 
 def test_setuptools_builds_the_same_package(tmp_path: Path) -> None:
-    """For images of Tutor on Kubernetes (docs/tutor.md); of a copy, since building leaves files behind."""
+    """For images of Tutor on Kubernetes (docs/tutor.md); built from a copy, because a build leaves files behind."""
     shutil.copytree(FOLDER, tmp_path / "source")
     build = [sys.executable, "-c", "import setuptools; setuptools.setup()", "egg_info", "build"]
     ended = subprocess.run(build, cwd=tmp_path / "source", capture_output=True, text=True, check=False)
@@ -162,7 +162,7 @@ def test_setuptools_builds_the_same_package(tmp_path: Path) -> None:
     assert "Requires-Dist" not in metadata
 
 
-def test_package_needs_nothing_but_what_the_lms_has() -> None:
+def test_package_imports_only_libraries_of_the_lms() -> None:
     needed = set()
     for path in (FOLDER / package.MODULE).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -174,7 +174,7 @@ def test_package_needs_nothing_but_what_the_lms_has() -> None:
 
 
 class Lms:
-    """A Python environment that stands for an LMS's, and the module run on it by Ansible."""
+    """A Python environment in the role of the LMS's, and the module run on it by Ansible."""
 
     def __init__(self, folder: Path) -> None:
         venv.create(folder / "venv")
@@ -206,7 +206,7 @@ def test_package_is_predicted_installed_kept_replaced_and_removed(lms: Lms) -> N
     foretold = lms.run("--check")
     assert foretold["changed"] and lms.imports() == "" and not lms.local_dir.exists()
     done = lms.run()
-    assert done["changes"] == foretold["changes"]
+    assert done["changes"] == predicted["changes"]
     assert [change["after"] for change in done["changes"]] == [__version__, f"{USER} 0700"]
     assert lms.imports() == __version__
     assert lms.local_dir.stat().st_mode & 0o777 == 0o700
@@ -227,7 +227,7 @@ def test_package_is_predicted_installed_kept_replaced_and_removed(lms: Lms) -> N
     assert not lms.run(state="absent")["changed"]
 
 
-def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> None:
+def test_directory_with_foreign_files_is_not_changed(lms: Lms, tmp_path: Path) -> None:
     (tmp_path / "courses").write_text("precious")
     assert not lms.run(local_dir=str(tmp_path), state="absent")["changed"]
     for state in ("present", "absent"):
@@ -240,7 +240,7 @@ def test_directory_with_other_things_is_left_alone(lms: Lms, tmp_path: Path) -> 
     assert (tmp_path / "courses").read_text() == "precious"
 
 
-def test_class_is_brought_back_only_where_the_settings_name_it(lms: Lms, tmp_path: Path) -> None:
+def test_class_is_reinstalled_only_if_the_settings_name_it(lms: Lms, tmp_path: Path) -> None:
     settings = tmp_path / "lms.yml"
     settings.write_text("BLOCK_STRUCTURES_SETTINGS: {STORAGE_CLASS: storages.backends.s3boto3.S3Boto3Storage}")
     files = [str(tmp_path / "absent"), str(settings)]
@@ -269,8 +269,8 @@ def test_removal_waits_for_the_spool(lms: Lms) -> None:
     assert lms.imports() == "" and not lms.local_dir.exists()
 
 
-def test_what_tutors_containers_kept_is_removed_and_what_waits_stays(tmp_path: Path) -> None:
-    """There the package lies in a folder of its own, and the host may not know the user of the containers."""
+def test_local_copies_of_tutor_are_removed_but_the_spool_is_kept(tmp_path: Path) -> None:
+    """The package is in a separate directory there, and the host may not have the user of the containers."""
     folder, kept = tmp_path / "block_structure_packages", tmp_path / "block_structure_storage"
     given = {"folder": str(folder), "package": package.read(FOLDER)}
     assert modules.run("storage_package", given)["changed"]
@@ -282,9 +282,9 @@ def test_what_tutors_containers_kept_is_removed_and_what_waits_stays(tmp_path: P
     assert modules.run("storage_package", absent)["msg"].startswith(f"1 object waits in {kept}/spool for S3, so")
     assert folder.exists() and (kept / "spool" / "object").exists()
     (kept / "spool" / "object").unlink()
-    foretold = modules.run("storage_package", absent, "--check")
+    predicted = modules.run("storage_package", absent, "--check")
     done = modules.run("storage_package", absent)
-    assert done["changes"] == foretold["changes"]
+    assert done["changes"] == predicted["changes"]
     assert done["changes"][1] == {"field": str(kept), "before": "4242 0755", "after": None}
     assert not folder.exists() and not kept.exists()
     assert not modules.run("storage_package", absent)["changed"]
@@ -301,7 +301,7 @@ def test_what_tutors_containers_kept_is_removed_and_what_waits_stays(tmp_path: P
         ("/dev/shm/block_structure_storage", None),
     ],
 )
-def test_where_the_host_has_what_a_container_sees(path: str, seen: str | None) -> None:
+def test_container_path_is_mapped_to_the_host(path: str, seen: str | None) -> None:
     assert package.outside(path, "/openedx/data", "/srv/tutor/data/lms") == seen
 
 

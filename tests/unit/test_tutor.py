@@ -1,4 +1,4 @@
-"""What the role makes of Tutor: the plugin's text, the version check, the messages about memcached, the verdict on Redis."""
+"""The role on Tutor: plugin text, version check, messages about memcached, findings about Redis."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SETTINGS = st.dictionaries(st.sampled_from(["BLOCK_STRUCTURES_SETTINGS", "FEATUR
 
 
 def rendered_by_tutor(text: str) -> str:
-    """Return the patch of a plugin as Tutor puts it into settings: its YAML read, its text passed through Jinja."""
+    """Return the patch of a plugin as Tutor adds it to the settings: parsed from YAML and rendered by Jinja."""
     return SandboxedEnvironment(autoescape=False).from_string(yaml.safe_load(text)["patches"][tutor_plugin.PATCH]).render()
 
 
 @settings(deadline=None)
 @given(SETTINGS)
-def test_what_python_reads_from_the_rendered_plugin_are_the_settings(settings):
+def test_rendered_plugin_evaluates_to_the_settings(settings):
     found = {}
     for statement in ast.parse(rendered_by_tutor(tutor_plugin.render(settings))).body:
         assert isinstance(statement, ast.Expr)
@@ -50,16 +50,16 @@ def test_what_python_reads_from_the_rendered_plugin_are_the_settings(settings):
 
 @settings(deadline=None)
 @given(SETTINGS)
-def test_a_plugin_is_read_back_for_its_diff(settings):
+def test_plugin_is_parsed_for_its_diff(settings):
     assert tutor_plugin.parse(tutor_plugin.render(settings)) == settings
 
 
 @pytest.mark.parametrize("text", ["", "name: block_structure\n", "  openedx-common-settings: |\n    ((\n", "\x00"])
-def test_a_plugin_of_another_hand_says_nothing(text):
+def test_foreign_plugin_has_no_settings(text):
     assert tutor_plugin.parse(text) == {}
 
 
-def test_the_plugin_is_what_tutor_asks_for():
+def test_plugin_has_the_format_of_tutor():
     plugin = yaml.safe_load(tutor_plugin.render({"FEATURES": {"A": "{{ é }}"}}))
     assert (plugin["name"], plugin["version"], list(plugin["patches"])) == (
         "block_structure",
@@ -177,13 +177,13 @@ MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
         ),
     ],
 )
-def test_another_tutor_is_refused_by_name(release, installed, rendered, message):
+def test_tutor_of_another_series_is_refused(release, installed, rendered, message):
     with pytest.raises(BlockStructureError) as refused:
         tutor.check_version(installed, rendered, release("teak"), MAJORS)
     assert message in str(refused.value)
 
 
-def test_the_tutor_of_the_release_is_taken(release):
+def test_tutor_of_the_release_is_accepted(release):
     tutor.check_version("20.0.5-nightly", "20.0.1", release("teak"), MAJORS)
 
 
@@ -216,7 +216,7 @@ def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variabl
     ]
 
 
-def test_before_redis_the_memcached_of_tutor_is_its_own_container(on_tutor, variables, table):
+def test_before_redis_tutor_runs_its_own_memcached_container(on_tutor, variables, table):
     given_variables = {**on_tutor, "block_structure_release": "juniper"}
     wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
     assert messages(wanted) == [
@@ -228,7 +228,7 @@ def test_before_redis_the_memcached_of_tutor_is_its_own_container(on_tutor, vari
     ]
 
 
-def test_limits_of_a_memcached_client_do_not_hold_on_tutors_redis(on_tutor, variables, table):
+def test_memcached_client_limits_do_not_apply_to_redis(on_tutor, variables, table):
     wanted = desired.validate({**on_tutor, "block_structure_release": "palm"}, table, platforms=PLATFORMS, defaults=variables)
     assert wanted["errors"] == []
     row = releases.from_named_row(wanted["release"])
@@ -256,12 +256,12 @@ def redis_messages(release: Any, **changed: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("location", ["redis://@127.0.0.1:6379/1", ["redis://user:word@127.0.0.1:6379/1"]])
-def test_a_worker_and_a_process_name_a_cache_alike_and_without_its_password(location):
+def test_cache_has_the_same_name_in_workers_and_processes_without_password(location):
     reported = running._comparable_of_worker({"CACHES": {"default": {"LOCATION": location}}})
     assert reported["cache_locations"] == facts.cache_locations({"LOCATION": location}) == ["redis://127.0.0.1:6379/1"]
 
 
-def test_a_redis_that_holds_everything_is_not_mentioned(release):
+def test_sufficient_redis_is_no_finding(release):
     assert redis_messages(release) == []
     assert redis.find(Snapshot(release("teak"), surveys.survey())) == []
 
@@ -311,7 +311,7 @@ def test_a_redis_that_loses_structures_is_reported(release, changed, message):
 
 
 @given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))
-def test_the_memory_for_redis_grows_with_everything_in_it(sizes, growth, others, more):
+def test_redis_memory_grows_with_its_content(sizes, growth, others, more):
     needed = redis.needed_bytes(sizes, growth, others)
     assert needed >= sum(sizes) + others * MIB
     assert redis.needed_bytes([*sizes, more], growth, others) > needed
@@ -324,7 +324,7 @@ print(json.dumps({"argv": sys.argv, "value": settings.VALUE, "name": settings.__
 """
 
 
-def test_the_loader_boots_manage_py_on_settings_from_standard_input(tmp_path):
+def test_loader_boots_manage_py_with_settings_from_stdin(tmp_path):
     package = tmp_path / "lms" / "envs" / "tutor"
     package.mkdir(parents=True)
     for folder in (package, package.parent, package.parent.parent):
@@ -349,5 +349,5 @@ def test_the_loader_boots_manage_py_on_settings_from_standard_input(tmp_path):
     }
 
 
-def test_the_loader_is_syntax_of_old_pythons_too():
+def test_loader_is_valid_syntax_for_old_pythons():
     ast.parse(probe_client.SETTINGS_LOADER, feature_version=(3, 5))

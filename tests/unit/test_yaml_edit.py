@@ -1,4 +1,4 @@
-"""One key changes and every other byte stays, whatever the file looks like."""
+"""Only one key changes and every other byte is kept, for files of any style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 KEY = "BLOCK_STRUCTURES_SETTINGS"
 VALUE = {"TASK_MAX_RETRIES": 5, "STORAGE_CLASS": None, "STORAGE_KWARGS": {"bucket_name": "ex: ample #1", "location": ""}}
 
-# Ways to write an entry that operators and the configuration playbooks use.
+# Styles of an entry that operators and the configuration playbooks write.
 ENTRIES = st.sampled_from(
     [
         "PLAIN: value\n",
@@ -45,12 +45,12 @@ OURS = st.sampled_from(
 
 
 def unique(entries: list[str]) -> list[str]:
-    """Drop entries whose key is there already: YAML keys are unique, comments may repeat."""
+    """Drop entries with a duplicate key: YAML keys are unique, comments may repeat."""
     return [entry for number, entry in enumerate(entries) if entry[0] in "#\n" or entry not in entries[:number]]
 
 
 def load(text: str) -> dict:
-    """Return the mapping that a generated text holds; what is no mapping is not what this test is about."""
+    """Return the mapping of a generated text; reject text that is not a mapping."""
     try:
         value = yaml.safe_load(text) or {}
     except yaml.YAMLError:
@@ -75,21 +75,21 @@ def documents(draw):
 
 
 @given(documents())
-def test_only_our_key_changes(text):
+def test_only_the_set_key_changes(text):
     before = load(text)
     after = yaml_edit.set_key(text, KEY, VALUE)
     assert yaml.safe_load(after) == {**before, KEY: VALUE}
 
 
 @given(documents())
-def test_going_back_restores_every_byte(text):
+def test_restoring_returns_every_byte(text):
     load(text)
     raw = yaml_edit.get_raw(text, KEY)
     assert yaml_edit.set_raw(yaml_edit.set_key(text, KEY, VALUE), KEY, raw) == text
 
 
 @given(documents())
-def test_what_stands_outside_of_the_entry_stays(text):
+def test_text_outside_the_entry_is_kept(text):
     load(text)
     raw = yaml_edit.get_raw(text, KEY)
     after = yaml_edit.set_key(text, KEY, VALUE)
@@ -103,13 +103,13 @@ def test_what_stands_outside_of_the_entry_stays(text):
 
 
 @given(documents())
-def test_setting_twice_is_setting_once(text):
+def test_setting_is_idempotent(text):
     load(text)
     once = yaml_edit.set_key(text, KEY, VALUE)
     assert yaml_edit.set_key(once, KEY, VALUE) == once
 
 
-def test_a_value_that_is_right_in_another_style_is_left_alone():
+def test_equal_value_in_another_style_is_unchanged():
     text = f"{KEY}: {{a: 1}} # as the operator writes it\n"
     assert yaml_edit.set_key(text, KEY, {"a": 1}) == text
 
@@ -119,12 +119,12 @@ def test_byte_order_mark_and_indented_top_level():
     assert yaml_edit.set_key("  A: 1\n  B: 2\n", KEY, {"a": 1}) == f"  A: 1\n  B: 2\n  {KEY}:\n    a: 1\n"
 
 
-def test_a_last_line_that_is_not_ended_keeps_its_value():
+def test_last_line_without_newline_keeps_its_value():
     text = "A: 1\nBLOCK: |\n  end"
     assert yaml_edit.set_key(text, KEY, {"a": 1}) == f"{KEY}:\n  a: 1\n" + text
 
 
-def test_an_alias_of_ours_goes_and_its_anchor_stays():
+def test_alias_in_the_replaced_entry_is_removed_but_its_anchor_is_kept():
     text = f"BASE: &base {{a: 1}}\n{KEY}: *base\nC: 2\n"
     assert yaml_edit.set_key(text, KEY, {"b": 2}) == f"BASE: &base {{a: 1}}\n{KEY}:\n  b: 2\nC: 2\n"
 
@@ -144,7 +144,7 @@ def test_an_alias_of_ours_goes_and_its_anchor_stays():
         ),
     ],
 )
-def test_what_cannot_be_edited_is_refused_without_its_content(text, cause):
+def test_invalid_file_is_refused_without_its_content(text, cause):
     with pytest.raises(BlockStructureError) as refused:
         yaml_edit.set_key(text, KEY, VALUE)
     assert refused.value.cause.replace("did not find expected node content", "expected the node content") == cause
@@ -154,27 +154,27 @@ def test_what_cannot_be_edited_is_refused_without_its_content(text, cause):
 FEATURES = "# ours\nALPHA: 1\nFEATURES:  # what is on\n    # first\n    A: true\n    B: 'x # y'\nZETA: &z\n    A: 1\n"
 
 
-def test_an_inner_key_is_added_and_taken_back_without_touching_another_byte():
+def test_inner_key_is_added_and_removed_without_other_changes():
     added = yaml_edit.set_inner_key(FEATURES, "FEATURES", "C", True)
     assert added == FEATURES.replace("'x # y'\n", "'x # y'\n    C: true\n")
     assert yaml_edit.get_inner_raw(added, "FEATURES", "C") == "    C: true\n"
     assert yaml_edit.set_inner_raw(added, "FEATURES", "C", None) == FEATURES
 
 
-def test_an_inner_key_is_replaced_and_comes_back_as_it_was_written():
+def test_inner_key_is_replaced_and_restored_exactly():
     changed = yaml_edit.set_inner_key(FEATURES, "FEATURES", "A", False)
     assert changed == FEATURES.replace("    A: true\n", "    A: false\n")
     assert yaml_edit.set_inner_raw(changed, "FEATURES", "A", yaml_edit.get_inner_raw(FEATURES, "FEATURES", "A")) == FEATURES
     assert yaml_edit.set_inner_key(FEATURES, "FEATURES", "A", True) == FEATURES
 
 
-def test_a_parent_that_was_not_there_comes_and_goes_with_its_only_key():
+def test_missing_parent_is_added_and_removed_with_its_only_key():
     added = yaml_edit.set_inner_key("ALPHA: 1\n", "FEATURES", "C", True)
     assert yaml.safe_load(added) == {"ALPHA": 1, "FEATURES": {"C": True}}
     assert yaml_edit.set_inner_raw(added, "FEATURES", "C", None) == "ALPHA: 1\n"
 
 
 @pytest.mark.parametrize("written", ["FEATURES: {A: true}\n", "FEATURES:\n", "FEATURES: [A]\n"])
-def test_a_parent_that_is_no_block_of_lines_is_refused(written):
+def test_parent_that_is_not_a_block_mapping_is_refused(written):
     with pytest.raises(BlockStructureError, match="FEATURES in the settings file is not a block of `KEY: value` lines"):
         yaml_edit.set_inner_key(written, "FEATURES", "C", True)

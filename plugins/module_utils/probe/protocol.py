@@ -45,4 +45,4 @@ def is_under(name, prefix):
 def outline_path(course):
     # type: (str) -> str
     """Return the address of a course's outline on a site. Source: edx-platform lms/djangoapps/course_home_api/urls.py."""
-    return "/api/course_home/outline/" + quote(course, safe=":+")
+    return "/api/course_home/outline/" + str(quote(course, safe=":+"))

@@ -1,4 +1,4 @@
-"""`benchmark`: milliseconds of each tier, and of the pages that a learner opens; before and after as ratios."""
+"""`benchmark`: times of each tier and of course pages, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..options import Site, format_option, site_options
 from ..runner import play_for_report
 
 PASSWORD = "BLOCK_STRUCTURE_LEARNER_PASSWORD"
-SANDBOX_LEARNER = load.Learner("learner@example.com", "learner", "edx")  # made by the miniature's sandbox_users
+SANDBOX_LEARNER = load.Learner("learner@example.com", "learner", "edx")  # created by the miniature's sandbox_users
 
 
 def _numbers(_context: Any, _parameter: Any, text: str) -> list[int]:
@@ -26,28 +26,28 @@ def _numbers(_context: Any, _parameter: Any, text: str) -> list[int]:
     except ValueError:
         depths = [0]
     if min(depths) < 1:
-        raise click.BadParameter(f"'{text}' is no list of depths, such as 2,3.")
+        raise click.BadParameter(f"'{text}' is not a list of depths, such as 2,3.")
     return sorted(set(depths))
 
 
 def _account(where: target.Target, email: str | None, username: str | None) -> load.Learner:
-    """Return the learner: the sandbox's own there, else the operator's, whose password is asked for or in the environment."""
+    """Return the sandbox's learner, or the operator's with the password from the environment or a prompt."""
     if where.sandbox and not email:
         return SANDBOX_LEARNER
     if not email or not username:
-        raise click.UsageError("Pages need a learner: name --learner EMAIL and --username NAME, or measure with --no-http.")
+        raise click.UsageError("Pages need a learner: give --learner EMAIL and --username NAME, or use --no-http.")
     password = os.environ.get(PASSWORD)
     if not password and sys.stdin.isatty():
         password = click.prompt(f"Password of {email}", hide_input=True, err=True)
     if not password:
-        raise Failure("There is no password for the learner.", f"put it into the environment variable {PASSWORD}.", REFUSED)
+        raise Failure("No password was given for the learner.", f"set the environment variable {PASSWORD}.", REFUSED)
     return load.Learner(email, username, password)
 
 
 def _load_with_bar(
     message: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
 ) -> list[dict[str, Any]]:
-    with Progress(console=output.talk, transient=True) as bar:
+    with Progress(console=output.stderr, transient=True) as bar:
         row = bar.add_task(message, total=None if amount is load.ONCE else amount.seconds)
         return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
 
@@ -56,45 +56,61 @@ def _load_with_bar(
 @site_options
 @format_option
 @click.option(
-    "--course", "courses", multiple=True, help="Course key to measure; repeat it for more. Default: a sample over all sizes."
+    "--course", "courses", multiple=True, help="Course key to measure; may be repeated. Default: a sample over all sizes."
 )
-@click.option("--sample", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many courses the sample has.")
+@click.option("--sample", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of courses in the sample.")
 @click.option("--repeats", type=click.IntRange(1, 100), default=5, show_default=True, help="Reads of each tier.")
 @click.option(
     "--rebuilds",
     type=click.IntRange(0, 10),
     default=0,
     show_default=True,
-    help="Rebuilds of each course, thrown away; seconds each.",
+    help="Rebuilds of each course; takes seconds each, stores nothing.",
 )
-@click.option("--http/--no-http", default=True, show_default=True, help="Open pages as a learner, too.")
-@click.option(
-    "--url", callback=target.checked_url, help="Address of the LMS as learners reach it. Default: on the LMS host itself."
-)
-@click.option(target.OWN, "own", is_flag=True, help="Send load to a site that is not on this machine without asking.")
-@click.option("--learner", help=f"Email of the account to log in with; its password comes from {PASSWORD} or is asked for.")
+@click.option("--http/--no-http", default=True, show_default=True, help="Also open pages as a learner.")
+@click.option("--url", callback=target.checked_url, help="URL of the LMS that learners use. Default: the LMS host itself.")
+@click.option(target.OWN, "own", is_flag=True, help="Do not ask before sending load to a site that is not on this machine.")
+@click.option("--learner", help=f"Email of the account to log in with; its password comes from {PASSWORD} or a prompt.")
 @click.option("--username", help="Name of that account.")
 @click.option(
-    "--page", "pages", multiple=True, type=click.Choice(["outline", "blocks"]), help="Only these pages; default both."
+    "--page",
+    "pages",
+    multiple=True,
+    type=click.Choice(["outline", "blocks"]),
+    help="Only this page; may be repeated. Default: both.",
 )
 @click.option(
-    "--nav-depth", "nav_depths", default="2,3", callback=_numbers, show_default=True, help="nav_depth of the blocks API."
+    "--nav-depth",
+    "nav_depths",
+    default="2,3",
+    callback=_numbers,
+    show_default=True,
+    help="Values of nav_depth for the blocks API.",
 )
 @click.option(
-    "--users", type=click.IntRange(1, load.MOST_USERS), default=4, show_default=True, help="Learners at a time, warm."
+    "--users", type=click.IntRange(1, load.MOST_USERS), default=4, show_default=True, help="Concurrent learners, warm."
 )
 @click.option(
-    "--spawn-rate", type=click.FloatRange(0.1, load.MOST_SPAWN_RATE), default=2, show_default=True, help="New ones a second."
+    "--spawn-rate",
+    type=click.FloatRange(0.1, load.MOST_SPAWN_RATE),
+    default=2,
+    show_default=True,
+    help="New learners per second.",
 )
 @click.option(
     "--duration", type=click.IntRange(1, load.MOST_SECONDS), default=30, show_default=True, help="Seconds of warm load."
 )
 @click.option(
-    "--think", "think", type=(float, float), default=(0.5, 1.5), show_default=True, help="Pause between requests, from and to."
+    "--think",
+    "think",
+    type=(float, float),
+    default=(0.5, 1.5),
+    show_default=True,
+    help="Shortest and longest pause between requests, in seconds.",
 )
 @click.option(
     "--cold-rounds", type=click.IntRange(0, 20), default=1, show_default=True,
-    help="Visits of each page with its structure removed from the cache; each round boots the LMS once per page.",
+    help="Visits of each page with an emptied cache; each round boots the LMS once per page.",
 )  # fmt: skip
 @click.option(
     "-o",
@@ -103,16 +119,16 @@ def _load_with_bar(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Run file to write. Default: benchmark-TIME.json.",
 )
-@click.option("--label", help="Words for the run in comparisons and reports, such as 'before the cure'.")
+@click.option("--label", help="Label of the run in comparisons and reports, such as 'before the cure'.")
 @click.option(
     "--compare", nargs=2, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Compare two run files instead."
 )
 def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path | None, **given: Any) -> None:
-    """Measure what learners wait for: each tier inside the LMS, and pages over HTTP.
+    """Measure read times: each tier inside the LMS, and pages over HTTP.
 
-    Nothing on the site is changed, except that a cold round removes the cached structures of the measured courses: the next
-    read of each puts it back. Load is bounded by --users and --duration, and goes to loopback or the sandbox only, until you
-    say that the site is yours.
+    Changes nothing, except that a cold round removes the cached structures of the measured courses; the next read caches them
+    again. Load is bounded by --users and --duration, and goes only to loopback or the sandbox unless you confirm that the site
+    is yours.
 
     \b
     Examples:
@@ -146,13 +162,13 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
         tables.collector(run).show()
         tables.pages(run).show()
         tables.workers([run]).show()
-    output.talk.print(f"written to {path}", markup=False)
+    output.stderr.print(f"written to {path}", markup=False)
     if any(course["error"] for course in run["courses"]) or any(row["errors"] for row in runs.pages(run)):
         raise SystemExit(ATTENTION)
 
 
 def measure(site: Site, given: dict[str, Any]) -> runs.Run:
-    """Run the measurements of a command line and return the run. given: the options by their names."""
+    """Measure a site and return the run. given: the command's options by name."""
     report = play_for_report(
         "benchmark",
         site,
@@ -189,9 +205,9 @@ def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tup
     samples = []
     for number in range(1, given["cold_rounds"] + 1):
         for name, chosen in by_page.items():
-            _forget(site, keys)
+            _clear_cache(site, keys)
             samples += load.group(_load_with_bar(f"cold, round {number}: {name}", where, learner, chosen, load.ONCE), "cold")
-    # Every page once, so that the warm figures begin warm.
+    # Every page once, so that the cache is warm.
     _load_with_bar("warming up", where, learner, wanted, load.ONCE)
     amount = load.Load(given["users"], given["spawn_rate"], given["duration"], given["think"])
     samples += load.group(_load_with_bar("warm", where, learner, wanted, amount), "warm")
@@ -202,21 +218,21 @@ def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tup
         "duration_seconds": given["duration"],
         "think_seconds": list(given["think"]),
         "cold_rounds": given["cold_rounds"],
-        "samples": _merged(samples),
+        "samples": _merge(samples),
     }
-    return http, _forget(site, [])
+    return http, _clear_cache(site, [])
 
 
-def _forget(site: Site, keys: list[str]) -> dict[str, Any]:
-    """Remove the cached structures of courses, time nothing, and return the report with the servers' counters."""
+def _clear_cache(site: Site, keys: list[str]) -> dict[str, Any]:
+    """Remove the cached structures of courses without timing, and return the report with the servers' counters."""
     report: dict[str, Any] = play_for_report(
         "benchmark", site, block_structure_benchmark_courses=[], block_structure_benchmark_forget=keys
     )
     return report
 
 
-def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry per state, page and course, the rounds joined."""
+def _merge(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one entry per state, page and course, with all rounds merged."""
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for sample in samples:
         key = tuple(sample[name] for name in ("state", "page", "nav_depth", "course"))

@@ -1,4 +1,4 @@
-"""`diagnose`: what is wrong, what it costs on this site, and the variable that mends it."""
+"""`diagnose`: what is wrong, what it costs on this site, and the variable that fixes it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _COURSES = (
 _COURSE_KEYS = ("key", "blocks", "bytes", "tier", "tier_when_cold", "fresh", "cache_ms", "storage_ms", "unpickle_ms", "reason")
 _SERVERS = ("server", "aliases", "-m MiB", "-I", "used MiB", "items", "evicted", "of these never expiring", "too large")
 _SERVER_KEYS = ("memory_mb", "item_size", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
-_FROM_STORAGE = "read from storage: "  # what the column "served from" says already
+_FROM_STORAGE = "read from storage: "  # the column "served from" shows it
 _LOCAL = ("host", "copies", "copies MiB", "waiting", "S3 is", "counted")
-_SECRET_NOTE = """# The site's S3 keys, if it has any, belong into a file that ansible-vault encrypted:
+_SECRET_NOTE = """# Keep the site's S3 keys, if it has any, in a file encrypted with ansible-vault:
 # block_structure_storage_access_key: "{{ vault_block_structure_access_key }}"
 # block_structure_storage_secret_key: "{{ vault_block_structure_secret_key }}"
 """
@@ -41,20 +41,20 @@ def _shown(value: Any) -> Any:
 
 
 def _local_row(host: str, state: dict[str, Any]) -> list[Any]:
-    """Return what the storage class says of one host."""
+    """Return the state of the storage class on one host."""
     copies, counts = state["copies"], state["counters"]["counts"]
-    asked = f"left alone ({state['breaker']['cause']})" if state["breaker"]["open"] else "asked"
+    asked = f"paused ({state['breaker']['cause']})" if state["breaker"]["open"] else "in use"
     counted = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     return [host, copies["files"], f"{copies['bytes'] / 1048576:.1f}", state["spool"]["waiting"], asked, counted]
 
 
 def _flags(server: dict[str, Any]) -> dict[str, Any]:
-    """Return a server with -I as memcached writes it."""
+    """Return a server with its item size in the notation of -I."""
     return {**server, "item_size": memcached_sizing.item_size_flag(server["item_size_bytes"])}
 
 
 def show(report: dict[str, Any]) -> None:
-    """Write a diagnosis: courses, cache servers, then the findings, which are what the eye should end on."""
+    """Print a diagnosis: courses, cache servers and, last because they matter most, the findings."""
     courses = [{**course, "reason": course["reason"].removeprefix(_FROM_STORAGE)} for course in report["courses"]]
     rows = [[_shown(course[name]) for name in _COURSE_KEYS] for course in courses]
     numbers = ("blocks", "bytes", "cache ms", "storage ms", "unpickle ms")
@@ -76,12 +76,12 @@ def show(report: dict[str, Any]) -> None:
         output.print_table("local copies and spool", _LOCAL, local, right=_LOCAL[1:4])
     output.print_findings(report["findings"])
     counts = report["counts"]
-    output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+    output.stderr.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
 
 
 def group_vars(report: dict[str, Any]) -> str:
-    """Return the variables that would cure the site as a group_vars file, each with what it cures."""
-    lines = ["---", "# Written by `block-structure diagnose --write-vars`. Read it before you put it into group_vars."]
+    """Return a group_vars file with the variables that fix the site, each with the findings it fixes."""
+    lines = ["---", "# Written by `block-structure diagnose --write-vars`. Review it before you add it to group_vars."]
     for row in report["cure"]:
         if row["findings"]:
             text = "may be set, for" if row["proposed"] else "cures"
@@ -97,13 +97,13 @@ def group_vars(report: dict[str, Any]) -> str:
 @site_options
 @format_option
 @click.option(
-    "--rebuild", is_flag=True, help="Also time the rebuild of three courses; costs what a learner pays, stores nothing."
+    "--rebuild", is_flag=True, help="Also time the rebuild of three courses; as slow as for a learner, stores nothing."
 )
-@click.option("--write-vars", is_flag=True, help="Print the group_vars that would cure the site, and nothing else.")
+@click.option("--write-vars", is_flag=True, help="Print only the group_vars that fix the site.")
 def command(site: Site, form: str, rebuild: bool, write_vars: bool) -> None:
-    """Say what is wrong with a site, what it costs there, and which variable mends it; changes nothing.
+    """Report what is wrong with a site, what it costs, and which variable fixes it. Changes nothing.
 
-    One boot of the LMS for each LMS host. Needs only block_structure_release and the hosts.
+    Boots the LMS once per LMS host. Needs only block_structure_release and the hosts.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`move`: copy the objects to another bucket, prefix or store, ahead of the deploy that changes the settings."""
+"""`move`: copy objects to another bucket, prefix or store before a deploy changes the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMNS = ("course", "object", "bytes", "outcome", "problem")
 
 
 def _show(report: dict[str, Any]) -> None:
-    # What went as it should is counted in the last lines.
+    # Successful copies are only counted, in the summary.
     rows = [
         [one["key"], one["from"], one["bytes"], one["done"], (one.get("problem") or {}).get("message")]
         for one in report["objects"]
@@ -24,20 +24,19 @@ def _show(report: dict[str, Any]) -> None:
     if rows:
         output.print_table("objects", _COLUMNS, rows, right=("bytes",))
     for line in move.summary(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
 
 
 @click.command()
 @site_options
-@click.option("--dry-run", is_flag=True, help="Only say what would be copied; the bucket is not made either.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Objects that are copied at a time (8).")
+@click.option("--dry-run", is_flag=True, help="Only show what would be copied; does not create the bucket.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Number of objects copied in parallel (8).")
 @follow_format_option
 def command(site: Site, dry_run: bool, workers: int | None, form: str) -> None:
-    """Copy stored structures to where the inventory wants them: another bucket or prefix, or from files into S3.
+    """Copy stored structures to the place that the inventory names: another bucket or prefix, or from files to S3.
 
-    Each copy is read back and compared. Settings and rows stay as they are until playbooks/deploy.yml, which moves as well, and
-    then has little left to copy. Start it again after an interruption: what is there already is only compared. Nothing is
-    deleted where objects come from.
+    Each copy is read back and compared. Settings and rows do not change until playbooks/deploy.yml, which copies what is left.
+    After an interruption, run it again: existing copies are only compared. Nothing is deleted at the source.
 
     \b
     Examples:

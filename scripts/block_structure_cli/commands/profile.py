@@ -1,4 +1,4 @@
-"""`profile`: where the time of one outline request goes, inside the LMS."""
+"""`profile`: where one outline request spends its time inside the LMS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..runner import play_for_report
 
 
 def summary(profile: dict[str, Any]) -> dict[str, Any]:
-    """Return what a profile says: the request, the parts of the work, and the modules."""
+    """Return the summary of a profile: the request, its parts and the modules."""
     return {
         **{name: profile[name] for name in ("course", "cold", "username", "request")},
         "parts": profiling.parts(profile),
@@ -26,7 +26,7 @@ def summary(profile: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(profile: dict[str, Any], folder: Path) -> list[Path]:
-    """Write profile.json, flamegraph.svg and callgraph.svg (callgraph.dot where Graphviz is missing); return their paths."""
+    """Write profile.json, flamegraph.svg and callgraph.svg (callgraph.dot without Graphviz); return their paths."""
     drawn = pictures.callgraph(profile)
     files = {"profile.json": json.dumps(profile), "flamegraph.svg": pictures.flamegraph(profile)}
     files.update({"callgraph.svg": drawn} if drawn else {"callgraph.dot": pictures.dot(profile)})
@@ -37,30 +37,39 @@ def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     except OSError as error:
         raise Failure(f"{folder} cannot be written: {error.strerror}.", "name another folder with --output.", USAGE) from error
     if not drawn:
-        output.talk.print("Graphviz is not installed: the call graph is callgraph.dot.\nRemedy: apt-get install graphviz.")
+        output.stderr.print(
+            "Graphviz is not installed, so the call graph was written as callgraph.dot.\nRemedy: apt-get install graphviz."
+        )
     return [folder / name for name in files]
 
 
 @click.command()
 @site_options
 @format_option
-@click.option("--course", required=True, help="Key of the course whose outline is opened.")
-@click.option("--username", help="Who opens it. Default: the first active superuser or staff member.")
+@click.option("--course", required=True, help="Key of the course whose outline to open.")
+@click.option("--username", help="User who opens it. Default: the first active superuser or staff member.")
 @click.option(
-    "--cold/--warm", default=False, show_default=True, help="Remove the course's cached structure before each request."
+    "--cold/--warm",
+    default=False,
+    show_default=True,
+    help="Whether to remove the course's cached structure before each request.",
 )
 @click.option(
-    "--top", type=click.IntRange(1, 1000), default=15, show_default=True, help="How many modules the table shows; JSON has all."
+    "--top", type=click.IntRange(1, 1000), default=15, show_default=True, help="Number of modules in the table; JSON has all."
 )
 @click.option(
-    "-o", "--output", "folder", type=click.Path(file_okay=False, path_type=Path), help="Folder. Default: profile-TIME."
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to. Default: profile-TIME.",
 )
 def command(site: Site, form: str, course: str, username: str | None, cold: bool, top: int, folder: Path | None) -> None:
     """Open one outline inside the LMS under a profiler, and show where the time goes.
 
-    The request goes through the LMS's own middleware and view, in a process of its own: learners notice nothing, and the site
-    is not changed (with --cold the course's cached structure is removed; the request puts it back). Writes profile.json, a
-    flame graph and a call graph.
+    The request runs the LMS's middleware and view in a separate process: learners are not affected, and the site does not
+    change (with --cold the course's cached structure is removed, and the request caches it again). Writes profile.json, a flame
+    graph and a call graph.
 
     \b
     Examples:
@@ -78,7 +87,7 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
     if request["status"] != 200:
         raise Failure(
             f"The outline answered HTTP {request['status']}: {' '.join(str(request['body']).split())}",
-            "name a course that exists with --course, and a user who may see it with --username.",
+            "name an existing course with --course, and a user who may see it with --username.",
             ENVIRONMENT,
         )
     written = write(profile, folder or Path(f"profile-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"))
@@ -87,9 +96,9 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
     else:
         tables.profile_parts(profile).show()
         tables.profile_modules(profile, top).show()
-    output.talk.print("written: " + ", ".join(str(path) for path in written), markup=False)
+    output.stderr.print("written: " + ", ".join(str(path) for path in written), markup=False)
     if not profiling.reads_structure(profile):
-        output.talk.print(
+        output.stderr.print(
             f"The page did not read the course's structure: {profile['username']} may not see the course.\n"
             "Remedy: name an enrolled learner or a staff member with --username.",
             markup=False,

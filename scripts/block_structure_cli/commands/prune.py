@@ -1,4 +1,4 @@
-"""`prune`: objects that no row names."""
+"""`prune`: list or remove objects that no row names."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ def _show(report: dict[str, Any]) -> None:
     ]
     output.print_table("objects that no row names", _COLUMNS, rows, right=("bytes", "days old"))
     for line in generation.summary(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
     for failure in report["failures"]:
-        output.talk.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
+        output.stderr.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
 
 
 @click.command()
 @site_options
-@click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+@click.option("--yes", is_flag=True, help="Remove the objects; without this option they are only listed.")
 @click.option(
     "--min-age-hours",
     type=click.FloatRange(0),
     metavar="HOURS",
-    help="Leave younger objects alone (24 unless the inventory says otherwise): a worker writes the object before its row.",
+    help="Keep objects younger than this (24 unless set in the inventory): a worker writes the object before its row.",
 )
 @format_option
 def command(site: Site, yes: bool, min_age_hours: float | None, form: str) -> None:
-    """List the objects that no row names: of deleted courses, and versions beyond the kept ones. Remove them with --yes.
+    """List objects that no row names: those of deleted courses, and versions beyond the kept ones. Remove them with --yes.
 
-    An object that a row names is never removed, nor one of the newest versions that the site keeps. A versioned bucket keeps
-    what is removed recoverable.
+    Never removes an object that a row names, nor one of the newest versions that the site keeps. In a versioned bucket, removed
+    objects can be recovered.
 
     \b
     Examples:

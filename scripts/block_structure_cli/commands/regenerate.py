@@ -1,4 +1,4 @@
-"""`regenerate`: generate what is missing, stale or broken, or what is named."""
+"""`regenerate`: generate structures that are missing, stale or broken, or those you name."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NUMBERS = ("blocks", "bytes", "seconds", "attempt")
 
 
 def _check(given: dict[str, Any]) -> None:
-    """Refuse choices that contradict each other."""
+    """Refuse options that contradict each other."""
     pairs = (
-        ("force", "only", "--force generates everything in scope, so --only has no meaning."),
+        ("force", "only", "--force generates every course in scope, so --only has no effect."),
         ("courses", "patterns", "Give courses or patterns, not both."),
         ("resume", "courses", "A resumed run has its courses already."),
         ("resume", "patterns", "A resumed run has its courses already."),
@@ -34,7 +34,7 @@ def _check(given: dict[str, Any]) -> None:
 
 
 def _variables(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the role's variables for the options that were given; the inventory decides the rest."""
+    """Return the role's variables for the given options; the inventory supplies the rest."""
     chosen = {
         "regenerate_courses": list(given["courses"]),
         "regenerate_patterns": list(given["patterns"]),
@@ -58,12 +58,12 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
 def _show(report: dict[str, Any]) -> None:
     if report["ended"] == "dry-run":
         rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
-        output.print_table("would be generated", ("course", "why", "bytes", "in words"), rows, right=("bytes",))
+        output.print_table("would be generated", ("course", "why", "bytes", "reason"), rows, right=("bytes",))
     elif report["courses"]:
         rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in report["courses"]]
         output.print_table(f"run {report['run']}", _COLUMNS, rows, right=_NUMBERS)
     for line in generation.totals(report):
-        output.talk.print(line, markup=False)
+        output.stderr.print(line, markup=False)
 
 
 def _shortened(course: dict[str, Any], name: str) -> Any:
@@ -74,36 +74,36 @@ def _shortened(course: dict[str, Any], name: str) -> Any:
 
 @click.command()
 @site_options
-@click.option("--course", "courses", multiple=True, metavar="KEY", help="Look at this course only; may be repeated.")
-@click.option(
-    "--pattern", "patterns", multiple=True, metavar="GLOB", help="Look at courses whose key matches; may be repeated."
-)
+@click.option("--course", "courses", multiple=True, metavar="KEY", help="Only this course; may be repeated.")
+@click.option("--pattern", "patterns", multiple=True, metavar="GLOB", help="Only courses whose key matches; may be repeated.")
 @click.option(
     "--only",
     multiple=True,
     type=click.Choice(["missing", "stale", "broken"]),
-    help="Generate these alone; broken reads every object. May be repeated.",
+    help="Only courses in this state; may be repeated. `broken` reads every object.",
 )
-@click.option("--force", is_flag=True, help="Generate every course in scope, whatever its state.")
-@click.option("--read", is_flag=True, help="Read every object back, before and after.")
-@click.option("--at-most", type=click.IntRange(1), metavar="N", help="Generate no more than N courses.")
-@click.option("--order", type=click.Choice(["key", "enrolled", "largest"]), help="What goes first.")
-@click.option("--dry-run", is_flag=True, help="Only show what would run and why.")
+@click.option("--force", is_flag=True, help="Generate every course in scope, regardless of its state.")
+@click.option("--read", is_flag=True, help="Read every object before and after the run.")
+@click.option("--at-most", type=click.IntRange(1), metavar="N", help="Generate at most N courses.")
+@click.option("--order", type=click.Choice(["key", "enrolled", "largest"]), help="Order of generation.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be generated and why.")
+@click.option("--resume", is_flag=False, flag_value="latest", metavar="[RUN]", help="Resume a run; default is the latest.")
 @click.option(
-    "--resume", is_flag=False, flag_value="latest", metavar="[RUN]", help="Go on with a run, the latest unless named."
+    "--engine",
+    type=click.Choice(["local", "celery"]),
+    help="Use workers forked on the LMS host (local) or the platform's Celery workers.",
 )
-@click.option("--engine", type=click.Choice(["local", "celery"]), help="Workers forked on the LMS host, or the platform's own.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Forked workers.")
-@click.option("--memory-mb", type=click.IntRange(1), metavar="MIB", help="What all forked workers together may use.")
-@click.option("--course-timeout", type=click.IntRange(1), metavar="SECONDS", help="What one course may take, per attempt.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Number of forked workers.")
+@click.option("--memory-mb", type=click.IntRange(1), metavar="MIB", help="Memory limit of all forked workers together.")
+@click.option("--course-timeout", type=click.IntRange(1), metavar="SECONDS", help="Time limit of one attempt at a course.")
 @click.option("--routing-key", metavar="KEY", help="Routing key of the tasks, with --engine celery.")
-@click.option("--batch", type=click.IntRange(1), metavar="N", help="Tasks out at a time, with --engine celery.")
+@click.option("--batch", type=click.IntRange(1), metavar="N", help="Number of queued tasks, with --engine celery.")
 @follow_format_option
 def command(site: Site, form: str, **given: Any) -> None:
-    """Generate block structures: what is missing, stale or gone, unless told otherwise.
+    """Generate block structures: by default those that are missing, stale or have lost their object.
 
-    Courses that are as they should be are left alone, so a run with nothing to do costs one start of the LMS. What is not
-    given here comes from the inventory.
+    Courses that are up to date are skipped, so a run with nothing to do costs one boot of the LMS. Options that you leave out
+    come from the inventory.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`report`: measurements and findings as one HTML page that can be passed on."""
+"""`report`: measurements and findings as one HTML page to share."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "diagnoses",
     multiple=True,
     type=_FILE,
-    help="JSON of `diagnose`; several, the newest last, show evictions over time.",
+    help="JSON of `diagnose`; repeat it, newest last, to show evictions over time.",
 )
-@click.option("--before", type=_FILE, help="Run file of `benchmark` before the cure.")
-@click.option("--after", type=_FILE, help="Run file after it; or the only one.")
-@click.option("--run", "further", multiple=True, type=_FILE, help="Further run files, for evictions over time.")
+@click.option("--before", type=_FILE, help="Run file of `benchmark` before the change.")
+@click.option("--after", type=_FILE, help="Run file after it, or the only one.")
+@click.option("--run", "further", multiple=True, type=_FILE, help="More run files, for evictions over time.")
 @click.option("--profile", "profiles", multiple=True, type=_FILE, help="profile.json of `profile`.")
 @click.option("--collector", "bench", type=_FILE, help="runtime.json of `make bench-runtime`.")
 @click.option("--title", default="Block structures: course pages of this site", show_default=True, help="Heading of the page.")
@@ -48,7 +48,7 @@ def command(
     title: str,
     path: Path,
 ) -> None:
-    """Write one HTML page of what was measured and found; asks no host, and the page needs no network.
+    """Write measurements and findings as one HTML page; contacts no host, and the page needs no network.
 
     \b
     Examples:
@@ -76,6 +76,6 @@ def command(
         output.print_json({"report": str(path), **reported})
     else:
         output.data().print(f"{reported['line']}\n{reported['text']}".strip(), markup=False)
-    output.talk.print(f"written to {path}", markup=False)
+    output.stderr.print(f"written to {path}", markup=False)
     if reported["state"] == "bad":
         raise SystemExit(ATTENTION)

@@ -1,4 +1,4 @@
-"""`size`: how large memcached must be for the measured structures, now and for a site that grows."""
+"""`size`: the size of memcached for the measured structures, now and for a growing site."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIB = memcached_sizing.MIB
 
 
 class Percent(click.IntRange):
-    """A whole number of percent, with or without the sign."""
+    """An integer percentage, with or without the sign."""
 
     name = "percent"
 
@@ -34,16 +34,16 @@ class Percent(click.IntRange):
 
 
 def release_of(report: dict[str, Any]) -> Release:
-    """Return the release of a report, with the limit of the cache client that is in force on the site."""
+    """Return the release of a report, with the effective limit of the site's cache client."""
     table = yaml.safe_load((ROOT / "roles" / "block_structure" / "vars" / "releases.yml").read_text())
     limit = report["limits"]["client_item_limit_bytes"]
     return pick(table["__block_structure_releases"], report["release"], {"client_item_limit_bytes": limit})
 
 
 def other_tenants_mb(report: dict[str, Any]) -> int:
-    """Return what else than structures the fullest memcached of the alias default holds now, in MiB of slab memory.
+    """Return the MiB of slab memory that the fullest memcached of the alias default uses now for other items than structures.
 
-    memcached counts the bytes of items; the chunks that they lie in are larger.
+    memcached counts the bytes of items; the slab chunks that hold them are larger.
     """
     own = [server for server in report["servers"] if "default" in server["aliases"] and not server["error"]]
     cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
@@ -53,11 +53,11 @@ def other_tenants_mb(report: dict[str, Any]) -> int:
 def plan_for(
     report: dict[str, Any], *, courses: int | None, growth: int, servers: int | None, tenants: int | None
 ) -> dict[str, Any]:
-    """Return the plan for a report, with what it was made from. Raises BlockStructureError for what cannot be planned."""
+    """Return the plan for a report with its input. Raises BlockStructureError if no plan is possible."""
     sizes = [course["bytes"] for course in report["courses"] if course["bytes"]]
     own = [server for server in report["servers"] if "default" in server["aliases"]]
     count = servers or max(1, len(own))
-    # What else lives there may come back after a restart, so no less than the role's own default is planned for.
+    # A restarted server fills up with other items again, so plan for at least the role's default.
     others = tenants if tenants is not None else max(64, other_tenants_mb(report))
     planned = memcached_sizing.plan(
         memcached_sizing.scaled(sizes, courses) if courses is not None else sizes,
@@ -81,7 +81,7 @@ def plan_for(
 
 
 def show(reported: dict[str, Any]) -> None:
-    """Write a plan: the flags, what runs now, and the arithmetic."""
+    """Print a plan: the flags, the running servers and the arithmetic."""
     planned = reported["plan"]
     rows = [
         ["planned for each server", planned["memory_mb"], planned["item_size_flag"], None],
@@ -104,18 +104,16 @@ def show(reported: dict[str, Any]) -> None:
 @click.command()
 @site_options
 @format_option
-@click.option("--courses", type=int, help="What if the site had so many courses, of the same mix as now.")
-@click.option("--growth", type=Percent(), default="30", show_default=True, help="Room for growth, as 30 or 30%.")
+@click.option("--courses", type=int, help="Plan for this number of courses of the same mix as now.")
+@click.option("--growth", type=Percent(), default="30", show_default=True, help="Headroom for growth, as 30 or 30%.")
 @click.option(
-    "--servers", type=click.IntRange(1), help="Equal servers that share the structures; as many as there are, if unset."
+    "--servers", type=click.IntRange(1), help="Number of equal servers that share the structures. Default: as many as now."
 )
-@click.option(
-    "--other-tenants", type=click.IntRange(0), help="MiB of each server for everything else; what is there now, if unset."
-)
+@click.option("--other-tenants", type=click.IntRange(0), help="MiB per server for everything else. Default: as much as now.")
 @click.option(
     "--report",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A diagnosis saved with `diagnose --format json`, instead of asking the site.",
+    help="Use a diagnosis saved with `diagnose --format json` instead of contacting the site.",
 )
 def command(
     site: Site,
@@ -126,7 +124,7 @@ def command(
     other_tenants: int | None,
     report: Path | None,
 ) -> None:
-    """Plan -m and -I of memcached from the measured structures, and show the arithmetic; changes nothing.
+    """Plan memcached's -m and -I from the measured structures, and show the arithmetic. Changes nothing.
 
     \b
     Examples:
@@ -139,7 +137,7 @@ def command(
         reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
     except (ValueError, KeyError) as error:
         raise exits.Failure(
-            f"{report} is no diagnosis.", "write it with `scripts/block-structure diagnose --format json`.", exits.USAGE
+            f"{report} is not a diagnosis.", "write it with `scripts/block-structure diagnose --format json`.", exits.USAGE
         ) from error
     except BlockStructureError as error:
         raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error

@@ -1,4 +1,4 @@
-"""`spool`: objects that wait on the LMS hosts for S3."""
+"""`spool`: objects on the LMS hosts that wait for upload to S3."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _show(report: dict[str, Any]) -> None:
     for host, spool in report.items():
         drained, breaker = spool["drained"], spool["state"]["breaker"]
         if drained:
-            output.talk.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
+            output.stderr.print(f"{host}: {drained['uploaded']} uploaded, {drained['left']} left", markup=False)
             if drained["problem"]:
-                output.talk.print(f"{host}: {drained['problem']}", markup=False)
+                output.stderr.print(f"{host}: {drained['problem']}", markup=False)
         if breaker["open"]:
             until = _moment(breaker["until"])
-            output.talk.print(f"{host}: S3 is left alone until {until} ({breaker['cause']})", markup=False)
+            output.stderr.print(f"{host}: S3 is paused until {until} ({breaker['cause']})", markup=False)
         if spool["state"]["problem"]:
-            output.talk.print(f"{host}: no spool and no local copies: {spool['state']['problem']}", markup=False)
+            output.stderr.print(f"{host}: no spool and no local copies: {spool['state']['problem']}", markup=False)
 
 
 @click.command()
@@ -43,10 +43,9 @@ def _show(report: dict[str, Any]) -> None:
 @click.argument("action", type=click.Choice(["list", "drain"]), default="list")
 @format_option
 def command(site: Site, action: str, form: str) -> None:
-    """List the objects that wait on the LMS hosts for S3, or upload them with `drain`.
+    """List the objects on the LMS hosts that wait for upload to S3, or upload them with `drain`.
 
-    The LMS uploads them by itself when S3 is well again; draining by hand is for before a host goes away. Exit code 1 says
-    that objects wait.
+    The LMS uploads them itself once S3 works again; drain by hand before you remove a host. Exit code 1: objects are waiting.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`verify`: which tier serves each course, asked of the running system."""
+"""`verify`: which tier of the running site serves each course."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("course", "blocks", "bytes", "served from", "without cache", "reason
 
 
 def show(result: dict[str, Any]) -> None:
-    """Write block_structure_result as a table of courses, and its findings below."""
+    """Print block_structure_result as a table of courses, followed by its findings."""
     names = ("key", "blocks", "bytes", "tier", "tier_when_cold", "reason")
     rows = [[course[name] for name in names] for course in result["courses"]]
     output.print_table(f"{result['release']} on {result['platform']}", _COLUMNS, rows, right=("blocks", "bytes"))
@@ -25,7 +25,7 @@ def show(result: dict[str, Any]) -> None:
 @site_options
 @format_option
 def command(site: Site, form: str) -> None:
-    """Ask the running site which tier serves each course and why; changes nothing.
+    """Show which tier of the running site serves each course, and why. Changes nothing.
 
     \b
     Examples:

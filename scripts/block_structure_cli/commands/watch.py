@@ -1,4 +1,4 @@
-"""`watch`: the state of a site as a file for a monitor, so that a regression is seen before learners see it."""
+"""`watch`: write the state of a site for a monitor, so that you see a regression before learners do."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..runner import play_for_report
 
 
 def write(path: Path, text: str) -> None:
-    """Replace a file at once: a monitor never reads half of it. Raises exits.Failure when it cannot be written."""
+    """Replace a file atomically, so that a monitor never reads half of it. Raises exits.Failure if it cannot be written."""
     try:
-        # The name does not end with .prom, so node_exporter leaves an unfinished file alone.
+        # The temporary name does not end with .prom, so node_exporter ignores the unfinished file.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
             stream.write(text)
             os.fchmod(stream.fileno(), 0o644)  # the monitor is another user
         Path(stream.name).replace(path)
     except OSError as error:
         raise exits.Failure(
-            f"{path} cannot be written: {error.strerror}.", "name a file in a folder that you may write to."
+            f"{path} cannot be written: {error.strerror}.", "name a file in a folder that you can write to."
         ) from error
 
 
@@ -34,14 +34,16 @@ def write(path: Path, text: str) -> None:
 @click.option(
     "--textfile",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write metrics for node_exporter's textfile collector; the name must end with .prom.",
+    help="File for node_exporter's textfile collector; the name must end with .prom.",
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the whole diagnosis as JSON.")
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="File for the whole diagnosis as JSON."
+)
 def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
-    """Look at a site as diagnose does, and write what a monitor reads; for a timer, say once an hour.
+    """Diagnose a site and write the result for a monitor; run it from a timer, such as once an hour.
 
-    The files are replaced whole. Findings are in them, so the exit code is 0 when they were written, whatever they say: alert
-    on block_structure_findings and on the age of block_structure_looked_timestamp_seconds.
+    Replaces the files atomically. The exit code is 0 once they are written, regardless of the findings: alert on
+    block_structure_findings and on the age of block_structure_looked_timestamp_seconds.
 
     \b
     Examples:
@@ -58,4 +60,4 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
     if json_file:
         write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
     counts = report["counts"]
-    output.talk.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+    output.stderr.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")

@@ -1,4 +1,4 @@
-"""A headless Chromium that is already on the machine, driven by Playwright; nothing is downloaded."""
+"""The installed Chromium, headless, driven by Playwright; downloads nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTHS = {"desktop": (1100, 900), "phone": (390, 844)}
 
 
 class NoBrowserError(Exception):
-    """There is no Chromium on this machine."""
+    """Chromium is not installed."""
 
     def __init__(self) -> None:
         super().__init__(f"No Chromium was found.\nRemedy: {REMEDY}")
@@ -31,7 +31,7 @@ def executable() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start it, and end it with the block. Its own sandbox needs a user that is not root."""
+    """Run Chromium for the block. Chromium's sandbox does not work for root."""
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=executable(), args=[*arguments, "--disable-gpu"])

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the shell scripts of this repository share. Sourced, never run.
-# Errors are two lines everywhere: the cause, and the remedy.
+# Shared parts of the shell scripts of this repository. Sourced, never run.
+# Every error has two lines: cause and remedy.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 state=$root/.cache
 venv=$root/.venv
-# Read by `.venv/bin/activate` too: what Ansible, Molecule and the container engine need in the environment.
+# Environment of Ansible, Molecule and the container engine; also read by `.venv/bin/activate`.
 environment_file=$state/environment.sh
 export root state venv environment_file
 
@@ -16,7 +16,7 @@ die() { # cause, remedy
   exit 1
 }
 
-# Digest of the named files and of the text on standard input: folders are walked, names count as well as contents.
+# Digest of the given files and directories (names and contents) and of the text on standard input.
 digest() {
   {
     cat
@@ -24,7 +24,7 @@ digest() {
   } | sha256sum | cut -c1-12
 }
 
-# Runs a long command with its output in .cache/logs/NAME.log; shows the end of it only if the command fails.
+# Runs a long command with its output in .cache/logs/NAME.log; shows its end only if the command fails.
 quietly() { # name, remedy, command...
   local name=$1 remedy=$2 log
   shift 2

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Finds podman or docker, or installs podman, and writes what either needs on this machine. Sourced by scripts/dev/setup.
+# Finds podman or docker, or installs podman, and writes its configuration for this machine. Sourced by scripts/dev/setup.
 
 readonly ENGINE_REMEDY="install podman (Debian, Ubuntu: apt-get install podman), or start the docker service, or run this as root."
 readonly SSH_REMEDY="install ssh (Debian, Ubuntu: apt-get install openssh-client), or run this as root."
 
-# A client on PATH proves nothing: the engine behind it must answer.
+# A client on PATH is not enough: its engine must answer.
 engine_answers() { # engine
   timeout 60 "$1" info >/dev/null 2>&1 </dev/null
 }
@@ -31,19 +31,19 @@ setup_engine() {
   if ! engine=$(find_engine); then
     [ "$chosen" != docker ] || die "docker is not installed or its service does not answer." "$ENGINE_REMEDY"
     if ! may_install; then
-      die "Neither podman nor docker answers, and podman can be installed only by root on Debian or Ubuntu." "$ENGINE_REMEDY"
+      die "Neither podman nor docker answers, and only root on Debian or Ubuntu can install podman." "$ENGINE_REMEDY"
     fi
     say "engine: no podman and no docker answers, installing podman"
     quietly engine-packages "$ENGINE_REMEDY" apt_install podman runc netavark aardvark-dns iptables
     write_configuration
-    engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and cure what it says."
+    engine=$(find_engine) || die "podman is installed, but 'podman info' fails." "run 'podman info' and fix what it reports."
   fi
   if ! command -v ssh >/dev/null; then
-    may_install || die "The command ssh, with which Ansible speaks to the sandbox, is missing." "$SSH_REMEDY"
+    may_install || die "The command ssh, which Ansible uses for the sandbox, is missing." "$SSH_REMEDY"
     quietly ssh-packages "$SSH_REMEDY" apt_install openssh-client
   fi
   cat >"$environment_file.new" <<EOF
-# Written by scripts/dev/setup: sourced by .venv/bin/activate and by the scripts. What the caller chose comes first.
+# Written by scripts/dev/setup: sourced by .venv/bin/activate and by the scripts. The caller's choice takes precedence.
 : "\${BLOCK_STRUCTURE_ENGINE:=$engine}"
 export BLOCK_STRUCTURE_ENGINE
 EOF
@@ -55,9 +55,9 @@ EOF
   say "engine: $engine is ready"
 }
 
-# The engine's own configuration is replaced only on a machine where it cannot work:
-# - crun refuses hybrid cgroups, runc takes them;
-# - without the right to raise limits, the engine's default limits are refused: they are set to what the machine allows.
+# Overrides the engine's configuration only on a machine where it cannot work:
+# - crun refuses hybrid cgroups, runc accepts them;
+# - without the right to raise limits, the engine's default limits fail, so they are set to those of the machine.
 write_configuration() {
   local configuration=$state/containers.conf runtime='' ulimits=''
   if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ] && command -v runc >/dev/null; then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds the images of the sandbox, each once: the tag carries the digest of everything that goes in. Sourced by scripts/dev/setup.
+# Builds the images of the sandbox, each once: the tag is the digest of all its sources. Sourced by scripts/dev/setup.
 
 readonly REGISTRY_BASE=debian:bookworm
 readonly NEEDED_GIB=6
@@ -8,7 +8,7 @@ setup_images() {
   [ -r "$environment_file" ] || setup_engine
   # shellcheck source=/dev/null
   . "$environment_file"
-  # One build at a time for all checkouts of this user: the second one finds the first one's images.
+  # One build at a time for all checkouts of this user: the second reuses the images of the first.
   exec 9>"${TMPDIR:-/tmp}/block-structure-images-$(id -u).lock"
   flock 9
   local base lms cache s3
@@ -52,24 +52,24 @@ require_space() {
   fi
 }
 
-# Build secrets need BuildKit: part of docker's client up to version 22, a component of its own afterwards.
+# Build secrets need BuildKit: part of docker's client up to version 22, a separate component since.
 require_buildkit() {
   local version
   [ "$BLOCK_STRUCTURE_ENGINE" = docker ] || return 0
   version=$(docker version --format '{{.Client.Version}}')
   if [ "${version%%.*}" -ge 23 ] && ! docker buildx version >/dev/null 2>&1 </dev/null; then
-    die "docker $version is here without its buildx component, which builds the images." \
+    die "docker $version has no buildx component, which builds the images." \
       "install docker-buildx (from docker's own packages: docker-buildx-plugin), or set BLOCK_STRUCTURE_ENGINE to podman."
   fi
 }
 
-# What a build sees of the host's package configuration: index addresses that a container can reach, and the certificates that
-# the host trusts. Both are build secrets: no image keeps them.
+# The host's package configuration for a build: index URLs that a container can reach, and the certificates that the host
+# trusts. Both are build secrets: no image keeps them.
 prepare_build() {
   local bundle
   [ -z "${build_prepared:-}" ] || return 0
   build_prepared=yes
-  # Older dockers know build secrets only so; podman does not read it.
+  # Older dockers need this for build secrets; podman ignores it.
   export DOCKER_BUILDKIT=1
   require_buildkit
   require_space
@@ -89,7 +89,7 @@ build() { # name, tag, tag of the base
   image_present "$1" "$2" && return
   prepare_build
   say "images: building $1"
-  quietly "image-$1" "look at the log; the build must reach the package archives that this machine uses." \
+  quietly "image-$1" "read the log; the build must reach the package archives that this machine uses." \
     "$BLOCK_STRUCTURE_ENGINE" build \
     --build-arg "BASE=localhost/block-structure-base:$3" \
     --secret "id=pip.conf,src=$state/build/pip.conf" \
@@ -98,12 +98,12 @@ build() { # name, tag, tag of the base
     --file "$root/molecule/images/$1/Containerfile" \
     "$root/molecule"
   remove_older "block-structure-$1" "$2"
-  # Hosts that were prepared on an older image would never be used again.
+  # Hosts prepared on an older image would never be used again.
   [ "$1" != lms ] || remove_older block-structure-lms1-prepared ''
 }
 
-# A change of an image would otherwise leave gigabytes behind. What a container still uses stays, and so does everything
-# where several checkouts share one engine (BLOCK_STRUCTURE_KEEP_IMAGES).
+# Otherwise a changed image leaves gigabytes behind. Keeps images that a container uses, and all of them if several checkouts
+# share one engine (BLOCK_STRUCTURE_KEEP_IMAGES).
 remove_older() { # repository, tag to keep
   local image
   [ -z "${BLOCK_STRUCTURE_KEEP_IMAGES:-}" ] || return 0
@@ -126,17 +126,17 @@ build_base() { # tag
     bootstrap "$from"
   fi
   say "images: building base"
-  quietly image-base "look at the log; the build must reach the package archives that this machine uses." \
+  quietly image-base "read the log; the build must reach the package archives that this machine uses." \
     "$BLOCK_STRUCTURE_ENGINE" build --build-arg "BASE=$from" --tag "localhost/block-structure-base:$1" \
     --file "$root/molecule/images/base/Containerfile" "$root/molecule/images/base"
 }
 
-# The container then has the distribution of the host. No archive is named here, and none is checked for its date: the host's
-# own sources may be a snapshot.
+# The container then has the distribution of the host. Archive dates are not checked: the host's package sources may be a
+# snapshot.
 bootstrap() { # tag
   local sources archive=$state/build/base.tar
   if ! command -v mmdebstrap >/dev/null; then
-    [ "$(id -u)" = 0 ] || die "No container registry can be reached, and mmdebstrap, which makes a base image, is not installed." \
+    [ "$(id -u)" = 0 ] || die "No container registry can be reached, and mmdebstrap, which builds a base image, is not installed." \
       "install mmdebstrap, or name a local Debian or Ubuntu image in BLOCK_STRUCTURE_BASE_IMAGE."
     quietly bootstrap-packages "install mmdebstrap by hand." apt_install mmdebstrap
   fi
@@ -145,10 +145,10 @@ bootstrap() { # tag
   done
   [ -s "$sources" ] || die "No container registry can be reached, and this machine has no Debian or Ubuntu package sources." \
     "name a local Debian or Ubuntu image in BLOCK_STRUCTURE_BASE_IMAGE."
-  quietly bootstrap "look at the log; $sources must name archives that this machine reaches." \
+  quietly bootstrap "read the log; $sources must name archives that this machine reaches." \
     mmdebstrap --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
     '' "$archive" "$sources"
-  quietly bootstrap-import "look at the log; '$BLOCK_STRUCTURE_ENGINE import' must work." \
+  quietly bootstrap-import "read the log; '$BLOCK_STRUCTURE_ENGINE import' must work." \
     "$BLOCK_STRUCTURE_ENGINE" import "$archive" "$1"
   rm -f "$archive"
 }

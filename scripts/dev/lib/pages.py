@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cell(text: object) -> str:
-    """Return text as a cell of a Markdown table has to have it."""
+    """Return text escaped for a cell of a Markdown table."""
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
@@ -20,7 +20,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def put(text: str, name: str, body: str) -> str:
-    """Return a document with one generated part replaced. Raises LookupError with the name where it has no markers."""
+    """Return a document with one generated part replaced. Raises LookupError with the name if it has no markers."""
     pattern = re.compile(rf"(<!-- generated:{name} -->\n).*?(<!-- /generated:{name} -->)", re.DOTALL)
     if not pattern.search(text):
         raise LookupError(name)
@@ -28,12 +28,12 @@ def put(text: str, name: str, body: str) -> str:
 
 
 def missing(page: str, name: object) -> str:
-    """Return what to say of a part without markers."""
-    return f"{page} has no generated part named {name}.\nRemedy: put its two markers back."
+    """Return the error message for a part without markers."""
+    return f"{page} has no generated part named {name}.\nRemedy: restore its two markers."
 
 
 def write(page: Path, name: str, body: str) -> None:
-    """Replace one generated part of a document. Ends the program with exit code 1 where it has no markers."""
+    """Replace one generated part of a document. Exits with code 1 if it has no markers."""
     try:
         page.write_text(put(page.read_text(), name, body))
     except LookupError:

@@ -1,8 +1,7 @@
-"""Print a pip.conf for image builds: the host's own pip configuration, less what a container cannot see.
+"""Print a pip.conf for image builds: the host's pip configuration without what a container cannot use.
 
-Addresses of other machines and the time-out are kept; folders, `file:` addresses and certificate paths are dropped
-(the certificates travel as a file of their own). The host's configuration may stand in files and in the environment:
-pip itself is asked for both.
+Keeps URLs of other machines and timeouts; drops directories, `file:` URLs and certificate paths (the certificates are passed
+as a separate file). `pip config list` reads the host's configuration from files and the environment.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ OTHERS = ("default-timeout", "timeout", "retries", "trusted-host")
 
 
 def main() -> int:
-    """Ask pip for its configuration in force and print the part that a container can use."""
+    """Print the part of pip's effective configuration that a container can use."""
     listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True).stdout
     kept: dict[str, str] = {}
     for line in listing.splitlines():

@@ -3,7 +3,7 @@
 
 readonly PYTHON_REMEDY="install Python 3.11 or later with its venv module (Debian, Ubuntu: apt-get install python3 python3-venv)."
 
-# A name on PATH proves nothing: version managers leave stubs for versions that are not there, and Debian
+# A name on PATH is not enough: version managers leave stubs for missing versions, and Debian
 # ships Python without ensurepip. So each candidate is run.
 find_python() {
   local candidate
@@ -29,12 +29,12 @@ setup_python() {
   wanted=$(printf '%s\n' "$version" | digest requirements-dev.txt)
   if [ "$(cat "$venv/.digest" 2>/dev/null)" != "$wanted" ]; then
     say "python: installing requirements-dev.txt into .venv ($version, about a minute)"
-    # A changed pin installs the difference; only another Python needs everything anew.
+    # A changed pin installs the difference; another Python recreates the environment.
     if [ "$("$venv/bin/python" --version 2>/dev/null)" != "$version" ]; then
       quietly python-venv "$PYTHON_REMEDY" "$python" -m venv --clear "$venv"
       activate_hook
     fi
-    quietly python-packages "look at the log; pip must reach a package index (its usual configuration is honoured)." \
+    quietly python-packages "read the log; pip must reach a package index (its usual configuration is honoured)." \
       "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$root/requirements-dev.txt"
     printf '%s\n' "$wanted" >"$venv/.digest"
   fi
