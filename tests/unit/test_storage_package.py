@@ -203,8 +203,8 @@ def lms(tmp_path_factory: pytest.TempPathFactory) -> Lms:
 
 
 def test_package_is_predicted_installed_kept_replaced_and_removed(lms: Lms) -> None:
-    foretold = lms.run("--check")
-    assert foretold["changed"] and lms.imports() == "" and not lms.local_dir.exists()
+    predicted = lms.run("--check")
+    assert predicted["changed"] and lms.imports() == "" and not lms.local_dir.exists()
     done = lms.run()
     assert done["changes"] == predicted["changes"]
     assert [change["after"] for change in done["changes"]] == [__version__, f"{USER} 0700"]
