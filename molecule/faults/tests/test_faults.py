@@ -63,11 +63,11 @@ FAULTS = {
             "block_structure_native_heartbeat_urls": ["http://127.0.0.1:9/heartbeat"],
             "block_structure_native_restart_timeout_seconds": 4,
         },
-        "The new settings could not be put in force: Status code was -1",
+        "The new settings could not be applied: Status code was -1",
     ),
     "restart command that fails": (
         {"block_structure_native_restart_commands": [["/bin/false"]]},
-        "Remedy: the former settings are back in place; mend what the message names and run again.",
+        "Remedy: the previous settings are restored; fix what the message names and run again.",
     ),
 }
 # Told by the candidate boot as a wrong secret key is; each costs a deploy.
@@ -137,7 +137,7 @@ def test_missing_feature_of_the_store_is_reported_and_can_be_turned_off(playbook
     arguments = ["--tags", "block_structure_bucket", "-e", f"block_structure_storage_bucket={name}"]
     with s3_faults(**fault):
         ended = playbooks.run("deploy", *arguments)
-        alone = playbooks.run("deploy", *arguments, "-e", json.dumps({f"block_structure_bucket_{feature}": False}))
+        alone = playbooks.run("deploy", *arguments, "-e", json.dumps({"block_structure_bucket_features": {feature: False}}))
     assert ended.exit_code == 2
     assert message in unwrapped(ended.output), ended.output[-3000:]
     assert " : verify | " not in ended.output
@@ -164,7 +164,7 @@ def test_full_disk_leaves_the_settings_file_whole(playbooks, lms: Host) -> None:
         ended = playbooks.run("deploy", "-e", json.dumps({"block_structure_native_lms_config": f"{folder}/lms.yml"}))
         assert ended.exit_code == 2
         assert (
-            f"There is no space left to write {folder}/.block_structure_candidate_lms.yml; the settings in place are "
+            f"There is no space left to write {folder}/.block_structure_candidate_lms.yml; the active settings are "
             "untouched. Remedy: free space on that file system and run again."
         ) in unwrapped(ended.output), ended.output[-3000:]
         assert lms.check_output(f"sha256sum {folder}/lms.yml") == before
