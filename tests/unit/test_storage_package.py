@@ -343,7 +343,7 @@ def test_waiting_objects_are_reported_with_the_reason(files: int, problem: str |
     with pytest.raises(BlockStructureError) as caught:
         spool.require_empty({"state": state, "drained": {"problem": problem}})
     assert str(caught.value) == (
-        f"{message}\nRemedy: mend S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
+        f"{message}\nRemedy: fix S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
     )
     spool.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 

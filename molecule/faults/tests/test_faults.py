@@ -67,7 +67,7 @@ FAULTS = {
     ),
     "restart command that fails": (
         {"block_structure_native_restart_commands": [["/bin/false"]]},
-        "Remedy: the previous settings are restored; fix what the message names and run again.",
+        "Remedy: the previous settings are restored; fix the cause in the message and run again.",
     ),
 }
 # Told by the candidate boot as a wrong secret key is; each costs a deploy.
