@@ -206,7 +206,10 @@ SECOND_HOST_FAULTS = {
     ),
     "its connection": (
         {"ansible_host": "{{ sandbox_name }}-nowhere"},
-        "lms2 does not answer, so nothing is changed on any host. Remedy: make it reachable, or select",
+        (
+            "lms2 does not answer, so nothing is changed on any host. "
+            "Remedy: make it reachable, or select the other hosts with --limit."
+        ),
     ),
     "the host": (
         {"block_structure_native_python": "/edx/app/missing/bin/python"},
