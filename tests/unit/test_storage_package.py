@@ -288,7 +288,7 @@ def test_local_copies_of_tutor_are_removed_but_the_spool_is_kept(tmp_path: Path)
     assert done["changes"][1] == {"field": str(kept), "before": "4242 0755", "after": None}
     assert not folder.exists() and not kept.exists()
     assert not modules.run("storage_package", absent)["changed"]
-    assert "Remedy: give user too." in modules.run("storage_package", {**absent, "state": "present"})["msg"]
+    assert "Remedy: set user too." in modules.run("storage_package", {**absent, "state": "present"})["msg"]
 
 
 @pytest.mark.parametrize(
