@@ -47,9 +47,9 @@ def test_whatever_is_proposed_is_accepted(objects):
         ([50000, 20, "100"], "each must be an integer"),
         ([50000, True, 100], "each must be an integer"),
         ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
-        ([699, 20, 100], "699 is not from 700 to 1000000"),
-        ([50000, 0, 100], "0 is not from 1 to 1000"),
-        ([50000, 20, 1001], "1001 is not from 1 to 1000"),
+        ([699, 20, 100], "699 is not between 700 and 1000000"),
+        ([50000, 0, 100], "0 is not between 1 and 1000"),
+        ([50000, 20, 1001], "1001 is not between 1 and 1000"),
     ],
 )
 def test_thresholds_that_hurt_are_refused(variables, table, value, why):

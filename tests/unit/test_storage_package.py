@@ -87,7 +87,7 @@ def test_what_cannot_work_is_refused(variables, release, name, changes, identifi
     [
         (
             {"version": "1", "problem": "/x belongs to user 0"},
-            "cannot use its local directory: /x belongs to user 0.\nRemedy: let",
+            "cannot use its local directory: /x belongs to user 0.\nRemedy: set",
         ),
         (
             {"version": "0.9", "problem": None},
@@ -343,7 +343,7 @@ def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, me
     with pytest.raises(BlockStructureError) as caught:
         spool.require_empty({"state": state, "drained": {"problem": problem}})
     assert str(caught.value) == (
-        f"{message}\nRemedy: mend S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
+        f"{message}\nRemedy: fix S3 and run again; or delete the files in /a/spool, which rebuilds their courses later."
     )
     spool.require_empty({"state": {**state, "spool": {"files": 0}}, "drained": None})
 

@@ -289,7 +289,7 @@ def test_plain_is_refused_while_an_object_waits_then_takes_over_what_is_in_s3(
         assert refused.exit_code != 0
         text = " ".join(refused.output.split())
         assert "1 object waits on this host for S3, and the upload fails: " in text
-        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds" in text
+        assert f"Remedy: fix S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds" in text
         assert lms.run(IMPORT).rc == 0
         assert driver("state")["spool"]["waiting"] == 1
     # What is cold is uploaded by the deploy, not by a learner's request.

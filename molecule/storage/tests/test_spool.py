@@ -58,7 +58,7 @@ def test_objects_are_not_moved_elsewhere_while_one_waits(
         assert refused.exit_code == 2
         text = " ".join(refused.output.split())
         assert "1 object waits on this host for S3, and the upload fails: " in text
-        assert f"Remedy: mend S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds their courses" in text
+        assert f"Remedy: fix S3 and run again; or delete the files in {FOLDER}/spool, which rebuilds their courses" in text
         assert refused.changed == []
         assert driver("state")["spool"]["waiting"] == 1
     assert lms.check_output("sha256sum /edx/etc/lms.yml /edx/etc/studio.yml") == before
