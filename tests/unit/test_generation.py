@@ -64,7 +64,7 @@ def test_only_selects_these_states(only, expected):
     assert chosen({"only": only}) == expected
 
 
-def test_force_generates_everything_in_scope_and_reports_the_reason():
+def test_force_generates_everything_in_scope_and_says_what_is_wrong_with_it():
     assert set(chosen({"force": True}).values()) == {"forced"}
     assert len(chosen({"force": True})) == len(SITE)
 
@@ -218,7 +218,7 @@ def test_latest_run_with_work_is_resumed(tmp_path):
         runs.to_resume(tmp_path, "20250101T000000Z-0000")
 
 
-def test_nothing_to_resume_is_reported(tmp_path):
+def test_nothing_to_resume_is_told(tmp_path):
     with pytest.raises(BlockStructureError, match="There is no run to resume in"):
         runs.to_resume(tmp_path / "nowhere", "latest")
     log = runs.Log(tmp_path, "20260101T000000Z-0000")
@@ -367,7 +367,7 @@ def test_progress_shows_rate_time_left_and_the_slow_course(monkeypatch):
 @pytest.mark.parametrize(
     ("seconds", "message"), [(0.2, "1 s"), (119.4, "119 s"), (120, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
 )
-def test_times_are_reported_with_a_suitable_precision(seconds, message):
+def test_times_are_told_as_exactly_as_they_are_known(seconds, message):
     assert progress.duration(seconds) == message
 
 
@@ -379,7 +379,7 @@ def tallied(sizes):
     return tally.Tally("generate", sizes, seen.append), seen
 
 
-def test_time_left_is_estimated_by_size_and_never_rises_while_a_large_course_runs():
+def test_time_left_is_told_by_size_and_never_rises_while_a_large_course_runs():
     counts, _ = tallied({"large": 10**6, "small": 10**4, "other": 10**4})
     assert counts.left({}, 1) is None
     counts.final({"key": "small", "status": "ok"}, 1.0)
@@ -439,7 +439,7 @@ KEYS = [f"course-{number}" for number in range(12)]
 
 
 @pytest.mark.usefixtures("reported")
-def test_a_worker_pool_does_each_course_once_in_several_processes(monkeypatch):
+def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
     monkeypatch.setattr(workers, "COURSES_PER_WORKER", 3)
     made = pool(lambda _key: {"status": "ok", "pid": os.getpid()}, KEYS)
     made.work()
@@ -592,14 +592,14 @@ def test_unread_queue_is_an_outage_even_if_studios_worker_answers(queue, reporte
     assert reported[-1]["message"] == "no Celery worker reads the queue; waiting messages: 1 in edx.lms.core.default"
 
 
-def test_unread_messages_of_others_do_not_matter_while_ours_move(queue, reported):
+def test_messages_of_others_that_nobody_reads_do_not_matter_while_ours_move(queue, reported):
     working = held(tasks=["update_course_in_cache_v2 {'course_id': 'a'}"], waiting={HIGH: 7})
     waits = held(waiting={LMS: 1, HIGH: 7})
     assert queue(working, waits, working, waits).outage is None
     assert reported == []
 
 
-def test_a_task_that_nothing_holds_is_lost_after_several_misses(queue, reported):
+def test_a_task_that_nothing_holds_is_lost_after_some_looks(queue, reported):
     made = queue(*[held()] * enqueue.MISSES_BEFORE_LOST)
     assert [(event["event"], event["type"]) for event in reported] == [("retry", "TaskLost")]
     assert [task.attempt for task in made.waiting] == [2]
@@ -625,7 +625,7 @@ def away(module: str, name: str, **attributes):
         (away("lxml.etree", "XMLSyntaxError"), None),
     ],
 )
-def test_an_outage_is_distinguished_from_a_broken_course(error, service):
+def test_an_outage_is_told_from_a_course_that_is_broken(error, service):
     assert generate.outage_of(error) == service
     wrapper = Exception("wrapped")
     wrapper.__cause__ = error

@@ -56,7 +56,7 @@ def run(database: Path | str, name: str) -> Iterator[tuple[str, list[int]]]:
         process.stdout.close()
 
 
-def test_a_second_run_is_refused_and_names_the_first(tmp_path):
+def test_a_second_run_is_refused_and_told_who_runs(tmp_path):
     database = tmp_path / "edxapp.sqlite3"
     with run(database, "first") as (message, (parent, _worker)):
         assert message
@@ -81,7 +81,7 @@ def test_killed_run_keeps_the_lock_until_its_workers_end(tmp_path):
             assert numbers
 
 
-def test_a_database_in_memory_needs_no_lock():
+def test_a_database_in_memory_has_nobody_to_keep_away():
     with run(":memory:", "first") as (_, first), run(":memory:", "second") as (_, second):
         assert first
         assert second

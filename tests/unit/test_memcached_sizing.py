@@ -71,7 +71,7 @@ def survives(binary: str, path: str, plan: memcached_sizing.MemcachedPlan, sizes
 
 
 @pytest.mark.parametrize("name", ["sumac", "teak"])
-def test_a_plan_fits_a_real_memcached(release, name, memcached_binary, tmp_path_factory):
+def test_what_the_plan_says_fits_does_fit(release, name, memcached_binary, tmp_path_factory):
     row = release(name)
 
     @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -142,14 +142,14 @@ def test_measuring_estimated_courses_does_not_change_the_plan(release, sizes):
     assert (second.memory_mb, second.item_size_bytes) == (first.memory_mb, first.item_size_bytes)
 
 
-def test_a_running_server_is_never_shrunk_unless_requested(release):
+def test_a_running_server_is_never_shrunk_unless_told(release):
     kept = memcached_sizing.plan([1000], release("teak"), live_memory_mb=1024, live_item_size_bytes=8 * memcached_sizing.MIB)
     assert (kept.memory_mb, kept.item_size_flag) == (1024, "8m")
     report = memcached_sizing.plan([1000], release("teak"), memory_mb=128, item_size="3m", live_memory_mb=1024)
     assert (report.memory_mb, report.item_size_flag) == (128, "3m")
 
 
-def test_useless_item_sizes_are_reported_with_the_limit(release):
+def test_pointless_item_sizes_are_told_with_the_figure(release):
     over_cap = memcached_sizing.plan([], release("teak"), item_size="8m")
     assert [finding.identifier for finding in over_cap.findings] == ["item-size-over-cap"]
     assert "has no benefit over 3m" in over_cap.findings[0].cause
@@ -158,7 +158,7 @@ def test_useless_item_sizes_are_reported_with_the_limit(release):
     assert "server_max_value_length: 3145728" in over_client.findings[0].remedy
 
 
-def test_a_server_that_is_too_small_is_reported(release):
+def test_a_server_that_is_too_small_is_told(release):
     plan = memcached_sizing.plan([1_900_000] * 200, release("teak"), memory_max_mb=128)
     assert plan.memory_mb == 128
     assert [finding.identifier for finding in plan.findings] == ["memory-short"]

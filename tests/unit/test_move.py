@@ -212,14 +212,14 @@ def test_objects_are_copied_in_parallel_if_both_storages_allow_threads(shared, w
     assert move.Mover(*stores, "y/", move.copy, workers=workers).threads == threads
 
 
-def test_a_move_reports_progress(capsys):
+def test_a_move_says_how_far_it_is(capsys):
     move.Mover(store(), store(), "y/", move.copy, workers=1)([Row(number) for number in range(3)])
     reported = [json.loads(line[line.index("{") :]) for line in capsys.readouterr().out.splitlines()]
     last = {"event": "progress", "operation": "move", "done": 3, "total": 3, "failed": 0}
     assert last.items() <= reported[-1].items()
 
 
-def test_repointing_does_not_report_a_missing_object_as_a_failure(capsys):
+def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failure(capsys):
     mover = move.Mover(store(), store(), "y/", move.adopt, workers=1, reports=False)
     assert [report["done"] for report in mover([Row(1)])] == ["missing"]
     assert '"object"' not in capsys.readouterr().out
@@ -335,7 +335,7 @@ def test_each_outcome_has_its_exit_code_and_message(done, code, text):
     assert (reported["exit_code"], move_report.failure_text(reported)) == (code, text)
 
 
-def test_many_failures_are_counted_and_reported_last():
+def test_many_failures_are_counted_and_told_last():
     reported = move_report.report(given_back(*[moved("failed", problem=PROBLEM)] * 12, moved("copied")))
     assert reported["counts"] == {"copied": 1, "failed": 12}
     assert reported["objects"][0]["done"] == "copied"
@@ -354,7 +354,7 @@ def test_report_summary():
     assert move_report.summary(move_report.report(move_report.NOTHING)) == ["there are no objects to move"]
 
 
-def test_a_failed_copy_is_reported_at_once():
+def test_a_failed_copy_is_told_as_it_happens():
     event = {"event": "object", **moved("failed", problem=PROBLEM)}
     assert progress.Progress().lines(event) == ["x could not be copied: ClientError: An error occurred"]
 

@@ -67,13 +67,13 @@ def test_platform_is_detected_from_the_host(named, evidence, platform):
         ),
     ],
 )
-def test_a_platform_mismatch_is_reported_with_both_sides(named, evidence, text):
+def test_what_does_not_agree_is_told_with_both_sides(named, evidence, text):
     with pytest.raises(BlockStructureError) as refused:
         platforms.decide(named, evidence)
     assert str(refused.value) == text
 
 
-def test_every_platform_with_a_row_is_detected():
+def test_every_platform_with_a_row_is_looked_for():
     source = (PLUGINS / "modules/platform_info.py").read_text()
     assert [name for name in role_variables.platforms() if f'"{name}": lambda' not in source] == []
 
@@ -130,7 +130,7 @@ def test_module_detects_each_platform(tmp_path):
     assert both["error"]["id"] == "platform-ambiguous"
 
 
-def test_detection_stops_at_the_named_platform(tmp_path):
+def test_a_named_platform_that_is_seen_is_all_that_is_looked_for(tmp_path):
     own = tmp_path / "manage.py"
     own.touch()
     assert inspect(tmp_path, "native", [str(own)], WORKS, "exit 1")["platform"] == "native"

@@ -205,7 +205,7 @@ def test_an_inventory_without_an_lms_is_refused():
 def test_every_tag_validates():
     done = play({"block_structure_release": "zebrawood"}, "--tags", "block_structure_memcached")
     assert done.returncode == 2
-    assert "no Open edX release" in done.stdout + done.stderr
+    assert "not an Open edX release" in done.stdout + done.stderr
 
 
 def test_valid_input_reaches_the_hosts():

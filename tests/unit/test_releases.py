@@ -200,7 +200,7 @@ def test_code_between_releases_has_candidates_and_is_never_guessed(name, candida
             releases.resolve_release(ROWS, found)
 
 
-def test_a_release_line_that_contradicts_the_evidence_matches_no_release():
+def test_a_line_that_the_evidence_belies_is_no_release():
     """A fork of Palm's branch with Teak's code, for example."""
     found = identified("teak", "palm")
     assert found["candidates"] == []

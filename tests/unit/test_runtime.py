@@ -1,4 +1,4 @@
-"""Garbage collector tuning of the LMS's workers: proposed, refused, recommended, written, and read from live processes."""
+"""The collector of the LMS's workers: what is proposed, refused, recommended, written, and asked of live processes."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def test_every_proposal_is_accepted(objects):
         ([50000, 20, "100"], "each must be an integer"),
         ([50000, True, 100], "each must be an integer"),
         ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
-        ([699, 20, 100], "699 is not from 700 to 1000000"),
-        ([50000, 0, 100], "0 is not from 1 to 1000"),
-        ([50000, 20, 1001], "1001 is not from 1 to 1000"),
+        ([699, 20, 100], "699 is not between 700 and 1000000"),
+        ([50000, 0, 100], "0 is not between 1 and 1000"),
+        ([50000, 20, 1001], "1001 is not between 1 and 1000"),
     ],
 )
 def test_thresholds_that_hurt_are_refused(variables, table, value, why):
@@ -116,7 +116,7 @@ def test_fork_measures_without_changing_this_process():
     assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in reported.values())
 
 
-def test_a_failure_in_a_fork_is_reported():
+def test_what_fails_in_a_fork_is_told():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
         probe._in_fork(lambda: 1 / 0)
     with pytest.raises(RuntimeError, match="the measuring process was killed"):
@@ -168,7 +168,7 @@ def test_gain_must_be_large_in_milliseconds_and_percent(stock, tuned, worth):
     assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
 
 
-def test_a_diagnosis_measures_only_what_its_finding_needs():
+def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
     assert runtime.inspect(runtime.Wanted(None, False)) == {
         "op": "runtime",
         "thresholds": None,
@@ -233,7 +233,7 @@ def test_without_a_course_only_named_variants_are_tried(monkeypatch):
     assert list(probe.run({"courses": [], "variants": ["thresholds"]}, None)["variants"]) == ["thresholds"]
 
 
-def test_load_of_other_processes_is_not_measured():
+def test_what_other_processes_do_is_not_taken_for_the_collector():
     """Processor time: a read that only waits costs none."""
 
     class Waiting:

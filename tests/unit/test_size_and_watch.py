@@ -65,7 +65,7 @@ def test_a_site_is_planned_from_its_diagnosis_with_the_arithmetic(saved):
     reported = json.loads(ended.output)
     assert (reported["plan"]["item_size_flag"], reported["plan"]["memory_mb"]) == ("3m", 128)
     assert reported["asked"] == {"courses": 3, "growth_percent": 30, "servers": 1, "other_tenants_mb": 64}
-    assert "together" in size("--report", saved).output
+    assert "in total, in steps of" in size("--report", saved).output
 
 
 def test_size_plans_for_another_number_of_courses(saved):
@@ -103,7 +103,7 @@ def test_a_site_without_structures_has_nothing_to_scale(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps(report(courses=[])))
     ended = size("--report", str(path), "--courses", "10")
-    assert (ended.exit_code, "has been measured, so there is nothing to scale." in ended.output) == (exits.USAGE, True)
+    assert (ended.exit_code, "has been measured yet, so there is nothing to scale." in ended.output) == (exits.USAGE, True)
 
 
 @given(st.lists(st.integers(1, 3_000_000), min_size=1, max_size=30), st.integers(1, 200))

@@ -87,7 +87,7 @@ def test_invalid_resilient_options_are_refused(variables, release, name, changes
     [
         (
             {"version": "1", "problem": "/x belongs to user 0"},
-            "cannot use its local directory: /x belongs to user 0.\nRemedy: let",
+            "cannot use its local directory: /x belongs to user 0.\nRemedy: set",
         ),
         (
             {"version": "0.9", "problem": None},
@@ -134,7 +134,7 @@ HEALTHY: dict[str, Any] = {
         ),
     ],
 )
-def test_the_state_of_a_host_becomes_findings(changes: dict[str, Any], report: list[tuple[str, str, str]]) -> None:
+def test_what_a_host_says_becomes_findings(changes: dict[str, Any], report: list[tuple[str, str, str]]) -> None:
     found = local_storage.of({**HEALTHY, **changes})
     assert [(finding.identifier, finding.severity) for finding in found] == [(name, severity) for name, severity, _ in report]
     assert all(message in finding.cause for finding, (_, _, message) in zip(found, report, strict=True))
@@ -338,7 +338,7 @@ def test_which_settings_leave_waiting_objects_behind(state, settings, leaves: bo
         (2, None, "2 objects wait on this host for S3, and all of them are for another bucket."),
     ],
 )
-def test_waiting_objects_are_reported_with_the_reason(files: int, problem: str | None, message: str) -> None:
+def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, message: str) -> None:
     state = {"local_directory": "/a", "spool": {"files": files}}
     with pytest.raises(BlockStructureError) as caught:
         spool.require_empty({"state": state, "drained": {"problem": problem}})

@@ -74,7 +74,7 @@ SOURCES = tutor_plugin.sources(ROLE / "files" / "block_structure_runtime")
 
 @settings(deadline=None)
 @given(SETTINGS, st.none() | st.lists(st.integers(1, 10**6), min_size=3, max_size=3), st.booleans())
-def test_settings_and_gc_are_read_back_from_one_plugin(settings, thresholds, freeze):
+def test_settings_and_collector_are_read_back_from_one_plugin(settings, thresholds, freeze):
     text = tutor_plugin.render(settings, tutor_plugin.Collector(thresholds, freeze, SOURCES))
     assert tutor_plugin.parse(text) == settings
     assert tutor_plugin.collector_of(text) == {"thresholds": thresholds, "freeze": freeze}
@@ -82,7 +82,7 @@ def test_settings_and_gc_are_read_back_from_one_plugin(settings, thresholds, fre
     assert yaml.safe_load(text)["patches"].keys() == {tutor_plugin.PATCH, tutor_plugin.LMS_PATCH}
 
 
-def test_the_rendered_settings_tune_gc_of_the_process_that_executes_them(tmp_path):
+def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
     """As the LMS's settings do, without uWSGI and with Celery: thresholds at once, and a pool process reports itself."""
     text = tutor_plugin.render({}, tutor_plugin.Collector([50000, 20, 100], True, SOURCES))
     patch = yaml.safe_load(text)["patches"][tutor_plugin.LMS_PATCH]
@@ -137,7 +137,7 @@ def test_the_rendered_settings_tune_gc_of_the_process_that_executes_them(tmp_pat
         ),
     ],
 )
-def test_gc_tuning_that_tutor_cannot_apply_is_refused(on_tutor, variables, table, given_variables, message):
+def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, message):
     asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
     assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
 
@@ -306,7 +306,7 @@ def test_sufficient_redis_is_no_finding(release):
         ),
     ],
 )
-def test_a_redis_that_loses_structures_is_reported(release, changed, message):
+def test_a_redis_that_loses_structures_is_told(release, changed, message):
     assert redis_messages(release, **changed) == [message]
 
 
