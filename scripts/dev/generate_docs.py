@@ -38,6 +38,10 @@ def _default(option: dict[str, Any]) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+# The entry point whose options are the variables of a site.
+SITE = "main"
+
+
 def _variable_rows(options: dict[str, Any], within: str = "") -> list[list[str]]:
     """Return one row per option in order, followed by one row per key if it is a dictionary."""
     rows = []
@@ -60,7 +64,7 @@ def variable_table() -> str:
     for entry, verb in spec.items():
         if not verb["options"]:
             continue
-        if entry != "main":
+        if entry != SITE:
             parts.append(f"## Arguments of playbooks/{entry.rpartition('/')[2]}.yml")
         parts.append(pages.table(("variable", "type", "default", "meaning"), _variable_rows(verb["options"])))
     return "\n\n".join(parts)
