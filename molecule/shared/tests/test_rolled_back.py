@@ -38,5 +38,5 @@ def test_another_rollback_has_nothing_to_do_and_says_so(playbooks, boots) -> Non
     again = playbooks.run("rollback")
     assert again.exit_code == 0, again.output
     assert again.changed == []
-    assert "so no deploy to take back; nothing is changed." in " ".join(again.output.split())
+    assert "so there is no deploy to roll back; nothing is changed." in " ".join(again.output.split())
     assert boots.count() == before

@@ -23,7 +23,7 @@ def test_a_deploy_brings_the_class_into_a_new_environment(lms: Host, playbooks: 
     assert ended.exit_code == 0, ended.output[-3000:]
     # Without the name of the role, which depends on how it is installed.
     tasks = [change["task"].rpartition(" : ")[2] for change in ended.changed]
-    assert tasks == ["native | package | Bring back the storage class that the settings in place name"]
+    assert tasks == ["native | install_package | Install the storage class for the LMS"]
     assert lms.run(IMPORT).rc == 0
     assert learner.visit(courses[0])[courses[0]]["status"] == 200
 
