@@ -287,6 +287,8 @@ class ResilientS3Storage(BoundedS3Storage):
             self._counters.add("spooled")
             if superseded:
                 self._counters.add("superseded", count=superseded)
+            # S3 is away, so this is rare, and diagnose asks for it now.
+            self._counters.write()
 
     # For operators, the role and tests.
 
