@@ -5,6 +5,7 @@ Controller only: it needs Ansible itself.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ except ImportError:
     SourceWasEncrypted = None
 
 
+@cache
 def options() -> dict[str, dict[str, Any]]:
     """Return the specification of every public variable, by name: those of a site, then the arguments of each verb."""
     specification = yaml.safe_load(_SPECIFICATION.read_text())["argument_specs"]
