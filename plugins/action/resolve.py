@@ -11,7 +11,7 @@ from ..plugin_utils import role_variables
 
 
 class ActionModule(ActionBase):
-    """`resolve`: returns `desired`, and `values`: the public variables with their specified types, by name without the prefix.
+    """`resolve`: returns `desired`, and `typed`: the public variables with their specified types, by name without the prefix.
 
     releases: the release table. platform: what detect_platform.yml detected. identified: the installed release from the survey.
     Both are omitted before the site was queried.
@@ -52,5 +52,5 @@ class ActionModule(ActionBase):
         result["warnings"] = [
             finding["message"].replace("\n", " ") for finding in wanted["findings"] if finding["severity"] == "warning"
         ]
-        result.update(changed=False, desired=wanted, values=role_variables.without_secrets(variables))
+        result.update(changed=False, desired=wanted, typed=role_variables.without_secrets(variables))
         return result

@@ -84,7 +84,7 @@ def _server(answer: dict[str, Any], survey: dict[str, Any]) -> Server:
         tuple(alias for alias, cache in caches.items() if name in cache["locations"]),
         live=answer.get("live") or {},
         stats=answer.get("stats") or {},
-        items=answer.get("items") or {},
+        items=answer.get("slab_items") or {},
         plan=answer.get("plan"),
         error=None if answer.get("live") else str(answer.get("msg") or "it was not queried"),
     )

@@ -122,7 +122,7 @@ stats:
   description: C(stats) of the running process, as text values.
   type: dict
   returned: success
-items:
+slab_items:
   description: C(stats items) of the running process, as text values; empty when it holds nothing.
   type: dict
   returned: success
@@ -327,7 +327,7 @@ def main() -> None:
             )
         )
     module.exit_json(
-        live=live, stats=answer["stats"], items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
+        live=live, stats=answer["stats"], slab_items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
     )
 
 

@@ -50,7 +50,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-values:
+typed:
   description: The public variables with their specified types, without secrets, by name without the prefix.
   type: dict
   returned: success

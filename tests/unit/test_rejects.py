@@ -263,7 +263,7 @@ def test_plain_key_is_a_warning_but_a_vaulted_one_is_not(tmp_path):
 def test_lms_hosts_of_two_releases_are_refused(tmp_path):
     """Run the task on hosts with detected releases, as during an upgrade."""
     tasks = yaml.safe_load((ROOT / "roles/block_structure/tasks/deploy/inspect.yml").read_text())
-    refusal = next(task for task in tasks if task["name"] == "inspect | Refuse LMS hosts of different releases")
+    refusal = next(task for task in tasks if task["name"] == "deploy | inspect | Refuse LMS hosts of different releases")
     hosts = {
         name: {"ansible_connection": "local", "__block_structure_desired": {"release": {"name": release}}}
         for name, release in (("lms1", "sumac"), ("lms2", "teak"))
