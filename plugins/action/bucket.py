@@ -13,7 +13,8 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.common.findings import two_lines
-from ..module_utils.decisions import bucket, desired
+from ..module_utils.decisions import bucket
+from ..module_utils.decisions.bucket import BucketOptions
 from ..plugin_utils import role_variables
 
 READ_AGAIN_SECONDS = (0, 2, 5, 10)
@@ -48,7 +49,7 @@ class ActionModule(ActionBase):
             "aws_ca_bundle": variables["block_structure_bucket_ca_bundle"],
             "validate_certs": variables["block_structure_bucket_validate_certs"],
         }
-        options = desired.bucket_options(variables)
+        options = BucketOptions.from_variables(variables)
         live = self._read(options)
         changes = bucket.compare(live, options)
         self._insist(bucket.check_features, live, changes)

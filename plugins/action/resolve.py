@@ -6,8 +6,14 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.decisions import desired
 from ..plugin_utils import role_variables
+
+
+def _failure(errors: list[BlockStructureError]) -> dict[str, Any]:
+    """Return the result of a task that fails with all of these, two lines each."""
+    return {"failed": True, "msg": "\n".join(map(str, errors)), "errors": [error.as_dict() for error in errors]}
 
 
 class ActionModule(ActionBase):
@@ -32,9 +38,8 @@ class ActionModule(ActionBase):
             variables["block_structure_platform"] = detected
         variables, mistyped = role_variables.typed(variables)
         if mistyped:
-            errors = [error.as_dict() for error in mistyped]
-            return {**result, "failed": True, "msg": "\n".join(error["message"] for error in errors), "errors": errors}
-        wanted = desired.validate(
+            return {**result, **_failure(mistyped)}
+        resolution = desired.resolve(
             variables,
             self._task.args["releases"],
             known=list(role_variables.options()),
@@ -45,12 +50,11 @@ class ActionModule(ActionBase):
             memcached_hosts=list((task_vars or {}).get("groups", {}).get("block_structure_memcached", [])),
         )
         if self._task.args.get("read_only"):
-            wanted = desired.for_reading(wanted)
-        if wanted["errors"]:
-            result.update(failed=True, msg="\n".join(error["message"] for error in wanted["errors"]), errors=wanted["errors"])
-            return result
-        result["warnings"] = [
-            finding["message"].replace("\n", " ") for finding in wanted["findings"] if finding["severity"] == "warning"
-        ]
+            resolution = resolution.for_reading()
+        if resolution.errors or resolution.desired is None:
+            return {**result, **_failure(list(resolution.errors))}
+        findings = resolution.findings
+        result["warnings"] = [str(finding).replace("\n", " ") for finding in findings if finding.severity == "warning"]
+        wanted = {**resolution.desired.as_dict(), "findings": [finding.as_dict() for finding in findings]}
         result.update(changed=False, desired=wanted, typed=role_variables.without_secrets(variables))
         return result

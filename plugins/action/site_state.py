@@ -37,7 +37,7 @@ class ActionModule(FollowedAction):
         if given.get("restore") is not None:
             wanted = plan.undo(survey, given["restore"])
         else:
-            desired = plan.Desired(
+            desired = plan.Target(
                 given["settings"],
                 given["row"],
                 given["switches"],

@@ -161,15 +161,15 @@ def combination_table() -> str:
     site = {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket"}
     rows = []
     for title, entry in yaml.safe_load((ROOT / "scripts" / "dev" / "combinations.yml").read_text()).items():
-        message = desired.validate(
+        message = desired.resolve(
             {**site, **entry["variables"]},
             table,
             platforms=role_variables.platforms(),
             defaults=role_variables.defaults(),
             memcached_hosts=[entry["memcached"]] if "memcached" in entry else [],
         )
-        report = message["errors"] or message["findings"]
-        rows.append([title, "refused" if message["errors"] else "warning", report[0]["cause"]])
+        report = [error.finding for error in message.errors] or message.findings
+        rows.append([title, "refused" if message.errors else "warning", report[0].cause])
     return pages.table(("combination", "outcome", "message"), rows)
 
 

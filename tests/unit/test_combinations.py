@@ -101,9 +101,9 @@ SAID: dict[str, tuple[bool, str, str]] = {
 }
 
 
-def message(entry: dict[str, Any]) -> dict[str, Any]:
+def message(entry: dict[str, Any]) -> desired.Resolution:
     """Return the role's message for a combination."""
-    return desired.validate(
+    return desired.resolve(
         {**role_variables.defaults(), "block_structure_storage_bucket": "example-bucket", **entry["variables"]},
         TABLE,
         platforms=role_variables.platforms(),
@@ -120,11 +120,11 @@ def test_every_combination_is_asserted() -> None:
 def test_invalid_combination_is_reported_with_its_remedy(title: str) -> None:
     refused, cause, remedy = SAID[title]
     answer = message(COMBINATIONS[title])
-    report = answer["errors"] if refused else answer["findings"]
+    report = [error.finding for error in answer.errors] if refused else answer.findings
     valid = ", ".join(TABLE[COMBINATIONS[title]["variables"]["block_structure_release"]]["storage_kwargs_valid"])
-    assert [(one["cause"], one["remedy"]) for one in report] == [(cause, remedy.format(valid=valid))]
-    assert bool(answer["errors"]) is refused
+    assert [(one.cause, one.remedy) for one in report] == [(cause, remedy.format(valid=valid))]
+    assert bool(answer.errors) is refused
     # A refusal ends the play before settings are written.
-    assert ("settings" in answer) is not refused
+    assert (answer.desired is not None and answer.desired.content is not None) is not refused
     if not refused:
-        assert report[0]["severity"] == "warning"
+        assert report[0].severity == "warning"

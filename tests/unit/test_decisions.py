@@ -169,11 +169,11 @@ def test_lms_policy_is_minimal_and_allows_listing():
 
 @pytest.mark.parametrize(("name", "reads"), [("ironwood", True), ("juniper", False), ("teak", False)])
 def test_only_boto_reads_object_versions(variables, table, name, reads):
-    policy = desired.validate({**variables, "block_structure_release": name}, table)["lms_iam_policy"]
+    policy = desired.resolve({**variables, "block_structure_release": name}, table).desired.content.lms_iam_policy
     assert ("s3:GetObjectVersion" in policy["Statement"][0]["Action"]) is reads
 
 
-DESIRED = plan.Desired(SETTINGS, ROW, {})
+DESIRED = plan.Target(SETTINGS, ROW, {})
 
 
 def test_site_in_desired_state_needs_no_boot():
@@ -190,11 +190,11 @@ def test_missing_stale_or_broken_course_is_generated(course):
 
 def test_new_storage_location_regenerates_every_course():
     moved = {**SETTINGS, "DIRECTORY_PREFIX": "elsewhere/"}
-    assert plan.make(survey(), plan.Desired(moved, ROW, {})).courses == [KEY]
+    assert plan.make(survey(), plan.Target(moved, ROW, {})).courses == [KEY]
 
 
 def test_steps_run_in_order_row_generation_switches_freshness():
-    wanted = plan.Desired(SETTINGS, {**ROW, "num_versions_to_keep": 2}, {"block_structure.storage_backing_for_cache": True})
+    wanted = plan.Target(SETTINGS, {**ROW, "num_versions_to_keep": 2}, {"block_structure.storage_backing_for_cache": True})
     made = plan.make(survey(row=False), wanted)
     assert [operation["op"] for operation in made.operations] == ["configure", "generate", "switches", "generate", "survey"]
     assert made.operations[1]["select"] == {"courses": [KEY], "force": True, "absent_is_gone": True}
@@ -202,7 +202,7 @@ def test_steps_run_in_order_row_generation_switches_freshness():
 
 
 def test_absent_switch_counts_as_off():
-    assert plan.make(survey(), plan.Desired(SETTINGS, ROW, {"block_structure.x": False})).changes == []
+    assert plan.make(survey(), plan.Target(SETTINGS, ROW, {"block_structure.x": False})).changes == []
 
 
 def test_undo_restores_row_and_switches_and_deletes_what_was_absent():
@@ -216,21 +216,21 @@ def test_undo_restores_row_and_switches_and_deletes_what_was_absent():
 
 
 def test_desired_state_of_a_healthy_site(variables, table):
-    wanted = desired.validate(variables, table, known=list(variables))
-    assert wanted["errors"] == []
-    assert wanted["row"] == ROW
+    wanted = desired.resolve(variables, table, known=list(variables))
+    assert wanted.errors == ()
+    assert wanted.desired.content.row == ROW
     # Nothing reads them on teak: they are deleted.
-    assert wanted["switches"] == dict.fromkeys(wanted["release"]["inert_switches"])
+    assert wanted.desired.content.switches == dict.fromkeys(wanted.desired.release.inert_switches)
     kept = {**variables, "block_structure_delete_inert_switches": False}
-    assert desired.validate(kept, table)["switches"] == {}
-    assert desired.validate({**kept, "block_structure_release": "palm"}, table)["switches"] == {
+    assert desired.resolve(kept, table).desired.content.switches == {}
+    assert desired.resolve({**kept, "block_structure_release": "palm"}, table).desired.content.switches == {
         "block_structure.storage_backing_for_cache": True,
         "block_structure.invalidate_cache_on_publish": False,
     }
 
 
 def test_unread_switch_is_deleted_only_if_present():
-    wanted = plan.Desired(SETTINGS, ROW, {"block_structure.x": None})
+    wanted = plan.Target(SETTINGS, ROW, {"block_structure.x": None})
     now = survey()
     assert plan.make(now, wanted).changes == []
     now["switches"] = {"block_structure.x": False}
@@ -241,9 +241,9 @@ def test_unread_switch_is_deleted_only_if_present():
 
 def test_without_a_release_only_detection_settings_are_resolved(variables, table):
     given_variables = {**variables, "block_structure_release": None}
-    wanted = desired.validate(given_variables, table)
-    assert (wanted["errors"], wanted["release"]) == ([], None)
-    assert [row["name"] for row in wanted["identify"]["rows"]] == list(table)
+    wanted = desired.resolve(given_variables, table)
+    assert (wanted.errors, wanted.desired.release) == ((), None)
+    assert [row["name"] for row in wanted.desired.identify["rows"]] == list(table)
 
 
 def test_installed_release_takes_precedence(variables, table):
@@ -253,23 +253,23 @@ def test_installed_release_takes_precedence(variables, table):
         "switches": [],
         "command_options": [],
     }
-    assert desired.validate(given_variables, table, identified=found)["release"]["name"] == "palm"
-    refused = desired.validate({**given_variables, "block_structure_release": "teak"}, table, identified=found)
-    assert [error["id"] for error in refused["errors"]] == ["release-differs"]
+    assert desired.resolve(given_variables, table, identified=found).desired.release.name == "palm"
+    refused = desired.resolve({**given_variables, "block_structure_release": "teak"}, table, identified=found)
+    assert [error.identifier for error in refused.errors] == ["release-differs"]
 
 
 @pytest.mark.parametrize(("name", "also"), [("sumac", {"FEATURES": {"ENABLE_BLAKE2B_HASHING": True}}), ("teak", {})])
 def test_hashing_feature_is_set_only_if_the_release_reads_it(variables, table, name, also):
-    wanted = desired.validate({**variables, "block_structure_release": name, "block_structure_blake2b_hashing": True}, table)
-    assert wanted["also"] == also
-    assert [finding["id"] for finding in wanted["findings"]] == ([] if also else ["blake2b-not-read"])
+    wanted = desired.resolve({**variables, "block_structure_release": name, "block_structure_blake2b_hashing": True}, table)
+    assert wanted.desired.content.also == also
+    assert [finding.identifier for finding in wanted.findings] == ([] if also else ["blake2b-not-read"])
 
 
 def test_raise_error_switch_waits_for_a_clean_generation(variables, table):
     given_variables = {**variables, "block_structure_release": "olive", "block_structure_raise_error_when_not_found": True}
-    wanted = desired.validate(given_variables, table)
-    assert wanted["switches_if_clean"] == {"block_structure.raise_error_when_not_found": True}
-    assert "block_structure.raise_error_when_not_found" not in wanted["switches"]
+    wanted = desired.resolve(given_variables, table)
+    assert wanted.desired.content.switches_if_clean == {"block_structure.raise_error_when_not_found": True}
+    assert "block_structure.raise_error_when_not_found" not in wanted.desired.content.switches
 
 
 def test_renamed_variable_is_refused_with_its_new_name():

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from block_structure.module_utils.common import findings
 from block_structure.module_utils.decisions import desired, storage_settings
+from block_structure.module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
 from block_structure.module_utils.decisions.storage_settings import StorageOptions
 from block_structure.plugin_utils.diagnosis import catalogue, cure, report, verdict
 from block_structure.plugin_utils.diagnosis.cache import refused_by
@@ -65,7 +66,7 @@ class Site:
             "servers": (server(),),
             "desired": DESIRED,
             "examination": examination(),
-            "bucket": {"policy": None, "public_access_block": dict.fromkeys(desired.bucket.PUBLIC_ACCESS_KEYS, True)},
+            "bucket": {"policy": None, "public_access_block": dict.fromkeys(PUBLIC_ACCESS_KEYS, True)},
         }
 
     def snapshot(self) -> Snapshot:
@@ -583,8 +584,8 @@ def test_cure_variables_are_valid_for_any_faults(release, names):
     chosen = cure.variables(site.snapshot(), site.found())
     defaults = read("defaults/main.yml")
     table = read("vars/releases.yml")["__block_structure_releases"]
-    wanted = desired.validate({**defaults, **{row["name"]: row["value"] for row in chosen}}, table, known=list(defaults))
-    assert wanted["errors"] == []
+    wanted = desired.resolve({**defaults, **{row["name"]: row["value"] for row in chosen}}, table, known=list(defaults))
+    assert wanted.errors == ()
     assert {"block_structure_release", "block_structure_storage_bucket"} <= {row["name"] for row in chosen}
 
 
@@ -644,17 +645,17 @@ def test_diagnosis_needs_only_the_release(variables, table):
     del variables["block_structure_storage_bucket"]
     variables["block_structure_storage_bucket"] = None
     variables["block_structure_storage_prefix"] = "/x/"
-    wanted = desired.for_reading(desired.validate(variables, table))
-    assert (wanted["errors"], wanted["release"]["name"], wanted.get("settings")) == ([], "teak", None)
+    wanted = desired.resolve(variables, table).for_reading()
+    assert (wanted.errors, wanted.desired.release.name, wanted.desired.content) == ((), "teak", None)
     variables["block_structure_release"] = "taek"
-    refused = desired.for_reading(desired.validate(variables, table))
-    assert [error["id"] for error in refused["errors"]] == ["release-unknown"]
+    refused = desired.resolve(variables, table).for_reading()
+    assert [error.identifier for error in refused.errors] == ["release-unknown"]
 
 
 def test_errors_of_the_inventory_are_reported_by_diagnosis(variables, table):
     variables["block_structure_storage_prefix"] = "/x/"
-    wanted = desired.for_reading(desired.validate(variables, table))
-    assert [finding["id"] for finding in wanted["findings"]] == ["prefix-leading-slash"]
+    wanted = desired.resolve(variables, table).for_reading()
+    assert [finding.identifier for finding in wanted.findings] == ["prefix-leading-slash"]
 
 
 def test_report_counts_findings_and_includes_servers_and_limits(release):

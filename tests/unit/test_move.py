@@ -226,7 +226,7 @@ def test_where_rows_name_copies_an_object_that_is_nowhere_is_not_told_as_a_failu
 
 
 def test_objects_are_moved_to_and_read_from_a_new_location():
-    made = plan.make(survey(), plan.Desired(MOVED, ROW, {}, moved=True))
+    made = plan.make(survey(), plan.Target(MOVED, ROW, {}, moved=True))
     assert [change.as_dict() for change in made.changes] == [{"field": "objects", "before": None, "after": {"rename": [KEY]}}]
     assert [operation["op"] for operation in made.operations] == ["repoint", "generate", "survey"]
     assert made.operations[1]["select"] == {"only": ["missing", "stale", "broken"]}
@@ -234,26 +234,26 @@ def test_objects_are_moved_to_and_read_from_a_new_location():
 
 def test_new_bucket_keeps_names_and_is_read():
     bucket = {**SETTINGS, "STORAGE_KWARGS": {**SETTINGS["STORAGE_KWARGS"], "bucket_name": "other"}}
-    made = plan.make(survey(), plan.Desired(bucket, ROW, {}, moved=True))
+    made = plan.make(survey(), plan.Target(bucket, ROW, {}, moved=True))
     assert (made.changes, made.courses) == ([], [])
     assert [operation["op"] for operation in made.operations] == ["generate", "survey"]
 
 
 @pytest.mark.parametrize("course", [{"fresh": False}, {"object_exists": False}, {"row": False, "object": None}])
 def test_course_that_cannot_be_moved_is_generated(course):
-    assert plan.make(survey(**course), plan.Desired(MOVED, ROW, {}, moved=True)).courses == [KEY]
+    assert plan.make(survey(**course), plan.Target(MOVED, ROW, {}, moved=True)).courses == [KEY]
 
 
 def test_next_deploy_finishes_one_interrupted_between_settings_and_rows():
     now = survey()
     now["settings"]["block_structures"] = {**now["settings"]["block_structures"], **MOVED}
-    made = plan.make(now, plan.Desired(MOVED, ROW, {}, moved=True))
+    made = plan.make(now, plan.Target(MOVED, ROW, {}, moved=True))
     assert [operation["op"] for operation in made.operations] == ["repoint", "generate", "survey"]
-    assert plan.make(now, plan.Desired(MOVED, ROW, {}, moved=False)).operations == []
+    assert plan.make(now, plan.Target(MOVED, ROW, {}, moved=False)).operations == []
 
 
 def test_site_without_rows_has_nothing_to_move():
-    made = plan.make(survey(row=False, object=None, object_exists=False), plan.Desired(MOVED, ROW, {}, moved=True))
+    made = plan.make(survey(row=False, object=None, object_exists=False), plan.Target(MOVED, ROW, {}, moved=True))
     assert [operation.get("select") for operation in made.operations] == [
         {"courses": [KEY], "force": True, "absent_is_gone": True},
         {"only": ["missing", "stale"]},

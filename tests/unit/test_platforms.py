@@ -80,8 +80,8 @@ def test_every_platform_with_a_row_is_looked_for():
 
 def test_nothing_is_refused_while_the_platform_is_undetected(variables, table):
     given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_gc_thresholds": [50000, 20, 100]}
-    wanted = desired.validate(given, table, platforms=role_variables.platforms(), memcached_hosts=["cache1"])
-    assert (wanted["errors"], wanted["platform"]) == ([], "auto")
+    wanted = desired.resolve(given, table, platforms=role_variables.platforms(), memcached_hosts=["cache1"])
+    assert (wanted.errors, wanted.desired.platform) == ((), "auto")
 
 
 @pytest.mark.parametrize(

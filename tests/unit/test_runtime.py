@@ -53,8 +53,8 @@ def test_every_proposal_is_accepted(objects):
     ],
 )
 def test_thresholds_that_hurt_are_refused(variables, table, value, why):
-    reported = desired.validate({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
-    assert [error["message"] for error in reported["errors"]] == [
+    reported = desired.resolve({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
+    assert [str(error) for error in reported.errors] == [
         (
             f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: set three integers, such as [50000, 20, 100]: "
             "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
@@ -63,7 +63,7 @@ def test_thresholds_that_hurt_are_refused(variables, table, value, why):
 
 
 def test_gc_tuning_is_off_by_default(variables, table):
-    assert desired.validate(variables, table)["runtime"] == {
+    assert desired.resolve(variables, table).desired.runtime == {
         "thresholds": None,
         "freeze": False,
         "wanted": False,
@@ -72,7 +72,7 @@ def test_gc_tuning_is_off_by_default(variables, table):
         "environment": "",
     }
     asked = {**variables, runtime.THRESHOLDS_VARIABLE: [50000, 20, 100], runtime.FREEZE_VARIABLE: True}
-    reported = desired.validate(asked, table)["runtime"]
+    reported = desired.resolve(asked, table).desired.runtime
     assert (reported["wanted"], reported["python"], reported["environment"]) == (
         True,
         "[50000, 20, 100]",

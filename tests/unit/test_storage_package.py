@@ -16,7 +16,6 @@ import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import (
     candidate,
-    desired,
     plan,
     spool,
     storage_settings,
@@ -34,7 +33,7 @@ USER = pwd.getpwuid(os.geteuid()).pw_name
 
 def built(variables: dict[str, Any], release: Any, **changes: Any) -> dict[str, Any]:
     given = {**variables, "block_structure_storage_class": "resilient", **changes}
-    return storage_settings.build(desired.storage_options(given), release).public
+    return storage_settings.build(storage_settings.StorageOptions.from_variables(given), release).public
 
 
 def test_defaults_of_role_and_class_agree(variables, release) -> None:
@@ -50,7 +49,7 @@ def test_defaults_of_role_and_class_agree(variables, release) -> None:
 
 @pytest.mark.parametrize("name", ["juniper", "palm", "quince", "teak", "verawood"])
 def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, name: str) -> None:
-    plain = storage_settings.build(desired.storage_options(variables), release(name)).public
+    plain = storage_settings.build(storage_settings.StorageOptions.from_variables(variables), release(name)).public
     resilient = built(variables, release(name))
     assert resilient["STORAGE_CLASS"] == "block_structure_storage.storage.ResilientS3Storage"
     added = set(resilient["STORAGE_KWARGS"]) - set(plain["STORAGE_KWARGS"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions import desired, releases, tutor
+from block_structure.module_utils.decisions import desired, tutor
 from block_structure.module_utils.host import probe_client
 from block_structure.module_utils.probe.engine import facts, running
 from block_structure.plugin_utils import tutor_plugin
@@ -139,7 +139,7 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
 )
 def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, message):
     asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
-    assert messages(desired.validate(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
+    assert messages(desired.resolve(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
 
 
 MAJORS = {"teak": 20, "sumac": 19, "ulmo": 21}
@@ -195,8 +195,8 @@ def on_tutor(variables):
     return {**variables, "block_structure_platform": "tutor_local"}
 
 
-def messages(wanted: dict[str, Any]) -> list[str]:
-    return [error["message"] for error in wanted["errors"]]
+def messages(wanted: desired.Resolution) -> list[str]:
+    return [str(error) for error in wanted.errors]
 
 
 def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variables, table):
@@ -205,7 +205,7 @@ def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variabl
         "block_structure_memcached_item_size": "3m",
         "block_structure_memcached_growth_percent": 50,
     }
-    wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
+    wanted = desired.resolve(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
     tail = (
         "and the cache of Tutor 20 (teak) is Redis, to which it does not apply.\n"
         "Remedy: remove it; size Redis with Tutor's patch redis-conf (docs/tutor.md)."
@@ -218,7 +218,7 @@ def test_memcached_in_the_inventory_of_a_tutor_site_is_refused(on_tutor, variabl
 
 def test_before_redis_tutor_runs_its_own_memcached_container(on_tutor, variables, table):
     given_variables = {**on_tutor, "block_structure_release": "juniper"}
-    wanted = desired.validate(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
+    wanted = desired.resolve(given_variables, table, platforms=PLATFORMS, defaults=variables, memcached_hosts=["cache1"])
     assert messages(wanted) == [
         (
             "The group block_structure_memcached has cache1, and the cache of Tutor 10 (juniper) is a memcached in its own "
@@ -229,15 +229,15 @@ def test_before_redis_tutor_runs_its_own_memcached_container(on_tutor, variables
 
 
 def test_memcached_client_limits_do_not_apply_to_redis(on_tutor, variables, table):
-    wanted = desired.validate({**on_tutor, "block_structure_release": "palm"}, table, platforms=PLATFORMS, defaults=variables)
-    assert wanted["errors"] == []
-    row = releases.from_named_row(wanted["release"])
+    wanted = desired.resolve({**on_tutor, "block_structure_release": "palm"}, table, platforms=PLATFORMS, defaults=variables)
+    assert wanted.errors == ()
+    row = wanted.desired.release
     assert (row.cache_client, row.client_item_limit_bytes) == ("django-redis", None)
     assert table["palm"]["client_item_limit_bytes"] == 1048576
 
 
 def test_a_platform_without_a_vars_file_is_refused(variables, table):
-    wanted = desired.validate({**variables, "block_structure_platform": "devstack"}, table, platforms=PLATFORMS)
+    wanted = desired.resolve({**variables, "block_structure_platform": "devstack"}, table, platforms=PLATFORMS)
     assert messages(wanted) == [
         "block_structure_platform is 'devstack', which this role does not know.\nRemedy: set it to one of tutor_local."
     ]

@@ -80,6 +80,16 @@ class BucketOptions:
     abort_multipart_days: int = 7
     tags: dict[str, str] | None = None
 
+    @classmethod
+    def from_variables(cls, variables: dict[str, Any]) -> BucketOptions:
+        """Return the options that the public variables ask for."""
+        others = ("noncurrent_days", "abort_multipart_days", "tags")
+        return cls(
+            name=variables["block_structure_storage_bucket"],
+            **variables["block_structure_bucket_features"],
+            **{name: variables[f"block_structure_bucket_{name}"] for name in others},
+        )
+
 
 def tls_statement(name: str) -> dict[str, Any]:
     """Return the policy statement that refuses requests without TLS."""

@@ -149,6 +149,17 @@ def item_size_findings(item_size_bytes: int, release: Release) -> list[Finding]:
     return findings
 
 
+def check_variables(variables: dict[str, Any], release: Release) -> list[Finding]:
+    """Return findings for a given item size; raises BlockStructureError for sizes that memcached does not take."""
+    size, memory = variables["block_structure_memcached_item_size"], variables["block_structure_memcached_memory_mb"]
+    if size is None:
+        return []
+    item_bytes = parse_item_size(size)
+    if memory is not None:
+        check_ratio(item_bytes, memory)
+    return item_size_findings(item_bytes, release)
+
+
 def _item_size(sizes: list[int], release: Release, steps: list[str]) -> int:
     """Return the smallest -I that accepts every structure that the release and its client would send, now and later."""
     cap, limit = release.cache_cap_bytes, release.client_item_limit_bytes

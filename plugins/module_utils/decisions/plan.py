@@ -13,7 +13,7 @@ _PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
 
 
 @dataclass(frozen=True)
-class Desired:
+class Target:
     """The desired content of the LMS's database and storage.
 
     settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: on, off, or
@@ -77,7 +77,7 @@ def _switch_changes(survey: dict[str, Any], wanted: dict[str, bool | None]) -> l
     ]
 
 
-def make(survey: dict[str, Any], desired: Desired, generation: dict[str, Any] | None = None) -> Plan:
+def make(survey: dict[str, Any], desired: Target, generation: dict[str, Any] | None = None) -> Plan:
     """Return the plan; an empty list of changes means that the LMS need not be booted.
 
     generation: how to generate, as probe/generate.py's Options take it. Order: the row first, because it decides the cache

@@ -217,6 +217,26 @@ def resolve_release(
     return prepare(pick(table, candidates[-1]), pick(table, named, overrides))
 
 
+def wanted_release(
+    variables: dict[str, Any],
+    table: dict[str, dict[str, Any]],
+    identified: dict[str, Any] | None,
+) -> Release | None:
+    """Return the release to use: the installed one, or the named one as long as the installed one is unknown."""
+    named, overrides = variables["block_structure_release"], variables["block_structure_release_overrides"]
+    prepares = variables["block_structure_prepare_upgrade"]
+    if prepares and not named:
+        raise BlockStructureError(
+            "upgrade-to-nowhere",
+            "block_structure_prepare_upgrade is true, and block_structure_release is not set.",
+            "set block_structure_release to the release that the site will be upgraded to.",
+            "block_structure_release",
+        )
+    if identified:
+        return resolve_release(table, identified, named, overrides, prepares=prepares)
+    return pick(table, named, overrides) if named else None
+
+
 def prepare(installed: Release, target: Release) -> Release:
     """Return the installed platform's row, restricted to settings that also work on the target after the upgrade.
 

@@ -7,7 +7,7 @@ are ignored or stop Django from starting, depending on the release's django-stor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +63,20 @@ class StorageOptions:
     task_default_retry_delay_seconds: int = 30
     task_max_retries: int = 5
     pruning_active: bool = True
+
+    @classmethod
+    def from_variables(cls, variables: dict[str, Any], local_dir: str | None = None) -> StorageOptions:
+        """Return the options that the public variables ask for; local_dir: the platform's default."""
+        prefix = "block_structure_storage_"
+        given = {
+            **{name[len(prefix) :]: value for name, value in variables.items() if name.startswith(prefix)},
+            **variables["block_structure_storage_resilience"],
+            **variables["block_structure_task_settings"],
+            "storage_class": variables["block_structure_storage_class"],
+        }
+        values = {one.name: given[one.name] for one in fields(cls) if one.name in given}
+        values["local_dir"] = values["local_dir"] or local_dir or cls.local_dir
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from ..common.errors import BlockStructureError
 from .releases import Release
 from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
 
+# Memcached variables that apply to any cache, and may be set without a memcached.
+_ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
 _REDIS: dict[str, Any] = {
     "cache_backend": "django_redis.cache.RedisCache",
@@ -110,3 +112,12 @@ def check_memcached(release: Release, hosts: list[str], changed: list[str]) -> l
         )
         for subject, variable in what
     ]
+
+
+def check_memcached_variables(
+    variables: dict[str, Any], release: Release, defaults: dict[str, Any], hosts: list[str]
+) -> list[BlockStructureError]:
+    """Return errors for memcached settings on a platform that does not use those servers."""
+    names = [name for name in variables if name.startswith("block_structure_memcached_") and name not in _ANY_CACHE]
+    changed = [name for name in sorted(names) if name in defaults and variables[name] != defaults[name]]
+    return check_memcached(release, hosts if variables["block_structure_manage_memcached"] else [], changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.common.findings import Finding
-from ...module_utils.decisions.desired import INVALIDATE_SWITCH, RAISE_SWITCH
+from ...module_utils.decisions.switches import INVALIDATE_SWITCH, RAISE_SWITCH
 from .settings import DIFFERS
 from .snapshot import Snapshot
 
