@@ -136,7 +136,7 @@ def test_faults_of_objects_are_found(diagnose: Diagnose, lms: Host, s3_api, cour
     assert found["object-corrupt"]["evidence"] == [corrupt]
     assert found["course-stale"]["evidence"] == [stale]
     assert found["object-public"]["evidence"] == [objects[public]]
-    assert found["bucket-not-private"]["value"] is True
+    assert found["bucket-not-private"]["value"] == {"public_access_block": True}
 
 
 def test_faults_of_settings_rights_database_and_cache_are_found(

@@ -140,8 +140,8 @@ def test_missing_feature_of_the_store_is_reported_and_can_be_turned_off(playbook
         alone = playbooks.run("deploy", *arguments, "-e", json.dumps({"block_structure_bucket_features": {feature: False}}))
     assert ended.exit_code == 2
     assert message in unwrapped(ended.output), ended.output[-3000:]
-    assert " : verify | " not in ended.output
-    assert " : verify | " in alone.output, alone.output[-3000:]
+    assert " : operate | verify | " not in ended.output
+    assert " : operate | verify | " in alone.output, alone.output[-3000:]
     assert s3_api.call("get_bucket_versioning", Bucket=name)["Status"] == "Enabled"
     assert "code" in s3_api.call(reading, Bucket=name)
 

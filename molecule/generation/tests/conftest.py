@@ -14,6 +14,7 @@ import pytest
 import yaml
 from block_structure.module_utils.decisions import releases
 from block_structure.module_utils.host import probe_client
+from block_structure.module_utils.probe.protocol import PROTOCOL
 from testinfra.host import Host
 
 from ...conftest import wait_until
@@ -105,7 +106,7 @@ class Engine:
         """Start one operation in a boot of its own."""
         table = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
         row = releases.pick(table, RELEASE).probe_row()
-        request = {"protocol": probe_client.PROTOCOL, "release": row, "operations": [operation]}
+        request = {"protocol": PROTOCOL, "release": row, "operations": [operation]}
         process = subprocess.Popen(
             [ENGINE, "exec", "--interactive", LMS_HOST, *USER, "lms", "--settings=production", "shell"],
             stdin=subprocess.PIPE,
