@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from . import miniature, target
+from .releases import release_row
 from .rows import PROCESSES, ROWS, Row
 
 NAMED = target.from_environment()
@@ -21,7 +22,7 @@ def applicable(rows: list[Row]) -> list[Any]:
         pytest.param(release, row, id=f"{release}-{row.id}")
         for release in TARGETS
         for row in rows
-        if row.applies(target.release_row(release))
+        if row.applies(release_row(release))
     ]
 
 

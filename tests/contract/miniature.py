@@ -13,7 +13,8 @@ from contextlib import contextmanager
 
 import yaml
 
-from .target import ROOT, Target, file_name, release_row
+from .releases import release_row
+from .target import ROOT, Target, file_name
 
 IMAGES = ROOT / ".cache/images.yml"
 CODE = ROOT / "molecule/edxapp/platform"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from block_structure.module_utils.decisions.releases import Release
+from .releases import ContractRelease
 
 MODELS = "edx-platform block_structure/models.py"
 STORE = "edx-platform block_structure/store.py"
@@ -44,42 +44,42 @@ class Row:
     id: str
     behaviour: str
     source: str
-    expected: Any | Callable[[Release], Any]
-    applies: Callable[[Release], bool] = lambda _release: True
+    expected: Any | Callable[[ContractRelease], Any]
+    applies: Callable[[ContractRelease], bool] = lambda _release: True
 
-    def value(self, release: Release) -> Any:
+    def value(self, release: ContractRelease) -> Any:
         """Return what the release shows; a tuple holds alternatives."""
         return self.expected(release) if callable(self.expected) else self.expected
 
 
-def has_switch(release: Release) -> bool:
+def has_switch(release: ContractRelease) -> bool:
     """Return whether storage waits for a switch."""
     return release.storage_switch is not None
 
 
-def invalidates(release: Release) -> bool:
+def invalidates(release: ContractRelease) -> bool:
     """Return whether a switch has a publish clear the structure."""
     return any(name.endswith(".invalidate_cache_on_publish") for name in release.switches)
 
 
-def kept_files(release: Release) -> int:
+def kept_files(release: ContractRelease) -> int:
     """Return how many of four files are left with two versions to keep and PRUNING_ACTIVE off."""
     return 4 if release.pruning_active_honoured else 2
 
 
-def cap(release: Release) -> dict[str, Any]:
+def cap(release: ContractRelease) -> dict[str, Any]:
     """Return which of the sizes just below and at 2 MiB are written, and how many log lines that takes."""
     written = [-1, 0] if release.cache_cap_bytes is None else [-1]
     return {"written": written, "messages": len(written)}
 
 
-def key_hash(release: Release) -> tuple[dict[str, Any], ...]:
+def key_hash(release: ContractRelease) -> tuple[dict[str, Any], ...]:
     """Return the digest of long keys on a site that works; before Teak the feature decides."""
     kinds = [release.cache_key_hash] + ["blake2b"] * release.blake2b_feature
     return tuple({"short": True, "hash": kind} for kind in kinds)
 
 
-def enqueued(release: Release) -> dict[str, Any]:
+def enqueued(release: ContractRelease) -> dict[str, Any]:
     """Return what an enqueued task carries."""
     kwargs: dict[str, Any] = {"course_id": "course-0"}
     if release.with_storage_option:
@@ -87,7 +87,7 @@ def enqueued(release: Release) -> dict[str, Any]:
     return {"kwargs": kwargs, "routing_key": "edx.lms.core.low"}
 
 
-def s3_classes(release: Release) -> list[str]:
+def s3_classes(release: ContractRelease) -> list[str]:
     """Return the classes that import, of those that every release was asked for."""
     asked = ("storages.backends.s3boto.S3BotoStorage", "storages.backends.s3boto3.S3Boto3Storage")
     return [name for name in (*asked, "storages.backends.s3.S3Storage") if name in release.storage_classes]

@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from block_structure.module_utils.decisions.releases import Release, pick
+
+from .releases import ContractRelease, release_row
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).parent / "contract_program"
@@ -66,7 +66,7 @@ class Target:
     cms_cfg: path of Studio's settings file, None where Studio is not asked.
     """
 
-    release: Release
+    release: ContractRelease
     python: str
     manage: str
     settings: str
@@ -185,7 +185,7 @@ class Target:
         return [path, path.replace(".env.json", ".auth.json")] if self.release.config_format == "json" else [path]
 
 
-def file_name(release: Release, system: str = "lms") -> str:
+def file_name(release: ContractRelease, system: str = "lms") -> str:
     """Return the name of a system's settings file on a native installation."""
     return Path(release.config_files[system]).name
 
@@ -198,24 +198,6 @@ def program(names: list[str], needs_long_keys: bool) -> str:
     sources = {name: path.read_text() for name, path in paths.items()}
     text = f"{LOADER}\nload({sources!r}, {names!r}, {needs_long_keys!r})"
     return f"exec(compile({text!r}, 'contract', 'exec'), {{'__name__': 'contract'}})\n"
-
-
-def release_names() -> list[str]:
-    """Return the names of the rows of the role's release table."""
-    return list(_table())
-
-
-@cache
-def release_row(name: str) -> Release:
-    """Return a row of the role's release table."""
-    return pick(_table(), name)
-
-
-@cache
-def _table() -> dict[str, Any]:
-    path = ROOT / "roles/block_structure/vars/releases.yml"
-    table: dict[str, Any] = yaml.safe_load(path.read_text())["__block_structure_releases"]
-    return table
 
 
 def from_environment() -> Target | None:

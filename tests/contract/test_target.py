@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from .conftest import TARGETS
-from .target import Target, UnusablePlatformError, release_row
+from .releases import release_row
+from .target import Target, UnusablePlatformError
 
 # A row that stores a structure and then caches it, by a key that is long.
 ROW = "a_total_miss_rebuilds_stores_and_caches"

@@ -16,6 +16,8 @@ from block_structure.module_utils.probe.operations import identify
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())
 ROWS, SOURCES = TABLE["__block_structure_releases"], TABLE["__block_structure_release_sources"]
+# What only the contract tests ask of a release.
+CONTRACT = yaml.safe_load((ROOT / "tests/contract/releases.yml").read_text())
 NAMES = ["ironwood", "juniper", "koa", "lilac", "maple", "nutmeg", "olive", "palm", "quince"]
 NAMES += ["redwood", "sumac", "teak", "ulmo", "verawood", "main"]
 PRODUCT = [*ROOT.glob("roles/block_structure/**/*.py"), *ROOT.glob("scripts/**/*.py")]
@@ -43,11 +45,17 @@ def test_table_has_every_release_in_order_with_complete_rows():
 
 def test_each_cell_has_a_source_and_a_confidence():
     assert set(SOURCES) == releases.columns()
-    for column, entry in SOURCES.items():
+    assert list(CONTRACT["releases"]) == NAMES
+    assert all(set(row) == set(CONTRACT["sources"]) for row in CONTRACT["releases"].values())
+    for column, entry in {**SOURCES, **CONTRACT["sources"]}.items():
         assert set(entry) == {"source", "confidence", "except"}, column
         assert entry["source"], column
         assert {entry["confidence"], *entry["except"].values()} <= {"high", "medium", "low"}, column
         assert set(entry["except"]) <= set(NAMES), column
+
+
+def test_what_becomes_of_a_corrupt_structure_is_known():
+    assert {row["unpickle_errors"] for row in CONTRACT["releases"].values()} == {"raised", "rebuilt"}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +65,6 @@ def test_each_cell_has_a_source_and_a_confidence():
         ("config_format", {"json", "yaml"}),
         ("switch_api", {"namespace", "objects"}),
         ("course_index", {"mongo", "sql"}),
-        ("unpickle_errors", {"raised", "rebuilt"}),
         ("cache_client", {"python-memcached", "pymemcache"}),
         ("cache_key_hash", {"md4", "blake2b"}),
         ("storage_resolver", {"get_storage", "resolve_storage_backend"}),
@@ -78,8 +85,9 @@ def test_unread_switches_are_those_of_older_releases():
 
 def test_each_django_storages_argument_is_accepted_ignored_or_refused():
     kinds = ("valid", "ignored", "refused")
-    known = {name for row in ROWS.values() for kind in kinds for name in row[f"storage_kwargs_{kind}"]}
-    for name, row in ROWS.items():
+    rows = {name: {**row, **CONTRACT["releases"][name]} for name, row in ROWS.items()}
+    known = {name for row in rows.values() for kind in kinds for name in row[f"storage_kwargs_{kind}"]}
+    for name, row in rows.items():
         assert sorted(known) == sorted(word for kind in kinds for word in row[f"storage_kwargs_{kind}"]), name
         # Known and unknown names are treated alike.
         assert not row["storage_kwargs_ignored" if row["unknown_kwargs"] == "refused" else "storage_kwargs_refused"], name
@@ -102,7 +110,7 @@ def test_cells_of_a_row_agree_with_each_other(name):
     assert row["unhashable_kwargs"] == row["storages_setting"] == (row["storage_resolver"] == "resolve_storage_backend")
     assert bool(row["client_item_limit_bytes"]) == (row["cache_client"] == "python-memcached")
     client = {"MemcachedCache": "python-memcached", "PyMemcacheCache": "pymemcache"}
-    assert row["cache_client"] == client[row["cache_backend"].rpartition(".")[2]]
+    assert row["cache_client"] == client[CONTRACT["releases"][name]["cache_backend"].rpartition(".")[2]]
     assert set(row["config_env"]) == set(row["config_files"]) == {"lms", "cms"}
     assert all(path.endswith((".json", ".yml")) for path in row["config_files"].values())
     assert not (row["blake2b_feature"] and row["cache_key_hash"] == "blake2b")

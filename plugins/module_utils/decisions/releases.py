@@ -31,24 +31,19 @@ class Release:
     with_storage_option: bool
     pruning_active_honoured: bool
     course_index: str
-    unpickle_errors: str
     cache_cap_bytes: int | None
-    cache_backend: str
     cache_client: str
     client_item_limit_bytes: int | None
     cache_key_hash: str
     blake2b_feature: bool
     storage_resolver: str
     storages_setting: bool
-    django_storages: str
     storage_class: str
     storage_classes: list[str]
     storage_kwargs_valid: list[str]
-    storage_kwargs_ignored: list[str]
     storage_kwargs_refused: list[str]
     unknown_kwargs: str
     unhashable_kwargs: bool
-    acl_trap: bool
     tutor_major: int | None
     tutor_cache: str | None
     # Not a column: the later release that the settings must also fit, see prepare().
@@ -259,10 +254,8 @@ def prepare(installed: Release, target: Release) -> Release:
         storage_classes=classes,
         storage_kwargs_valid=valid,
         storage_kwargs_refused=sorted({*installed.storage_kwargs_refused, *target.storage_kwargs_refused, *lost} - set(valid)),
-        storage_kwargs_ignored=[name for name in installed.storage_kwargs_ignored if name in target.storage_kwargs_ignored],
         unknown_kwargs="refused" if "refused" in (installed.unknown_kwargs, target.unknown_kwargs) else "ignored",
         unhashable_kwargs=installed.unhashable_kwargs and target.unhashable_kwargs,
-        acl_trap=installed.acl_trap or target.acl_trap,
         # The installed platform ignores a feature that it does not know.
         blake2b_feature=installed.blake2b_feature or target.blake2b_feature,
     )

@@ -151,7 +151,7 @@ def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
     """Return the STORAGE_KWARGS that the release supports, including secrets."""
     wanted: dict[str, Any] = {
         "bucket_name": options.bucket,
-        # Explicit, because the LMS forces a public default (acl_trap) and old django-storages default to public-read.
+        # Explicit, because the LMS forces a public default and old django-storages default to public-read.
         "default_acl": options.default_acl,
         # Explicit, because a global AWS_LOCATION would apply to this storage too.
         "location": "",

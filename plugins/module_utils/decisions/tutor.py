@@ -13,7 +13,6 @@ from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
 _ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
 _REDIS: dict[str, Any] = {
-    "cache_backend": "django_redis.cache.RedisCache",
     "cache_client": "django-redis",
     # Redis accepts values up to 512 MB (reference of SET); no structure comes near.
     "client_item_limit_bytes": None,
