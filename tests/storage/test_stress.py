@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "stress_storage.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "dev" / "stress_storage.py"
 
 
 def test_nothing_is_lost_wrong_or_undocumented_under_faults_and_kills() -> None:
