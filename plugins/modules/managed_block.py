@@ -69,14 +69,13 @@ changes:
   returned: success
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.edit import managed_block
+from ..module_utils.host import files
 
 
 def prove(module: AnsibleModule, text: str) -> None:
@@ -96,16 +95,6 @@ def prove(module: AnsibleModule, text: str) -> None:
         )
 
 
-def write(module: AnsibleModule, path: Path, text: str) -> None:
-    """Write the text atomically, with the owner, group and mode of the file it replaces."""
-    if module.params["backup"]:
-        module.backup_local(str(path))
-    descriptor, name = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-    module.atomic_move(name, str(path))
-
-
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -118,28 +107,28 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path, block = Path(module.params["path"]), module.params["block"]
+    block = module.params["block"]
+    with as_failures(module):
+        path = files.real_file(Path(module.params["path"]), module.params["variable"])
     if block is None and not path.exists():
         module.exit_json(changed=False, differs=False, previous=None, changes=[])
-    try:
-        # Not read_text, which would change line endings.
-        before = path.read_bytes().decode("utf-8")
-        previous, after = managed_block.get(before), managed_block.put(before, block)
+    with as_failures(module):
+        try:
+            # Not read_text, which would change line endings.
+            before = path.read_bytes().decode("utf-8")
+            previous, after = managed_block.get(before), managed_block.put(before, block)
+        except (OSError, ValueError) as error:
+            raise BlockStructureError(
+                "block-file-unusable",
+                f"{path} cannot be edited: {error.strerror if isinstance(error, OSError) else error}.",
+                f"correct {module.params['variable']}, or the file; nothing was changed.",
+                module.params["variable"],
+            ) from error
         if after != before:
             prove(module, after)
-    except (OSError, ValueError) as error:
-        refused = BlockStructureError(
-            "block-file-unusable",
-            f"{path} cannot be edited: {error.strerror if isinstance(error, OSError) else error}.",
-            f"correct {module.params['variable']}, or the file; nothing was changed.",
-            module.params["variable"],
-        )
-        module.fail_json(msg=str(refused), error=refused.as_dict())
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
     changed = after != before
     if changed and not module.check_mode:
-        write(module, path, after)
+        files.replace(path, after.encode("utf-8"), module if module.params["backup"] else None)
     shown = {"before": previous or "", "after": block or ""}
     module.exit_json(
         changed=changed,

@@ -90,7 +90,7 @@ options:
     description: File on the host that keeps the configuration as it was before the first change; never overwritten.
     type: path
   restore:
-    description: Exact text of the configuration file to restore, instead of computed flags.
+    description: File with the configuration to restore as it is, instead of computed flags.
     type: str
 attributes:
   check_mode:
@@ -146,12 +146,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.changes import Change, as_diff
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.common.findings import two_lines
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.decisions import memcached_sizing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.edit import memcached_config
-from ..module_utils.host import memcached_client
+from ..module_utils.host import files, memcached_client
 
 
 def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
@@ -222,20 +221,36 @@ def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing
     )
 
 
-def keep_record(path: Path, text: str) -> None:
+def keep_record(path: Path, data: bytes) -> None:
     """Record the configuration before the first deploy, for the rollback."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(text.encode("utf-8"))
+        files.replace(path, data)
+
+
+def recorded(path: Path) -> bytes:
+    """Return the recorded configuration. Raises BlockStructureError `memcached-record-damaged` if it holds none."""
+    try:
+        data = path.read_bytes()
+        problem = "" if data.strip() else "is empty"
+    except OSError as error:
+        data, problem = b"", f"cannot be read: {error.strerror}"
+    if problem:
+        raise BlockStructureError(
+            "memcached-record-damaged",
+            f"The recorded configuration {path} {problem}, so memcached's previous configuration is not known.",
+            "restore the configuration file from a backup beside it, remove the record, and run again.",
+        )
+    return data
 
 
 def configure(module: AnsibleModule, wanted: memcached_sizing.MemcachedPlan | None, live: dict[str, int]) -> dict[str, object]:
     """Compare file and process with the plan and write the file except in check mode; returns the result."""
     given = module.params
-    path = Path(given["config_path"])
+    path = files.real_file(Path(given["config_path"]), "block_structure_memcached_config_path")
     try:
-        before = path.read_bytes().decode("utf-8")
+        # Whatever its encoding: each byte that is not UTF-8 is kept as it is.
+        before = path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError as error:
         raise BlockStructureError(
             "memcached-config-missing",
@@ -244,25 +259,23 @@ def configure(module: AnsibleModule, wanted: memcached_sizing.MemcachedPlan | No
             "block_structure_memcached_config_path",
         ) from error
     if wanted is None:
-        after = given["restore"]
+        after = recorded(Path(given["restore"])).decode("utf-8", "surrogateescape")
     else:
         after = memcached_config.set_flags(before, {"-m": str(wanted.memory_mb), "-I": wanted.item_size_flag})
     flags = memcached_config.flags(after)
     target = {
-        "memory_mb": int(flags.get("-m", memcached_sizing.STOCK_MEMORY_MB)),
-        "item_size_bytes": memcached_sizing.parse_item_size(flags.get("-I", "1m")),
+        "memory_mb": memcached_config.number(flags["-m"]) if "-m" in flags else memcached_sizing.STOCK_MEMORY_MB,
+        "item_size_bytes": memcached_config.item_size_bytes(flags.get("-I", "1m")),
     }
     changes = [Change(f"memcached.{name}", live[name], value) for name, value in target.items() if live[name] != value]
     if before != after and not changes:
         changes = [Change("memcached.config", memcached_config.flags(before), flags)]
     if before != after and not module.check_mode:
-        prove_flags(given["binary"], target["memory_mb"], memcached_sizing.item_size_flag(target["item_size_bytes"]))
+        if wanted:  # the operator's own file is not judged
+            prove_flags(given["binary"], target["memory_mb"], memcached_sizing.item_size_flag(target["item_size_bytes"]))
         if given["record"]:
-            keep_record(Path(given["record"]), before)
-        module.backup_local(str(path))
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            stream.write(after.encode("utf-8"))
-        module.atomic_move(stream.name, str(path))
+            keep_record(Path(given["record"]), before.encode("utf-8", "surrogateescape"))
+        files.replace(path, after.encode("utf-8", "surrogateescape"), module)
     return {
         "changed": bool(changes),
         "changes": [change.as_dict() for change in changes],
@@ -299,7 +312,7 @@ def main() -> None:
             "growth_percent": {"type": "int", "default": 30},
             "servers": {"type": "int"},
             "record": {"type": "path"},
-            "restore": {"type": "str"},
+            "restore": {"type": "path"},
         },
         required_if=[("state", "present", ("need", "restore"), True)],
         supports_check_mode=True,
@@ -307,7 +320,7 @@ def main() -> None:
     given = module.params
     if given["server"]:
         given["host"], given["port"] = memcached_client.address(given["server"])
-    try:
+    with as_failures(module):
         answer = memcached_client.stats(given["host"], given["port"])
         live = {
             "memory_mb": int(answer["settings"]["maxbytes"]) // memcached_sizing.MIB,
@@ -316,16 +329,15 @@ def main() -> None:
         wanted = wanted_plan(module, live) if given["need"] and given["restore"] is None else None
         result: dict[str, object] = {"changed": False, "changes": [], "restart_required": False, "target": live}
         if given["state"] == "present":
-            result = configure(module, wanted, live)
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
-    except OSError as error:
-        module.fail_json(
-            msg=two_lines(
-                f"{given['config_path']} cannot be written: {error.strerror}.",
-                "fix the cause in the message; the active file is untouched.",
-            )
-        )
+            try:
+                result = configure(module, wanted, live)
+            except OSError as error:
+                raise BlockStructureError(
+                    "memcached-unwritable",
+                    f"{given['config_path']} cannot be written: {error.strerror}.",
+                    "fix the cause in the message; the active file is untouched.",
+                    "block_structure_memcached_config_path",
+                ) from error
     module.exit_json(
         live=live, stats=answer["stats"], slab_items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
     )

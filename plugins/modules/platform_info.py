@@ -66,7 +66,7 @@ from typing import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import as_failures
 from ..module_utils.decisions import platforms
 
 # An unreachable cluster must not delay a run for long.
@@ -125,10 +125,8 @@ def main() -> None:
         others = [name for name in detectors if name != named]
         with ThreadPoolExecutor(len(others)) as pool:
             evidence.update(zip(others, pool.map(lambda name: detectors[name](), others)))
-    try:
+    with as_failures(module):
         platform = platforms.decide(named, evidence)
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
     module.exit_json(changed=False, platform=platform)
 
 

@@ -83,7 +83,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.changes import Change, as_diff
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions.spool import counted
 from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
@@ -296,7 +296,7 @@ def main() -> None:
     named_in = module.params["only_if_named_in"]
     if named_in and not any(names_package(Path(path)) for path in named_in):
         module.exit_json(changed=False, changes=[])
-    try:
+    with as_failures(module):
         root = site_packages(module)
         changes, there, wanted = compare(module, root)
         if changes and not module.check_mode:
@@ -309,8 +309,6 @@ def main() -> None:
             if module.params["folder"] and not wanted:
                 with suppress(OSError):  # not empty
                     root.rmdir()
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
     module.exit_json(
         changed=bool(changes),
         changes=[change.as_dict() for change in changes],

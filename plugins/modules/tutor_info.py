@@ -57,7 +57,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.decisions import tutor
 from ..module_utils.decisions.releases import from_named_row
 
@@ -107,7 +107,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     row = module.params["release"]
-    try:
+    with as_failures(module):
         found = facts(module.params["argv"])
         rendered = Path(str(found["root"]), "env", "version")
         tutor.check_version(
@@ -116,8 +116,6 @@ def main() -> None:
             from_named_row(row) if row else None,
             module.params["majors"],
         )
-    except BlockStructureError as error:
-        module.fail_json(msg=str(error), error=error.as_dict())
     module.exit_json(changed=False, tutor=found)
 
 

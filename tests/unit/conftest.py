@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,11 @@ def variables() -> dict[str, Any]:
         "block_structure_release": "teak",
         "block_structure_storage_bucket": "example-block-structures",
     }
+
+
+@pytest.fixture(scope="session")
+def memcached_binary() -> str:
+    """The installed memcached; scripts/dev/setup installs it."""
+    binary = shutil.which("memcached")
+    assert binary, "memcached is not installed; scripts/dev/setup memcached installs it"
+    return binary

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import pwd
-import shutil
 import subprocess
 import time
 from typing import Any
@@ -36,14 +35,6 @@ def start(binary: str, path: str, plan: memcached_sizing.MemcachedPlan) -> subpr
             return process
     process.kill()
     raise AssertionError("memcached did not start")
-
-
-@pytest.fixture(scope="session")
-def memcached_binary() -> str:
-    """The installed memcached; scripts/dev/setup installs it."""
-    binary = shutil.which("memcached")
-    assert binary, "memcached is not installed; scripts/dev/setup memcached installs it"
-    return binary
 
 
 def survives(binary: str, path: str, plan: memcached_sizing.MemcachedPlan, sizes: list[int], tenants_mb: int = 0) -> None:

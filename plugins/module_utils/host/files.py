@@ -1,0 +1,68 @@
+"""Replace files of the host: through symbolic links, atomically, with the owner, group and mode of what is replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common.errors import BlockStructureError
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def real_file(path: Path, variable: str) -> Path:
+    """Return the file that a path leads to. Raises BlockStructureError `file-not-regular` for anything but a file.
+
+    A symbolic link stays, and what it points to is edited. A path where nothing is yet is returned as it is.
+    """
+    try:
+        target = path.resolve(strict=True) if path.is_symlink() else path
+        kind = target.lstat().st_mode
+    except FileNotFoundError:
+        if not path.is_symlink():
+            return path
+        problem = "is a symbolic link to a file that does not exist"
+    except (OSError, RuntimeError):  # a loop; RuntimeError before Python 3.13
+        problem = "cannot be followed to a file"
+    else:
+        if stat.S_ISREG(kind):
+            return target
+        problem = "is no regular file"
+    raise BlockStructureError(
+        "file-not-regular", f"{path} {problem}.", f"correct {variable}, or the file; nothing was changed.", variable
+    )
+
+
+def replace(path: Path, data: bytes, module: AnsibleModule | None = None) -> None:
+    """Write data to the path so that a power failure leaves the previous content or the new one, never a part.
+
+    Owner, group, mode and extended attributes are those of the file that is replaced; a new one is for its owner only.
+    module: keep a copy of the previous file beside it. Raises OSError; the file is then untouched.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            known = path.stat()
+            os.chown(name, known.st_uid, known.st_gid)
+            shutil.copystat(path, name)
+            os.utime(name)
+            if module:
+                module.backup_local(str(path))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
