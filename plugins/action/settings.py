@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -11,9 +10,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.common.findings import two_lines
 from ..module_utils.common.redact import redact
 from ..module_utils.decisions.storage_settings import merge
+from ..plugin_utils.host_files import HostFiles
 from ..plugin_utils.settings_files import json_edit, yaml_edit
 
 # Format of a settings file -> its editor; both have the same functions.
@@ -28,7 +27,8 @@ def _entries(nested: dict[str, dict[str, Any]]) -> list[tuple[str, str, Any]]:
 class ActionModule(ActionBase):
     """`settings`: one key of one settings file.
 
-    path: the file. format: yaml or json. key: the top-level key. state: `present` sets it to `settings` merged with `secrets`;
+    path: the file. variable: the public variable that names it. format: yaml or json. key: the top-level key.
+    state: `present` sets it to `settings` merged with `secrets`;
     `raw` restores the exact characters in `raw` (null removes the key); `read` only returns them under `raw` (use no_log: they
     may hold secrets).
     also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: their text from `read`, to
@@ -50,6 +50,7 @@ class ActionModule(ActionBase):
             {
                 "path": {"type": "str", "required": True},
                 "key": {"type": "str", "required": True},
+                "variable": {"type": "str", "default": "block_structure_native_lms_config"},
                 "state": {"type": "str", "choices": ["present", "raw", "read"], "default": "present"},
                 "settings": {"type": "dict", "default": {}},
                 "secrets": {"type": "dict", "default": {}, "no_log": True},
@@ -63,10 +64,10 @@ class ActionModule(ActionBase):
                 "backup": {"type": "bool", "default": True},
             }
         )
-        self._task_vars = task_vars or {}
+        self._files = HostFiles(self, task_vars or {})
         editor = EDITORS[args["format"]]
         try:
-            before = self._slurp(args["path"], create=args["create"])
+            before = self._read(args)
             previous = editor.get_raw(before, args["key"])
             result["exists"] = previous is not None
             if args["state"] == "read":
@@ -74,7 +75,8 @@ class ActionModule(ActionBase):
                 return result
             after = self._edited(before, args)
         except BlockStructureError as error:
-            raise AnsibleActionFail(f"{args['path']}: {error}") from error
+            # Not chained: Ansible prints the cause of an error, and a parser's quotes the line.
+            raise AnsibleActionFail(f"{args['path']}: {error}") from None
         result["changed"] = result["differs"] = after != before
         if result["changed"]:
             result["diff"] = diff = self._diff(args, before, after)
@@ -112,62 +114,32 @@ class ActionModule(ActionBase):
             after = yaml_edit.set_inner_key(after, parent, key, json.loads(json.dumps(scalar)))
         return str(after)
 
-    def _slurp(self, path: str, *, create: bool) -> str:
+    def _read(self, args: dict[str, Any]) -> str:
         """Return the file's text with its original line endings."""
-        answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=self._task_vars)
-        if answer.get("failed"):
-            if create and "not found" in answer.get("msg", ""):
+        data = self._files.read(args["path"], args["variable"])
+        if data is None:
+            if args["create"]:
                 return ""
             raise BlockStructureError(
-                "settings-file-unreadable",
-                f"The settings file cannot be read: {answer.get('msg')}",
-                "correct its path in block_structure_native_lms_config or block_structure_native_cms_config.",
+                "settings-file-missing",
+                "The settings file does not exist.",
+                f"correct {args['variable']}.",
+                args["variable"],
             )
         try:
-            return base64.b64decode(answer["content"]).decode("utf-8")
-        except UnicodeDecodeError as error:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            # Not chained: its text has bytes of the file.
             raise BlockStructureError(
                 "settings-file-unreadable", "The settings file is not UTF-8 text.", "save it as UTF-8; nothing was changed."
-            ) from error
+            ) from None
 
     def _write(self, args: dict[str, Any], text: str) -> None:
-        """Write the text atomically and keep owner, group and mode; a candidate gets those of its original."""
-        shell = self._connection._shell
-        if shell.tmpdir is None:
-            self._make_tmp_path()
-        source = shell.join_path(shell.tmpdir, "settings")
-        self._transfer_data(source, text)
-        target = args["dest"] or args["path"]
-        module_args = {"src": source, "dest": target, "backup": args["backup"] and not args["dest"]}
-        module_args.update(self._ownership(args))
-        answer = self._execute_module(module_name="ansible.legacy.copy", module_args=module_args, task_vars=self._task_vars)
-        self._remove_tmp_path(shell.tmpdir)
-        if answer.get("failed"):
-            message = f"{answer.get('msg', '')} {answer.get('module_stderr', '')} {answer.get('exception', '')}"
-            if "No space left" in message:
-                raise AnsibleActionFail(
-                    two_lines(
-                        f"There is no space left to write {target}; the active settings are untouched.",
-                        "free space on that file system and run again.",
-                    )
-                )
-            raise AnsibleActionFail(
-                two_lines(
-                    f"{target} cannot be written: {answer.get('msg')}",
-                    "fix the cause in the message; the active settings are untouched.",
-                )
-            )
-
-    def _ownership(self, args: dict[str, Any]) -> dict[str, Any]:
-        answer = self._execute_module(
-            module_name="ansible.legacy.stat",
-            module_args={"path": args["path"], "get_checksum": False, "get_mime": False, "get_attributes": False},
-            task_vars=self._task_vars,
-        )
-        stat = answer.get("stat", {})
-        if not stat.get("exists"):
-            return {"mode": "0600"}
-        return {"owner": str(stat["uid"]), "group": str(stat["gid"]), "mode": stat["mode"]}
+        """Write the text; a candidate gets owner, group and mode of its original."""
+        if args["dest"]:
+            self._files.write(args["dest"], args["variable"], text, like=args["path"])
+        else:
+            self._files.write(args["path"], args["variable"], text, backup=args["backup"])
 
     @staticmethod
     def _diff(args: dict[str, Any], before: str, after: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,10 @@ from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import storage_settings
 from ..plugin_utils import tutor_plugin
+from ..plugin_utils.host_files import HostFiles
 
+# The public variable that decides where the plugin is.
+_PLACE = "block_structure_tutor_root"
 _MAIN = "BLOCK_STRUCTURES_SETTINGS"
 _RUNTIME_SOURCES = tutor_plugin.sources(
     Path(__file__).resolve().parents[2] / "roles/block_structure/files/block_structure_runtime"
@@ -58,6 +60,7 @@ class ActionModule(ActionBase):
             }
         )
         self._task_vars = task_vars or {}
+        self._files = HostFiles(self, self._task_vars)
         before = self._read(args["path"])
         if args["state"] == "read":
             result.update(changed=False, raw=before)
@@ -118,38 +121,23 @@ class ActionModule(ActionBase):
 
     def _read(self, path: str) -> str | None:
         """Return the plugin's text, None if it does not exist."""
-        answer = self._module("slurp", src=path)
-        if not answer.get("failed"):
-            return base64.b64decode(answer["content"]).decode("utf-8", "replace")
-        if "not found" in str(answer.get("msg", "")):
-            return None
-        raise AnsibleActionFail(
-            two_lines(
-                f"Tutor's plugin {path} cannot be read: {answer.get('msg')}",
-                "fix the cause in the message; nothing was changed.",
-            )
-        )
+        data = self._files.read(path, _PLACE)
+        return None if data is None else data.decode("utf-8", "replace")
 
     def _write(self, args: dict[str, Any], text: str | None) -> None:
-        if text is None:
-            answer = self._module("file", path=args["path"], state="absent")
-        else:
-            owner = self._module("stat", path=args["owner_of"], get_checksum=False, get_mime=False, get_attributes=False)[
-                "stat"
-            ]
-            ids = {"owner": str(owner["uid"]), "group": str(owner["gid"])}
-            self._module("file", path=str(Path(args["path"]).parent), state="directory", **ids)
-            shell = self._connection._shell
-            if shell.tmpdir is None:
-                self._make_tmp_path()
-            source = shell.join_path(shell.tmpdir, "plugin")
-            self._transfer_data(source, text)
-            answer = self._module("copy", src=source, dest=args["path"], mode="0600", **ids)
-            self._remove_tmp_path(shell.tmpdir)
+        if text is not None:
+            self._module("file", path=str(Path(args["path"]).parent), state="directory", **self._owner(args["owner_of"]))
+            self._files.write(args["path"], _PLACE, text, owner_of=args["owner_of"], mode="0600")
+            return
+        answer = self._module("file", path=args["path"], state="absent")
         if answer.get("failed"):
             raise AnsibleActionFail(
                 two_lines(
-                    f"Tutor's plugin {args['path']} cannot be written: {answer.get('msg')}",
+                    f"Tutor's plugin {args['path']} cannot be removed: {answer.get('msg')}",
                     "fix the cause in the message; the active settings are untouched.",
                 )
             )
+
+    def _owner(self, path: str) -> dict[str, str]:
+        known = self._module("stat", path=path, get_checksum=False, get_mime=False, get_attributes=False)["stat"]
+        return {"owner": str(known["uid"]), "group": str(known["gid"])}

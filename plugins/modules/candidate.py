@@ -25,12 +25,12 @@ options:
     type: list
     elements: str
     default: []
-  settings_source:
+  settings_file:
     description:
-      - Python source of the settings to boot on, for a platform whose settings are a module. The LMS reads it from standard
-        input.
+      - File of this host with the settings module to boot on, for a platform whose settings are a module. The LMS reads it from
+        standard input.
       - O(manage_argv) then ends with the Python interpreter.
-    type: str
+    type: path
 attributes:
   check_mode:
     support: full
@@ -58,6 +58,8 @@ boots:
   returned: always
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.errors import as_failures
@@ -73,7 +75,7 @@ def main() -> None:
             **lms.ARGUMENTS,
             "package_version": {"type": "str"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
-            "settings_source": {"type": "str", "no_log": True},
+            "settings_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -87,7 +89,7 @@ def main() -> None:
             release,
             operations,
             secrets=module.params["secrets"],
-            settings_source=module.params["settings_source"],
+            settings_source=Path(module.params["settings_file"]).read_text("utf-8") if module.params["settings_file"] else None,
         )
         candidate.judge(answer.results[0], release, module.params["package_version"])
     module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)

@@ -17,6 +17,10 @@ options:
     description: The settings file on the host, UTF-8 text.
     type: str
     required: true
+  variable:
+    description: Public variable that names O(path), for refusals.
+    type: str
+    default: block_structure_native_lms_config
   key:
     description: The top-level key.
     type: str

@@ -12,14 +12,16 @@ from typing import Any
 from .conftest import COLLECTIONS
 
 
-def run(name: str, arguments: dict[str, Any], *message: str) -> dict[str, Any]:
-    """Return the result of a module. message: more options of `ansible`, such as --check."""
+def output(name: str, arguments: dict[str, Any], *options: str, **variables: str) -> str:
+    """Return all that Ansible shows of a module's run.
+
+    options: of `ansible`, such as --check. variables: of the environment.
+    """
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json",
-        "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        **variables,
     }
     command = [
         str(Path(sys.executable).with_name("ansible")),
@@ -28,8 +30,15 @@ def run(name: str, arguments: dict[str, Any], *message: str) -> dict[str, Any]:
         f"openedx_operators.block_structure.{name}",
     ]
     ended = subprocess.run(
-        [*command, "--args", json.dumps(arguments), *message], env=environment, capture_output=True, text=True, check=False
+        [*command, "--args", json.dumps(arguments), *options], env=environment, capture_output=True, text=True, check=False
     )
-    answer = json.JSONDecoder().raw_decode(ended.stdout[ended.stdout.index("{") :])[0]
+    return ended.stdout + ended.stderr
+
+
+def run(name: str, arguments: dict[str, Any], *options: str) -> dict[str, Any]:
+    """Return the result of a module. options: of `ansible`, such as --check."""
+    json_output = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.json", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
+    text = output(name, arguments, *options, **json_output)
+    answer = json.JSONDecoder().raw_decode(text[text.index("{") :])[0]
     report: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
     return report

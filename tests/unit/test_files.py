@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import pwd
+import re
 import shlex
 import socket
 import stat
@@ -218,4 +221,99 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path, running_memca
     assert answer["msg"] == (
         "/proc/version cannot be written: No such file or directory.\n"
         "Remedy: fix the cause in the message; the active file is untouched."
+    )
+
+
+SECRET = "EXAMPLE-DATABASE-PASSWORD"
+SETTINGS_TEXT = f"PASSWORD: {SECRET}\nBLOCK_STRUCTURES_SETTINGS:\n  PRUNING_ACTIVE: false\n"
+
+
+def test_settings_behind_a_link_are_edited_where_they_are(linked):
+    link, target = linked
+    target.write_text(SETTINGS_TEXT)
+    known = attributes(target)
+    arguments = {"path": str(link), "key": "BLOCK_STRUCTURES_SETTINGS", "settings": {"PRUNING_ACTIVE": True}}
+    assert modules.run("settings", arguments)["changed"]
+    assert link.is_symlink()
+    assert (target.read_text(), attributes(target)) == (SETTINGS_TEXT.replace("false", "true"), known)
+    # The backup is beside the file, as private as it.
+    (backup,) = (path for path in target.parent.iterdir() if path != target)
+    assert (backup.read_text(), attributes(backup)) == (SETTINGS_TEXT, known)
+
+
+def test_a_candidate_has_the_attributes_of_the_original(linked, tmp_path):
+    link, target = linked
+    target.write_text(SETTINGS_TEXT)
+    arguments = {"path": str(link), "key": "BLOCK_STRUCTURES_SETTINGS", "settings": {}, "dest": str(tmp_path / "candidate.yml")}
+    assert modules.run("settings", arguments)["changed"]
+    assert attributes(tmp_path / "candidate.yml") == attributes(target)
+    assert target.read_text() == SETTINGS_TEXT
+
+
+def shown(arguments: dict[str, object], name: str) -> str:
+    """Return everything that a run shows at the highest verbosity, with Ansible's debug output, and what it decodes to."""
+    text = modules.output(name, arguments, "-vvvvv", ANSIBLE_DEBUG="1")
+    words = set(re.findall(r"[A-Za-z0-9+/=]{16,}", text))
+    for word in words:
+        with contextlib.suppress(ValueError):
+            text += base64.b64decode(word).decode("latin-1")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (SETTINGS_TEXT, None),
+        (f"A: 1\nPASSWORD: '{SECRET}\n", "found unexpected end of stream at line 3, column 1."),
+        (f"A: *{SECRET}\n", None),
+        (f"A: [{SECRET}\nB: 1\n", "did not find expected ',' or ']' at line 2, column 2."),
+        (f"A: {SECRET}: {SECRET}\n", "mapping values are not allowed here at line 1"),
+    ],
+    ids=["sound", "quote", "alias", "bracket", "colon"],
+)
+def test_no_line_of_a_settings_file_is_shown_at_any_verbosity(tmp_path, text, place):
+    path = tmp_path / "lms.yml"
+    path.write_text(text)
+    arguments = {"path": str(path), "key": "BLOCK_STRUCTURES_SETTINGS", "settings": {"PRUNING_ACTIVE": True}}
+    output = shown(arguments, "settings")
+    assert SECRET not in output
+    if place:
+        assert "The settings file is not YAML" in output
+        assert re.search(r"at line \d+, column \d+", output), output
+        assert path.read_text() == text
+
+
+RECORD = {"settings": {"lms": f"SECRET: {SECRET}\n"}, "also": {}, "survey": {"row": {}, "switches": {}}}
+
+
+def test_the_record_is_written_once_and_returned(tmp_path):
+    path = tmp_path / "before.json"
+    assert "SUCCESS" in modules.output("record", {"path": str(path), "first": RECORD}, "--check")
+    assert not path.exists()
+    assert "SUCCESS" in modules.output("record", {"path": str(path), "first": RECORD})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text()) == RECORD
+    assert "SUCCESS" in modules.output("record", {"path": str(path), "first": {}})
+    assert json.loads(path.read_text()) == RECORD
+    assert SECRET not in shown({"path": str(path)}, "record")
+
+
+@pytest.mark.parametrize(
+    ("data", "systems", "problem"),
+    [
+        ("", [], "is empty"),
+        (json.dumps(RECORD)[:-9], [], "is cut off or not JSON"),
+        ("[]", [], "lacks the database's part"),
+        (json.dumps({**RECORD, "survey": {"row": {}}}), [], "lacks the database's part"),
+        (json.dumps(RECORD), ["lms", "cms"], "lacks the settings of cms"),
+    ],
+    ids=["empty", "cut", "list", "no switches", "no cms"],
+)
+def test_a_record_that_no_rollback_can_use_is_refused(tmp_path, data, systems, problem):
+    path = tmp_path / "before.json"
+    path.write_text(data)
+    answer = modules.run("record", {"path": str(path), "systems": systems})
+    assert answer["msg"] == (
+        f"The record {path} {problem}, so what the first deploy found is not known; nothing is changed.\n"
+        "Remedy: restore the record from a backup of the host, or remove it and restore the settings by hand."
     )

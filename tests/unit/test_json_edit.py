@@ -82,7 +82,7 @@ def test_windows_line_endings_are_kept():
         ("[]", "The settings file is not JSON: expected { at line 1."),
         ('{"a": 1,}', 'The settings file is not JSON: expected " at line 1.'),
         ('{\n"a" 1}', "The settings file is not JSON: expected : at line 2."),
-        ('{"a": nope}', "The settings file is not JSON: Expecting value at line 1."),
+        ('{"a": nope}', "The settings file is not JSON: Expecting value at line 1, column 7."),
         ('{"a": 1} {}', "The settings file holds more than one JSON value."),
         ('{"K": 1, "K": 2}', "The settings file has K 2 times at its top level."),
     ],

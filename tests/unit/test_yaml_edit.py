@@ -135,8 +135,14 @@ def test_alias_in_the_replaced_entry_is_removed_but_its_anchor_is_kept():
         ("- a list\n", "The settings file is not a block of `KEY: value` lines at its top level."),
         ("{A: 1}\n", "The settings file is not a block of `KEY: value` lines at its top level."),
         ("A: 1\n---\nB: 2\n", "The settings file holds more than one YAML document."),
-        ("A: 1\nB: [\n", "The settings file is not YAML: expected the node content, but found '<stream end>' at line 3."),
-        ("A: 1\n\tB: 2\n", "The settings file is not YAML: found character '\\t' that cannot start any token at line 2."),
+        (
+            "A: 1\nB: [\n",
+            "The settings file is not YAML: expected the node content, but found '<stream end>' at line 3, column 1.",
+        ),
+        (
+            "A: 1\n\tB: 2\n",
+            "The settings file is not YAML: found character ... that cannot start any token at line 2, column 1.",
+        ),
         (f"{KEY}: 1\n{KEY}: 2\n", f"The settings file has {KEY} 2 times at its top level."),
         (
             f"{KEY}: &x {{a: 1}}\nB: *x\n",

@@ -38,11 +38,11 @@ def real_file(path: Path, variable: str) -> Path:
     )
 
 
-def replace(path: Path, data: bytes, module: AnsibleModule | None = None) -> None:
+def replace(path: Path, data: bytes, module: AnsibleModule | None = None, like: Path | None = None) -> None:
     """Write data to the path so that a power failure leaves the previous content or the new one, never a part.
 
-    Owner, group, mode and extended attributes are those of the file that is replaced; a new one is for its owner only.
-    module: keep a copy of the previous file beside it. Raises OSError; the file is then untouched.
+    Owner, group, mode and extended attributes are those of the file that is replaced, or of `like`; without either the file is
+    for its owner only. module: keep a copy of the previous file beside it. Raises OSError; the file is then untouched.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -50,13 +50,14 @@ def replace(path: Path, data: bytes, module: AnsibleModule | None = None) -> Non
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        if path.exists():
-            known = path.stat()
+        model = like or path
+        if model.exists():
+            known = model.stat()
             os.chown(name, known.st_uid, known.st_gid)
-            shutil.copystat(path, name)
+            shutil.copystat(model, name)
             os.utime(name)
-            if module:
-                module.backup_local(str(path))
+        if module and path.exists():
+            module.backup_local(str(path))
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

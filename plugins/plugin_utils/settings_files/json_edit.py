@@ -54,7 +54,7 @@ def _parse(text: str) -> _Object:
     try:
         return _parse_object(text)
     except json.JSONDecodeError as error:
-        raise unusable(f"The settings file is not JSON: {error.msg} at line {error.lineno}.") from error
+        raise unusable(f"The settings file is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
 
 
 def _parse_object(text: str) -> _Object:

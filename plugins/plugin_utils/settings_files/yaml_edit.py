@@ -6,6 +6,7 @@ of the rest are never rewritten. Line endings are preserved (open files with new
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ import yaml
 
 from .settings_text import only, unusable
 
+# What a parser quotes of the text; kinds of tokens, such as <stream end>, stay.
+_QUOTED = re.compile(r"'(?!<)[^']*'")
 _COLLECTION_STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _COLLECTION_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -50,10 +53,16 @@ def _events(text: str) -> list[yaml.Event]:
     try:
         return list(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "an unknown line"
-        raise unusable(f"The settings file is not YAML: {error.problem or 'syntax error'} at {line}.") from error
-    except yaml.YAMLError as error:
-        raise unusable("The settings file is not YAML: it has a character that YAML does not allow.") from error
+        raise unusable(f"The settings file is not YAML: {_problem(error)}.") from None
+    except yaml.YAMLError:
+        raise unusable("The settings file is not YAML: it has a character that YAML does not allow.") from None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return the problem and its place, without what the parser quotes of the text."""
+    words = _QUOTED.sub("...", error.problem or "syntax error")
+    mark = error.problem_mark
+    return f"{words} at line {mark.line + 1}, column {mark.column + 1}" if mark else words
 
 
 def _line_start(text: str, index: int) -> int:
