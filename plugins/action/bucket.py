@@ -1,4 +1,4 @@
-"""Configure the bucket through amazon.aws and community.aws, with an accurate check mode."""
+"""Configure the bucket through amazon.aws, with an accurate check mode."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import bucket
 from ..module_utils.decisions.bucket import BucketOptions
-from ..plugin_utils import role_variables
+from ..plugin_utils import buckets, role_variables
 
 READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
     """`bucket`: takes no arguments; reads the public variables itself.
 
     Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket and
-    community.aws.s3_lifecycle for the differences, and reads again. Fails before any change (for a new bucket: after its
+    bucket_lifecycle for the differences, and reads again. Fails before any change (for a new bucket: after its
     creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name the feature and
     its variable. Returns changed, changes, diff.
     """
@@ -103,9 +103,8 @@ class ActionModule(ActionBase):
         )
 
     def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:
-        module = "openedx_operators.block_structure.bucket_info"
-        live: dict[str, Any] | None = self._execute(module, name=options.name)["bucket"]
-        return live
+        arguments = {**self._connection_args, "name": options.name, "aspects": bucket.managed_aspects(options)}
+        return buckets.read(self, self._task_vars, arguments)
 
     def _apply(self, options: bucket.BucketOptions, live: dict[str, Any] | None, changes: list[Change]) -> None:
         fields = {change.field for change in changes}
@@ -119,23 +118,11 @@ class ActionModule(ActionBase):
         if "object_ownership" in fields:
             arguments["object_ownership"] = "BucketOwnerEnforced"
         if "policy" in fields:
-            arguments["policy"] = json.dumps(bucket.policy_with_tls((live or {}).get("policy"), options.name))
+            arguments["policy"] = json.dumps(bucket.wanted_policy((live or {}).get("policy"), options))
         if "tags" in fields:
             arguments["tags"] = options.tags
-        if fields - {f"lifecycle.{bucket.NONCURRENT_RULE}", f"lifecycle.{bucket.ABORT_RULE}"}:
+        rules = [rule for rule in bucket.lifecycle_rules(options) if f"lifecycle.{rule['ID']}" in fields]
+        if len(fields) > len(rules):
             self._execute("amazon.aws.s3_bucket", **arguments)
-        shared = {"name": options.name, "prefix": "", "state": "present", "status": "enabled"}
-        if f"lifecycle.{bucket.NONCURRENT_RULE}" in fields:
-            self._execute(
-                "community.aws.s3_lifecycle",
-                **shared,
-                rule_id=bucket.NONCURRENT_RULE,
-                noncurrent_version_expiration_days=options.noncurrent_days,
-            )
-        if f"lifecycle.{bucket.ABORT_RULE}" in fields:
-            self._execute(
-                "community.aws.s3_lifecycle",
-                **shared,
-                rule_id=bucket.ABORT_RULE,
-                abort_incomplete_multipart_upload_days=options.abort_multipart_days,
-            )
+        if rules:
+            self._execute("openedx_operators.block_structure.bucket_lifecycle", name=options.name, rules=rules)

@@ -13,33 +13,19 @@ description:
     is none. Fails when these credentials may not read the bucket (403), so that it never counts as missing.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - openedx_operators.block_structure.s3
 options:
-  name:
-    description: Name of the bucket.
+  aspects:
+    description: What to read. An aspect that is left out is returned as unset.
+    type: list
+    elements: str
+    choices: [versioning, encryption, public_access_block, object_ownership, policy, tags, lifecycle]
+    default: [versioning, encryption, public_access_block, object_ownership, policy, tags, lifecycle]
+  key:
+    description:
+      - Return the bucket as V(sealed) under this key instead, made for this call. Ansible replaces the access key in all that a
+        module returns, and with it a part of the bucket's name or policy that reads the same.
     type: str
-    required: true
-  region:
-    description: Region of the bucket.
-    type: str
-  endpoint_url:
-    description: Endpoint of an S3-compatible store.
-    type: str
-  access_key:
-    description: Access key; the AWS credential chain when unset.
-    type: str
-  secret_key:
-    description: Secret key that goes with O(access_key).
-    type: str
-  session_token:
-    description: Session token of temporary credentials.
-    type: str
-  aws_ca_bundle:
-    description: CA bundle on the host.
-    type: path
-  validate_certs:
-    description: Whether to verify the endpoint's certificate.
-    type: bool
-    default: true
 attributes:
   check_mode:
     support: full
@@ -61,60 +47,67 @@ bucket:
   description: The features of the bucket, and in C(lacking) the names of those that the store does not support; null when
     there is no bucket.
   type: dict
-  returned: success
+  returned: without O(key)
+sealed:
+  description: The same, readable with O(key) alone.
+  type: str
+  returned: with O(key)
 """
 
 import json
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.findings import two_lines
+from ..module_utils.common.errors import as_failures
+from ..module_utils.common.seal import seal
+from ..module_utils.decisions.bucket import ASPECTS
+from ..module_utils.host import s3
 
-try:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    HAS_BOTO3 = True
-except ImportError:
-    HAS_BOTO3 = False
-
-
-# Codes for "not configured" (S3 API reference, error responses of each Get operation).
+# Codes for "not configured" (S3 API reference, error responses of each Get operation; other stores have their own).
 UNSET = {
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchPublicAccessBlockConfiguration",
     "OwnershipControlsNotFoundError",
+    "NoSuchOwnershipControls",
     "NoSuchBucketPolicy",
+    "NoSuchPolicyConfiguration",
     "NoSuchTagSet",
+    "NoSuchTagSetError",
     "NoSuchLifecycleConfiguration",
 }
 # Codes for "not supported by this store" (S3 API reference, list of error codes; 501 is a response without a body).
-LACKING = {"NotImplemented", "MethodNotAllowed", "501"}
+LACKING = {"NotImplemented", "XNotImplemented", "MethodNotAllowed", "InvalidArgument", "UnsupportedOperation", "501"}
 
 
 class Aspects:
     """Reads one aspect at a time. An aspect that is not set is None; one that the store lacks is None and in `lacking`."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: list[str]) -> None:
+        self.wanted = wanted
         self.lacking: list[str] = []
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        if name not in self.wanted:
+            return None
         try:
             return function()
-        except ClientError as error:
+        except KeyError:
+            # Some stores answer a sub-resource that they do not know with the listing of the bucket.
+            self.lacking.append(name)
+        except s3.ClientError as error:
             code = error.response["Error"]["Code"]
             if code in LACKING:
                 self.lacking.append(name)
             elif code not in UNSET:
                 raise
-            return None
+        return None
 
 
 def _encryption(client: Any, name: str) -> str | None:
     rules = client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
-    return str(rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) if rules else None
+    # A rule may have BucketKeyEnabled alone.
+    return next((str(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) for rule in rules if len(rule) > 1), None)
 
 
 def _public_access_block(client: Any, name: str) -> dict[str, bool]:
@@ -127,9 +120,9 @@ def _public_access_block(client: Any, name: str) -> dict[str, bool]:
     }
 
 
-def read(client: Any, name: str) -> dict[str, Any]:
-    """Return every aspect of an existing bucket."""
-    aspect = Aspects()
+def read(client: Any, name: str, aspects: list[str]) -> dict[str, Any]:
+    """Return these aspects of an existing bucket."""
+    aspect = Aspects(aspects)
     ownership = aspect(
         "object_ownership", lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
     )
@@ -147,75 +140,39 @@ def read(client: Any, name: str) -> dict[str, Any]:
     }
 
 
-def _error(name: str, code: str, text: str) -> str:
-    """Return the two lines for an error other than a missing bucket."""
-    if code in ("403", "AccessDenied", "AllAccessDisabled"):
-        return two_lines(
-            f"The bucket {name} exists but belongs to another account, or these credentials may not read it.",
-            "choose another block_structure_storage_bucket, or give these credentials s3:ListBucket on it.",
-        )
-    if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"):
-        return two_lines(
-            f"S3 does not accept the credentials for the bucket ({code}).",
-            "correct block_structure_bucket_access_key and block_structure_bucket_secret_key.",
-        )
-    return two_lines(
-        f"The bucket {name} cannot be read: {text}",
-        "correct block_structure_storage_region and the endpoint, or set block_structure_manage_bucket to false.",
-    )
-
-
-def find(client: Any, name: str) -> dict[str, Any] | None:
+def find(client: Any, name: str, aspects: list[str]) -> dict[str, Any] | None:
     """Return the bucket's aspects, or None if it does not exist."""
     try:
         client.head_bucket(Bucket=name)
-    except ClientError as error:
+    except s3.ClientError as error:
         # A HEAD response has no body, so its code is the HTTP status.
-        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+        code = error.response["Error"]["Code"]
+        if code in ("404", "NoSuchBucket"):
             return None
+        if code == "403":
+            # Ask again where the answer says why: wrong keys look like somebody else's bucket.
+            client.list_objects_v2(Bucket=name, MaxKeys=1)
         raise
-    return read(client, name)
+    return read(client, name, aspects)
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "region": {"type": "str"},
-            "endpoint_url": {"type": "str"},
-            "access_key": {"type": "str", "no_log": True},
-            "secret_key": {"type": "str", "no_log": True},
-            "session_token": {"type": "str", "no_log": True},
-            "aws_ca_bundle": {"type": "path"},
-            "validate_certs": {"type": "bool", "default": True},
+            **s3.ARGUMENTS,
+            "aspects": {"type": "list", "elements": "str", "choices": list(ASPECTS), "default": list(ASPECTS)},
+            "key": {"type": "str", "no_log": True},
         },
         supports_check_mode=True,
     )
-    if not HAS_BOTO3:
-        module.fail_json(
-            msg=two_lines(
-                missing_required_lib("boto3"),
-                "install boto3 for that Python, or name another host in block_structure_bucket_delegate_to.",
-            )
-        )
     given = module.params
-    try:
-        client = boto3.client(
-            "s3",
-            region_name=given["region"],
-            endpoint_url=given["endpoint_url"],
-            aws_access_key_id=given["access_key"],
-            aws_secret_access_key=given["secret_key"],
-            aws_session_token=given["session_token"],
-            verify=(given["aws_ca_bundle"] or True) if given["validate_certs"] else False,
-            config=Config(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30),
-        )
-        live = find(client, given["name"])
-    except ClientError as error:
-        module.fail_json(msg=_error(given["name"], error.response["Error"]["Code"], str(error)))
-    except (BotoCoreError, ValueError) as error:
-        module.fail_json(msg=_error(given["name"], type(error).__name__, str(error)))
+    with as_failures(module):
+        client = s3.client(given)
+        with s3.refusals(given["name"]):
+            live = find(client, given["name"], given["aspects"])
+    if given["key"]:
+        module.exit_json(changed=False, sealed=seal(json.dumps(live, default=str).encode("utf-8"), given["key"]))
     module.exit_json(changed=False, bucket=live)
 
 

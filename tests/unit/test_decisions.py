@@ -90,7 +90,7 @@ def whole_bucket(options):
         "encryption": "AES256",
         "public_access_block": dict.fromkeys(bucket.PUBLIC_ACCESS_KEYS, True),
         "object_ownership": "BucketOwnerEnforced",
-        "policy": bucket.policy_with_tls(None, options.name),
+        "policy": bucket.wanted_policy(None, options),
         "tags": {},
         "lifecycle": bucket.lifecycle_rules(options),
     }
@@ -120,8 +120,8 @@ def test_unsupported_aspect_is_refused_by_its_variable_or_skipped(aspect):
     variable = "block_structure_bucket_tags" if aspect == "tags" else "of block_structure_bucket_features"
     assert f"does not implement the bucket feature '{aspect}'.\nRemedy: set " in str(caught.value)
     assert variable in caught.value.remedy
-    option = {"policy": "tls_only"}.get(aspect, aspect)
-    alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False})
+    options = {"policy": ["tls_only"], "lifecycle": ["expire_noncurrent", "abort_uploads"]}.get(aspect, [aspect])
+    alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False for option in options})
     bucket.check_features(live, bucket.compare(live, alone))
 
 
@@ -137,10 +137,95 @@ def test_aspect_that_the_store_did_not_apply_is_named(aspect):
 
 def test_foreign_policy_statements_are_kept():
     other = {"Sid": "Theirs", "Effect": "Allow"}
-    policy = bucket.policy_with_tls({"Version": "2012-10-17", "Statement": [other]}, "b")
-    assert other in policy["Statement"]
-    assert len(policy["Statement"]) == 2
-    assert bucket.policy_with_tls(policy, "b") == policy
+    theirs = {"Version": "2008-10-17", "Id": "Backups", "Statement": [other]}
+    options = bucket.BucketOptions("b-c")
+    policy = bucket.wanted_policy(theirs, options)
+    assert policy == {**theirs, "Statement": [other, bucket.tls_statement("b-c")]}
+    assert bucket.wanted_policy(policy, options) == policy
+    # One statement may be written as an object.
+    assert bucket.wanted_policy({**theirs, "Statement": other}, options) == policy
+    # Turned off, ours goes and theirs stay; a policy without ours is not touched.
+    off = dataclasses.replace(options, tls_only=False)
+    assert bucket.wanted_policy(policy, off) == theirs
+    assert bucket.wanted_policy({**theirs, "Statement": other}, off) == {**theirs, "Statement": other}
+    assert bucket.wanted_policy(bucket.wanted_policy(None, options), off) == {}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"Principal": {"AWS": ["*"]}},
+        {"Principal": {"AWS": "*"}},
+        {"Action": ["s3:*"]},
+        {"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}},
+        {"Condition": {"Bool": {"aws:SecureTransport": False}}},
+    ],
+    ids=["principal of AWS in a list", "principal of AWS", "action in a list", "condition in a list", "boolean"],
+)
+def test_a_policy_that_a_store_writes_anew_is_the_same(written):
+    options = bucket.BucketOptions("example-bucket")
+    statement = {**bucket.tls_statement("example-bucket"), **written}
+    for statements in (statement, [statement]):
+        live = {**whole_bucket(options), "policy": {"Version": "2012-10-17", "Statement": statements}}
+        assert bucket.compare(live, options) == []
+    other = {**statement, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    differs = {**whole_bucket(options), "policy": {"Version": "2012-10-17", "Statement": [other]}}
+    assert [change.field for change in bucket.compare(differs, options)] == ["policy"]
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "partition"),
+    [
+        ("cn-north-1", None, "aws-cn"),
+        ("us-gov-west-1", None, "aws-us-gov"),
+        ("eusc-de-east-1", None, "aws-eusc"),
+        ("us-iso-east-1", None, "aws-iso"),
+        ("us-isob-east-1", None, "aws-iso-b"),
+        ("eu-central-1", None, "aws"),
+        (None, None, "aws"),
+        ("cn-north-1", "https://s3.example.com", "aws"),
+    ],
+)
+def test_names_are_those_of_the_partition(variables, table, region, endpoint, partition):
+    given_variables = {
+        **variables,
+        "block_structure_release": "teak",
+        "block_structure_storage_region": region,
+        "block_structure_storage_endpoint_url": endpoint,
+    }
+    options = bucket.BucketOptions.from_variables(given_variables)
+    (statement,) = bucket.wanted_policy(None, options)["Statement"]
+    assert {resource.split(":")[1] for resource in statement["Resource"]} == {partition}
+    policy = desired.resolve(given_variables, table).desired.content.lms_iam_policy
+    assert {statement["Resource"].split(":")[1] for statement in policy["Statement"]} == {partition}
+
+
+def test_a_statement_of_ours_is_removed_when_the_feature_is_off():
+    options = bucket.BucketOptions("example-bucket", tls_only=False)
+    live = {**whole_bucket(options), "policy": bucket.wanted_policy(None, bucket.BucketOptions("example-bucket"))}
+    (change,) = bucket.compare(live, options)
+    assert (change.field, change.after) == ("policy", None)
+    assert bucket.compare({**live, "policy": None}, options) == []
+
+
+def test_all_that_a_store_lacks_is_named_at_once():
+    wanted = bucket.BucketOptions("example-bucket")
+    live = {**whole_bucket(wanted), "encryption": None, "lifecycle": [], "lacking": ["encryption", "lifecycle", "tags"]}
+    with pytest.raises(BlockStructureError) as refused:
+        bucket.check_features(live, bucket.compare(live, wanted))
+    assert str(refused.value) == (
+        "This S3-compatible store does not implement the bucket features 'encryption', 'lifecycle'.\n"
+        "Remedy: set encryption of block_structure_bucket_features to false; expire_noncurrent and abort_uploads of "
+        "block_structure_bucket_features to false."
+    )
+    # An aspect that is off is not read.
+    off = bucket.BucketOptions("example-bucket", encryption=False, expire_noncurrent=False, abort_uploads=False)
+    assert bucket.managed_aspects(off) == ["versioning", "public_access_block", "object_ownership", "policy"]
+
+
+def test_each_lifecycle_rule_has_its_own_switch():
+    rules = {rule["ID"] for rule in bucket.lifecycle_rules(bucket.BucketOptions("b-c", abort_uploads=False))}
+    assert rules == {bucket.NONCURRENT_RULE}
 
 
 def test_disabled_feature_is_not_changed():
@@ -151,13 +236,16 @@ def test_disabled_feature_is_not_changed():
         public_access_block=False,
         object_ownership=False,
         tls_only=False,
-        lifecycle=False,
+        expire_noncurrent=False,
+        abort_uploads=False,
     )
     assert bucket.compare({}, options) == []
 
 
 def test_no_lifecycle_rule_expires_a_current_object():
-    assert all("Expiration" not in rule for rule in bucket.lifecycle_rules(bucket.BucketOptions("b-c")))
+    expired = [rule.get("Expiration", {}) for rule in bucket.lifecycle_rules(bucket.BucketOptions("b-c"))]
+    # A delete marker without a version behind it is no object.
+    assert expired == [{"ExpiredObjectDeleteMarker": True}, {}]
 
 
 def test_lms_policy_is_minimal_and_allows_listing():
@@ -367,3 +455,52 @@ def test_an_endpoint_without_tls_is_said_to_boto_apart(release):
     plain = storage_settings.StorageOptions(**{**OPTIONS, "endpoint_url": "http://127.0.0.1:5000"})
     kwargs = storage_settings.build(plain, release("ironwood")).public["STORAGE_KWARGS"]
     assert (kwargs["use_ssl"], kwargs["port"]) == (False, 5000)
+
+
+@pytest.mark.parametrize("prefix", ["*/", "courses*/", "${aws:username}/", "a\nb/", "a?/", "kurse-für/", "a b/", "a\x00/"])
+def test_a_prefix_that_means_more_in_a_policy_is_refused(prefix):
+    with pytest.raises(BlockStructureError) as refused:
+        storage_settings.check_prefix(prefix)
+    assert str(refused.value) == (
+        f"block_structure_storage_prefix {prefix!r} has a character that is a pattern in a policy, or is not plain.\n"
+        "Remedy: use letters, digits and ! - _ . ' ( ) = + @ ~, such as 'block_structures/'."
+    )
+
+
+def messages_of(variables, table, **given_variables):
+    return [str(error) for error in desired.resolve({**variables, **given_variables}, table).errors]
+
+
+def test_an_endpoint_without_tls_is_refused_where_the_bucket_would_refuse_it(variables, table):
+    plain = {"block_structure_storage_endpoint_url": "http://127.0.0.1:25000"}
+    assert messages_of(variables, table, **plain) == [
+        (
+            "block_structure_storage_endpoint_url is http://127.0.0.1:25000, and the bucket would refuse requests without "
+            "TLS.\n"
+            "Remedy: use an https:// endpoint, or set tls_only of block_structure_bucket_features to false."
+        )
+    ]
+    features = {**variables["block_structure_bucket_features"], "tls_only": False}
+    assert messages_of(variables, table, **plain, block_structure_bucket_features=features) == []
+    assert messages_of(variables, table, **plain, block_structure_manage_bucket=False) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("/edx/etc", "belongs to others"),
+        ("/edx/etc/", "belongs to others"),
+        ("/etc//", "belongs to others"),
+        ("/", "belongs to others"),
+        ("", "is not an absolute path"),
+        ("state", "is not an absolute path"),
+        ("/edx/etc/x/..", "is not an absolute path"),
+    ],
+)
+def test_a_state_directory_of_others_is_refused(variables, table, path, problem):
+    assert messages_of(variables, table, block_structure_state_dir=path) == [
+        (
+            f"block_structure_state_dir is '{path}', which {problem}; the role would make it private to root.\n"
+            "Remedy: name a directory of its own, such as /edx/etc/block_structure."
+        )
+    ]

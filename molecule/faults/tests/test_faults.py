@@ -111,18 +111,21 @@ def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fau
         assert secret not in ended.output
 
 
-# How a store lacks a feature of a bucket -> (the fault of S3, the expected message, the feature, what reads it)
+# How a store lacks a feature of a bucket -> (the fault of S3, the expected message, what turns it off, what reads it)
 LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
-        "does not implement the bucket feature 'lifecycle'. Remedy: set lifecycle of block_structure_bucket_features to false.",
-        "lifecycle",
+        (
+            "does not implement the bucket feature 'lifecycle'. Remedy: set expire_noncurrent and abort_uploads of "
+            "block_structure_bucket_features to false."
+        ),
+        ("expire_noncurrent", "abort_uploads"),
         "get_bucket_lifecycle_configuration",
     ),
     "ignores it": (
         {"kind": "ignore", "methods": ["PUT"], "match": "?publicAccessBlock"},
         "The store accepted the change of the bucket's 'public_access_block' and did not apply it. Remedy: if the store",
-        "public_access_block",
+        ("public_access_block",),
         "get_public_access_block",
     ),
 }
@@ -131,13 +134,14 @@ LACKING = {
 @pytest.mark.parametrize("how", LACKING)
 @pytest.mark.usefixtures("untouched")
 def test_missing_feature_of_the_store_is_reported_and_can_be_turned_off(playbooks, s3_faults, s3_api, how: str) -> None:
-    fault, message, feature, reading = LACKING[how]
-    name = f"example-lacks-{feature.replace('_', '-')}"
+    fault, message, features, reading = LACKING[how]
+    name = f"example-lacks-{features[0].replace('_', '-')}"
+    off = {"block_structure_bucket_features": dict.fromkeys(features, False)}
     # The bucket only, and the verdict at the end, which this site does not pass.
     arguments = ["--tags", "block_structure_bucket", "-e", f"block_structure_storage_bucket={name}"]
     with s3_faults(**fault):
         ended = playbooks.run("deploy", *arguments)
-        alone = playbooks.run("deploy", *arguments, "-e", json.dumps({"block_structure_bucket_features": {feature: False}}))
+        alone = playbooks.run("deploy", *arguments, "-e", json.dumps(off))
     assert ended.exit_code == 2
     assert message in unwrapped(ended.output), ended.output[-3000:]
     assert " : operate | verify | " not in ended.output

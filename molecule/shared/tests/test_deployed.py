@@ -73,7 +73,7 @@ def test_bucket_is_private_versioned_and_tls_only(s3_api) -> None:
     ]
     lifecycle = s3_api.call("get_bucket_lifecycle_configuration", Bucket=BUCKET)["Rules"]
     assert {rule["ID"] for rule in lifecycle} == {"block-structure-noncurrent", "block-structure-abort-multipart"}
-    assert not any("Expiration" in rule for rule in lifecycle)
+    assert all(set(rule.get("Expiration", {})) <= {"ExpiredObjectDeleteMarker"} for rule in lifecycle)
 
 
 def test_anonymous_access_is_refused_and_the_canary_object_is_gone(s3_api) -> None:

@@ -61,7 +61,17 @@ LEAVE_ALONE = {
     "object_ownership": "object_ownership of block_structure_bucket_features to false",
     "policy": "tls_only of block_structure_bucket_features to false",
     "tags": "block_structure_bucket_tags to {}",
-    "lifecycle": "lifecycle of block_structure_bucket_features to false",
+    "lifecycle": "expire_noncurrent and abort_uploads of block_structure_bucket_features to false",
+}
+ASPECTS = tuple(LEAVE_ALONE)
+# Partition of AWS -> how the names of its regions begin; all others are in `aws` (AWS reference, "IAM ARNs", and the
+# partitions of botocore's endpoints.json).
+_PARTITIONS = {
+    "aws-cn": "cn-",
+    "aws-us-gov": "us-gov-",
+    "aws-iso": "us-iso-",
+    "aws-iso-b": "us-isob-",
+    "aws-eusc": "eusc-",
 }
 
 
@@ -75,10 +85,12 @@ class BucketOptions:
     public_access_block: bool = True
     object_ownership: bool = True
     tls_only: bool = True
-    lifecycle: bool = True
+    expire_noncurrent: bool = True
+    abort_uploads: bool = True
     noncurrent_days: int = 30
     abort_multipart_days: int = 7
     tags: dict[str, str] | None = None
+    partition: str = "aws"
 
     @classmethod
     def from_variables(cls, variables: dict[str, Any]) -> BucketOptions:
@@ -88,31 +100,63 @@ class BucketOptions:
             name=variables["block_structure_storage_bucket"],
             **variables["block_structure_bucket_features"],
             **{name: variables[f"block_structure_bucket_{name}"] for name in others},
+            partition=partition(
+                variables["block_structure_storage_region"], endpoint=variables["block_structure_storage_endpoint_url"]
+            ),
         )
 
 
-def tls_statement(name: str) -> dict[str, Any]:
+def partition(region: str | None, endpoint: str | None = None) -> str:
+    """Return the partition of AWS that a region is in; a store with an endpoint of its own has names as in `aws`."""
+    if endpoint or not region:
+        return "aws"
+    return next((name for name, prefix in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+
+
+def managed_aspects(options: BucketOptions) -> list[str]:
+    """Return the aspects that the role reads: those that are on, and the policy, from which its statement may have to go."""
+    managed = {
+        **{name: getattr(options, name) for name in ("versioning", "encryption", "public_access_block", "object_ownership")},
+        "policy": True,
+        "tags": bool(options.tags),
+        "lifecycle": options.expire_noncurrent or options.abort_uploads,
+    }
+    return [name for name in ASPECTS if managed[name]]
+
+
+def tls_statement(name: str, partition: str = "aws") -> dict[str, Any]:
     """Return the policy statement that refuses requests without TLS."""
     return {
         "Sid": TLS_SID,
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+        "Resource": [f"arn:{partition}:s3:::{name}", f"arn:{partition}:s3:::{name}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
 
 
-def policy_with_tls(live: dict[str, Any] | None, name: str) -> dict[str, Any]:
-    """Return the live policy with our statement added or updated; other statements stay."""
-    statements = [entry for entry in (live or {}).get("Statement", []) if entry.get("Sid") != TLS_SID]
-    return {
-        "Version": (live or {}).get("Version", "2012-10-17"),
-        "Statement": [*statements, tls_statement(name)],
-    }
+def _statements(policy: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the statements of a policy, which may be one object."""
+    found = (policy or {}).get("Statement") or []
+    return [found] if isinstance(found, dict) else list(found)
 
 
-def lms_policy(name: str, prefix: str, *, reads_versions: bool = False) -> dict[str, Any]:
+def wanted_policy(live: dict[str, Any] | None, options: BucketOptions) -> dict[str, Any]:
+    """Return the live policy with our statement in it or, where the feature is off, without it. The rest stays as it is.
+
+    Empty when nothing would be left.
+    """
+    ours = [tls_statement(options.name, options.partition)] if options.tls_only else []
+    others = [entry for entry in _statements(live) if entry.get("Sid") != TLS_SID]
+    if not ours and len(others) == len(_statements(live)):
+        return dict(live or {})
+    if not [*others, *ours]:
+        return {}
+    return {"Version": "2012-10-17", **(live or {}), "Statement": [*others, *ours]}
+
+
+def lms_policy(name: str, prefix: str, *, reads_versions: bool = False, partition: str = "aws") -> dict[str, Any]:
     """Return the least-privilege IAM policy for the LMS's credentials.
 
     reads_versions: the library requests an object by its S3 version, as boto does in a versioned bucket. ListBucket is
@@ -127,47 +171,58 @@ def lms_policy(name: str, prefix: str, *, reads_versions: bool = False) -> dict[
                 "Sid": "BlockStructureObjects",
                 "Effect": "Allow",
                 "Action": ["s3:GetObject", *versions, "s3:PutObject", "s3:DeleteObject"],
-                "Resource": f"arn:aws:s3:::{name}/{prefix}*",
+                "Resource": f"arn:{partition}:s3:::{name}/{prefix}*",
             },
             {
                 "Sid": "BlockStructureList",
                 "Effect": "Allow",
                 "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
-                "Resource": f"arn:aws:s3:::{name}",
+                "Resource": f"arn:{partition}:s3:::{name}",
             },
         ],
     }
 
 
 def lifecycle_rules(options: BucketOptions) -> list[dict[str, Any]]:
-    """Return our rules for noncurrent versions and aborted uploads. Expiring a current object would cause a rebuild."""
-    return [
-        {
-            "ID": NONCURRENT_RULE,
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            "NoncurrentVersionExpiration": {"NoncurrentDays": options.noncurrent_days},
-        },
-        {
-            "ID": ABORT_RULE,
-            "Status": "Enabled",
-            "Filter": {"Prefix": ""},
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": options.abort_multipart_days},
-        },
-    ]
+    """Return our rules for noncurrent versions and aborted uploads. Expiring a current object would cause a rebuild.
+
+    A delete marker that no version is left behind goes too.
+    """
+    shared = {"Status": "Enabled", "Filter": {"Prefix": ""}}
+    noncurrent = {
+        "ID": NONCURRENT_RULE,
+        **shared,
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": options.noncurrent_days},
+    }
+    aborted = {
+        "ID": ABORT_RULE,
+        **shared,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": options.abort_multipart_days},
+    }
+    return [*([noncurrent] if options.expire_noncurrent else []), *([aborted] if options.abort_uploads else [])]
 
 
 def _canonical(value: Any) -> Any:
-    """Return policy data in a normal form for comparison: AWS reorders lists and unwraps single items."""
+    """Return policy data in a normal form: stores reorder lists, unwrap single items and write booleans as text."""
     if isinstance(value, dict):
+        # Whether a principal is everybody, or everybody of AWS, is the same (IAM reference, "Principal").
+        if set(value) == {"AWS"} and _canonical(value["AWS"]) == "*":
+            return "*"
         return {key: _canonical(item) for key, item in sorted(value.items())}
     if isinstance(value, list):
         items = [_canonical(item) for item in value]
         return items[0] if len(items) == 1 else sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
-    return value
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _meaning(policy: dict[str, Any] | None) -> Any:
+    """Return what a policy says, whoever wrote it; a version that is left out is the older one (IAM reference, "Version")."""
+    return _canonical({"Version": "2008-10-17", **policy}) if policy else None
 
 
 def _rule_differs(live: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
+    """Return whether a rule differs; the filter is written in two ways, and both mean every object."""
     return live is None or any(live.get(key) != value for key, value in wanted.items() if key != "Filter")
 
 
@@ -190,34 +245,34 @@ def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]
         changes.append(Change("public_access_block", live_block or None, wanted_block))
     if options.object_ownership and found.get("object_ownership") != "BucketOwnerEnforced":
         changes.append(Change("object_ownership", found.get("object_ownership"), "BucketOwnerEnforced"))
-    policy = policy_with_tls(found.get("policy"), options.name)
-    if options.tls_only and _canonical(found.get("policy")) != _canonical(policy):
-        changes.append(Change("policy", found.get("policy"), policy))
+    policy = wanted_policy(found.get("policy"), options)
+    if _meaning(found.get("policy")) != _meaning(policy):
+        changes.append(Change("policy", found.get("policy"), policy or None))
     tags = options.tags or {}
     missing_tags = {key: value for key, value in tags.items() if (found.get("tags") or {}).get(key) != value}
     if missing_tags:
         changes.append(Change("tags", {key: (found.get("tags") or {}).get(key) for key in missing_tags}, missing_tags))
-    if options.lifecycle:
-        rules = {rule.get("ID"): rule for rule in found.get("lifecycle") or []}
-        changes += [
-            Change(f"lifecycle.{rule['ID']}", rules.get(rule["ID"]), rule)
-            for rule in lifecycle_rules(options)
-            if _rule_differs(rules.get(rule["ID"]), rule)
-        ]
+    rules = {rule.get("ID"): rule for rule in found.get("lifecycle") or []}
+    changes += [
+        Change(f"lifecycle.{rule['ID']}", rules.get(rule["ID"]), rule)
+        for rule in lifecycle_rules(options)
+        if _rule_differs(rules.get(rule["ID"]), rule)
+    ]
     return changes
 
 
 def check_features(live: dict[str, Any] | None, changes: list[Change]) -> None:
-    """Raise BlockStructureError `bucket-feature` when a change needs a feature that the store reports as unsupported."""
+    """Raise BlockStructureError `bucket-feature` with all features that changes need and the store does not support."""
     wanted = {change.field.split(".")[0] for change in changes}
-    for aspect in (live or {}).get("lacking", []):
-        if aspect in wanted:
-            raise BlockStructureError(
-                "bucket-feature",
-                f"This S3-compatible store does not implement the bucket feature '{aspect}'.",
-                f"set {LEAVE_ALONE[aspect]}.",
-                LEAVE_ALONE[aspect].split()[0],
-            )
+    lacking = [aspect for aspect in (live or {}).get("lacking", []) if aspect in wanted]
+    if lacking:
+        named = ", ".join(f"'{aspect}'" for aspect in lacking)
+        raise BlockStructureError(
+            "bucket-feature",
+            f"This S3-compatible store does not implement the bucket feature{'s' * (len(lacking) > 1)} {named}.",
+            f"set {'; '.join(LEAVE_ALONE[aspect] for aspect in lacking)}.",
+            "block_structure_bucket_tags" if lacking == ["tags"] else "block_structure_bucket_features",
+        )
 
 
 def check_taken(left: list[Change]) -> None:
@@ -228,5 +283,5 @@ def check_taken(left: list[Change]) -> None:
             "bucket-ignored",
             f"The store accepted the change of the bucket's '{aspect}' and did not apply it.",
             f"if the store lacks this feature, set {LEAVE_ALONE[aspect]}.",
-            LEAVE_ALONE[aspect].split()[0],
+            "block_structure_bucket_tags" if aspect == "tags" else "block_structure_bucket_features",
         )

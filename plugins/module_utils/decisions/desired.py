@@ -202,7 +202,12 @@ def resolve(
         switches=turned[0],
         switches_if_clean=turned[1],
         lms_iam_policy=bucket.lms_policy(
-            str(bucket_name), variables["block_structure_storage_prefix"], reads_versions=storage_settings.uses_boto(release)
+            str(bucket_name),
+            variables["block_structure_storage_prefix"],
+            reads_versions=storage_settings.uses_boto(release),
+            partition=bucket.partition(
+                variables["block_structure_storage_region"], variables["block_structure_storage_endpoint_url"]
+            ),
         ),
     )
     return Resolution(replace(desired, content=content), (), (*findings, *built.findings))

@@ -7,6 +7,7 @@ are ignored or stop Django from starting, depending on the release's django-stor
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ _RESILIENT_KWARGS = {
     "attempts": ("attempts", 1),
     "breaker_seconds": ("breaker_seconds", 1),
 }
+# Names that need no quoting anywhere, and mean themselves in a policy of S3 (user guide, "Naming objects").
+_PLAIN_PREFIX = re.compile(r"[A-Za-z0-9!_.'()=+@~/-]*")
 DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
 
 
@@ -112,6 +115,13 @@ def check_prefix(prefix: str) -> None:
             f"write it as '{prefix}/'.",
             "block_structure_storage_prefix",
         )
+    if not _PLAIN_PREFIX.fullmatch(prefix):
+        raise BlockStructureError(
+            "prefix-widens-policy",
+            f"block_structure_storage_prefix {prefix!r} has a character that is a pattern in a policy, or is not plain.",
+            "use letters, digits and ! - _ . ' ( ) = + @ ~, such as 'block_structures/'.",
+            "block_structure_storage_prefix",
+        )
     if "//" in prefix or ".." in prefix.split("/"):
         raise BlockStructureError(
             "prefix-unsafe",
@@ -123,7 +133,8 @@ def check_prefix(prefix: str) -> None:
 
 def clean_prefix(prefix: str) -> str:
     """Return the closest prefix that check_prefix() accepts."""
-    parts = [part for part in prefix.split("/") if part not in ("", "..")]
+    plain = "".join(_PLAIN_PREFIX.findall(prefix))
+    parts = [part for part in plain.split("/") if part not in ("", "..")]
     return "/".join(parts) + "/" if parts else ""
 
 

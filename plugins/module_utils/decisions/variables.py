@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from typing import Any
 
 from ..common.errors import BlockStructureError
@@ -114,6 +115,46 @@ def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
     ]
 
 
+def _check_tls(variables: dict[str, Any]) -> list[BlockStructureError]:
+    """Return an error where our own policy would lock the LMS out of the bucket."""
+    endpoint = str(variables["block_structure_storage_endpoint_url"] or "")
+    refused = variables["block_structure_manage_bucket"] and variables["block_structure_bucket_features"].get("tls_only", True)
+    if not (refused and endpoint.lower().startswith("http:")):
+        return []
+    return [
+        BlockStructureError(
+            "endpoint-without-tls",
+            f"block_structure_storage_endpoint_url is {endpoint}, and the bucket would refuse requests without TLS.",
+            "use an https:// endpoint, or set tls_only of block_structure_bucket_features to false.",
+            "block_structure_storage_endpoint_url",
+        )
+    ]
+
+
+# Directories of others: the role makes block_structure_state_dir private, so that only root can enter it.
+_FOREIGN_DIRECTORIES = (
+    "/", "/bin", "/boot", "/dev", "/edx", "/edx/app", "/edx/app/edxapp", "/edx/bin", "/edx/etc", "/edx/var", "/etc", "/home",
+    "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
+    "/var/log", "/var/tmp",
+)  # fmt: skip
+
+
+def _check_state_dir(variables: dict[str, Any]) -> list[BlockStructureError]:
+    given = str(variables["block_structure_state_dir"])
+    plain = posixpath.normpath(given)
+    if given.startswith("/") and plain not in _FOREIGN_DIRECTORIES and ".." not in given.split("/"):
+        return []
+    problem = "is not an absolute path" if not given.startswith("/") or ".." in given.split("/") else "belongs to others"
+    return [
+        BlockStructureError(
+            "state-dir-foreign",
+            f"block_structure_state_dir is '{given}', which {problem}; the role would make it private to root.",
+            "name a directory of its own, such as /edx/etc/block_structure.",
+            "block_structure_state_dir",
+        )
+    ]
+
+
 def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
     return [
         Finding(
@@ -129,4 +170,5 @@ def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
 
 def check(variables: dict[str, Any]) -> list[BlockStructureError]:
     """Return an error for each invalid value."""
-    return [*_check_required(variables), *_check_numbers(variables), *_check_least(variables), *_check_keys(variables)]
+    checks = (_check_required, _check_numbers, _check_least, _check_keys, _check_tls, _check_state_dir)
+    return [error for one in checks for error in one(variables)]
