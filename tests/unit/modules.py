@@ -30,7 +30,11 @@ def output(name: str, arguments: dict[str, Any], *options: str, **variables: str
         f"openedx_operators.block_structure.{name}",
     ]
     ended = subprocess.run(
-        [*command, "--args", json.dumps(arguments), *options], env=environment, capture_output=True, text=True, check=False
+        [*command, *(["--args", json.dumps(arguments)] if arguments else []), *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return ended.stdout + ended.stderr
 

@@ -117,17 +117,17 @@ def _check_keys(variables: dict[str, Any]) -> list[BlockStructureError]:
 
 def _check_tls(variables: dict[str, Any]) -> list[BlockStructureError]:
     """Return an error where our own policy would lock the LMS out of the bucket."""
-    endpoint = str(variables["block_structure_storage_endpoint_url"] or "")
-    refused = variables["block_structure_manage_bucket"] and variables["block_structure_bucket_features"].get("tls_only", True)
-    if not (refused and endpoint.lower().startswith("http:")):
+    if not (variables["block_structure_manage_bucket"] and variables["block_structure_bucket_features"].get("tls_only", True)):
         return []
     return [
         BlockStructureError(
             "endpoint-without-tls",
-            f"block_structure_storage_endpoint_url is {endpoint}, and the bucket would refuse requests without TLS.",
+            f"{name} is {variables[name]}, and the bucket would refuse requests without TLS.",
             "use an https:// endpoint, or set tls_only of block_structure_bucket_features to false.",
-            "block_structure_storage_endpoint_url",
+            name,
         )
+        for name in ("block_structure_storage_endpoint_url", "block_structure_bucket_endpoint_url")
+        if str(variables.get(name) or "").lower().startswith("http:")
     ]
 
 

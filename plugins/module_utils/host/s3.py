@@ -91,6 +91,15 @@ def _refusal(name: str, code: str, operation: str, text: str) -> BlockStructureE
     )
 
 
+def _no_s3() -> BlockStructureError:
+    return BlockStructureError(
+        "bucket-not-s3",
+        "The endpoint does not speak the S3 protocol: its answer is no XML.",
+        "correct block_structure_storage_endpoint_url; it is the store's API, not its web console.",
+        "block_structure_storage_endpoint_url",
+    )
+
+
 def _transport(name: str, error: Exception) -> BlockStructureError:
     """Return the error for an endpoint that does not answer as S3 does."""
     kind = type(error).__name__
@@ -102,12 +111,7 @@ def _transport(name: str, error: Exception) -> BlockStructureError:
             "block_structure_bucket_ca_bundle",
         )
     if kind == "ResponseParserError":
-        return BlockStructureError(
-            "bucket-not-s3",
-            "The endpoint does not speak the S3 protocol: its answer is no XML.",
-            "correct block_structure_storage_endpoint_url; it is the store's API, not its web console.",
-            "block_structure_storage_endpoint_url",
-        )
+        return _no_s3()
     return BlockStructureError(
         "bucket-unreadable",
         f"The bucket {name} cannot be reached: {error}",
@@ -122,6 +126,9 @@ def refusals(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        # botocore makes 500 of a success whose body it cannot read; S3's own errors have a name.
+        if error.response["Error"]["Code"] == "500":
+            raise _no_s3() from error
         raise _refusal(name, str(error.response["Error"]["Code"]), error.operation_name, str(error)) from error
     except (BotoCoreError, ValueError) as error:
         raise _transport(name, error) from error

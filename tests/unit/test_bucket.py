@@ -1,0 +1,176 @@
+"""The bucket step against the sandbox's S3 API, as Ansible runs it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+import pytest
+from block_structure.plugin_utils import role_variables
+from botocore.client import BaseClient
+from botocore.config import Config
+from sandbox_s3.server import Listener, application, seed
+
+from . import modules
+
+KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+# Another's statement that has the access key's text in it: Ansible masks that text in all that a module returns.
+FOREIGN = {
+    "Sid": f"Backup{KEYS[0]}",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::111122223333:role/backup"},
+    "Action": ["s3:GetObject"],
+    "Resource": ["arn:aws:s3:::example-masked/*"],
+}
+RULE = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}
+
+
+@dataclass
+class Served:
+    """A running S3 API with TLS, and the file of its certificate authority."""
+
+    endpoint: str
+    authority: str
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = str(folder / "s3.key"), str(folder / "s3.crt")
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(request, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    seed()
+    listener = Listener(application(), "127.0.0.1", 0, tls)
+    listener.open()
+    yield Served(f"https://127.0.0.1:{listener.port}", certificate)
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> BaseClient:
+    made: BaseClient = boto3.client(
+        "s3",
+        endpoint_url=served.endpoint,
+        verify=served.authority,
+        region_name="us-east-1",
+        aws_access_key_id=KEYS[0],
+        aws_secret_access_key=KEYS[1],
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+    )
+    return made
+
+
+def step(served: Served, name: str, *options: str, keys: tuple[str, str] = KEYS, **variables: Any) -> dict[str, Any]:
+    """Return the result of the step for a bucket of this name."""
+    chosen = {
+        **role_variables.defaults(),
+        "block_structure_storage_bucket": name,
+        "block_structure_storage_region": "us-east-1",
+        "block_structure_bucket_endpoint_url": served.endpoint,
+        "block_structure_bucket_ca_bundle": served.authority,
+        "block_structure_bucket_access_key": keys[0],
+        "block_structure_bucket_secret_key": keys[1],
+        **variables,
+    }
+    return modules.run("bucket", {}, "-e", json.dumps(chosen), *options)
+
+
+def test_foreign_parts_stay_whatever_the_access_key_is(served: Served, client: BaseClient) -> None:
+    client.create_bucket(Bucket="example-masked")
+    client.put_bucket_policy(
+        Bucket="example-masked", Policy=json.dumps({"Version": "2012-10-17", "Id": "Theirs", "Statement": [FOREIGN]})
+    )
+    client.put_bucket_tagging(Bucket="example-masked", Tagging={"TagSet": [{"Key": "owner", "Value": f"x{KEYS[0]}x"}]})
+    client.put_bucket_lifecycle_configuration(Bucket="example-masked", LifecycleConfiguration={"Rules": [RULE]})
+    tags = {"block_structure_bucket_tags": {"site": f"of-{KEYS[0]}"}}
+    assert step(served, "example-masked", "--check", **tags)["changed"]
+    assert step(served, "example-masked", **tags)["changed"]
+    policy = json.loads(client.get_bucket_policy(Bucket="example-masked")["Policy"])
+    assert policy["Id"] == "Theirs"
+    assert policy["Statement"][0] == FOREIGN
+    assert [entry["Sid"] for entry in policy["Statement"][1:]] == ["BlockStructureTlsOnly"]
+    found = {tag["Key"]: tag["Value"] for tag in client.get_bucket_tagging(Bucket="example-masked")["TagSet"]}
+    assert found == {"owner": f"x{KEYS[0]}x", "site": f"of-{KEYS[0]}"}
+    rules = client.get_bucket_lifecycle_configuration(Bucket="example-masked")["Rules"]
+    assert rules[0] == RULE
+    assert len(rules) == 3
+    assert step(served, "example-masked", **tags)["changed"] is False
+
+
+def test_a_feature_that_is_off_takes_our_statement_away_and_leaves_theirs(served: Served, client: BaseClient) -> None:
+    off = {"block_structure_bucket_features": {"tls_only": False, "abort_uploads": False}}
+    answer = step(served, "example-off")
+    assert answer["changed"], answer.get("msg")
+    assert step(served, "example-off", **off)["changed"]
+    with pytest.raises(client.exceptions.ClientError, match="NoSuchBucketPolicy"):
+        client.get_bucket_policy(Bucket="example-off")
+    assert step(served, "example-off", **off)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            ("AKIAIOSFODNN7UNKNOWN", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            "S3 does not accept the credentials for the bucket example-wrong (InvalidAccessKeyId).",
+        ),
+        (
+            ("AKIAIOSFODNN7EXAMPLE", "not-the-secret"),
+            "S3 does not accept the credentials for the bucket example-wrong (SignatureDoesNotMatch).",
+        ),
+    ],
+    ids=["key", "secret"],
+)
+def test_wrong_credentials_are_told_from_somebody_elses_bucket(
+    served: Served, client: BaseClient, keys: tuple[str, str], message: str
+) -> None:
+    client.create_bucket(Bucket="example-wrong")
+    assert step(served, "example-wrong", keys=keys)["msg"] == (
+        f"{message}\nRemedy: correct block_structure_bucket_access_key and block_structure_bucket_secret_key."
+    )
+
+
+@pytest.fixture
+def page() -> Iterator[str]:
+    """Serve a web page where an operator took the console for the API."""
+
+    class Console(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Sign in")
+
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Console)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_web_page_at_the_endpoint_is_told(served: Served, page: str) -> None:
+    assert step(served, "example-console", block_structure_bucket_endpoint_url=page)["msg"] == (
+        "The endpoint does not speak the S3 protocol: its answer is no XML.\n"
+        "Remedy: correct block_structure_storage_endpoint_url; it is the store's API, not its web console."
+    )
+
+
+def test_a_certificate_of_an_unknown_authority_is_told(served: Served) -> None:
+    message = step(served, "example-tls", block_structure_bucket_ca_bundle=None)["msg"]
+    assert message.startswith("The certificate of the bucket's endpoint is not trusted: ")
+    assert message.endswith("\nRemedy: name the store's certificate authority in block_structure_bucket_ca_bundle.")
