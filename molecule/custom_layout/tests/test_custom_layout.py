@@ -8,7 +8,7 @@ import pytest
 from testinfra.host import Host
 
 SETTINGS = ("/srv/openedx/etc/lms.env.yml", "/srv/openedx/etc/cms.env.yml")
-FORMER = "ls -tr %s.*~ | head -n 1"
+PREVIOUS = "ls -tr %s.*~ | head -n 1"
 
 
 def test_every_course_is_served_from_storage(verified, courses) -> None:
@@ -39,7 +39,7 @@ def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:
 @pytest.mark.usefixtures("rollback")
 def test_rollback_restores_what_was_found(lms: Host) -> None:
     for path in (*SETTINGS, "/srv/openedx/etc/gunicorn_lms.py", "/srv/openedx/etc/environment"):
-        assert lms.run(f"cmp $({FORMER}) %s", path, path).rc == 0
+        assert lms.run(f"cmp $({PREVIOUS}) %s", path, path).rc == 0
     assert not lms.file("/srv/openedx/block_structure").exists
     for port in (8100, 8110):
         url = f"http://127.0.0.1:{port}/heartbeat"

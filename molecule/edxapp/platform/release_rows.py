@@ -1,6 +1,6 @@
 """What differs between the platform's releases, one row each. The code asks the row and never compares names.
 
-The release in force is read, in this order, from the environment variable EDXAPP_RELEASE and from the file
+The active release is read, in this order, from the environment variable EDXAPP_RELEASE and from the file
 `edxapp_release` at the root of the virtual environment, so that pointing the `venvs/edxapp` link at another
 environment changes libraries and behaviour together.
 
@@ -166,7 +166,7 @@ def _release_name() -> str:
 
 @lru_cache(maxsize=1)
 def current() -> ReleaseRow:
-    """Return the row of the release in force. Exits with cause and remedy if there is none."""
+    """Return the row of the active release. Exits with cause and remedy if there is none."""
     name = _release_name()
     if name not in ROWS:
         raise SystemExit(f"The miniature edxapp has no release named {name!r}\nRemedy: use one of {', '.join(ROWS)}.")

@@ -70,7 +70,7 @@ FAULTS = {
         "Remedy: the previous settings are restored; fix the cause in the message and run again.",
     ),
 }
-# Told by the candidate boot as a wrong secret key is; each costs a deploy.
+# Reported by the candidate boot as a wrong secret key is; each costs a deploy.
 ALIKE = ("unknown access key", "missing bucket", "endpoint that refuses")
 
 

@@ -194,7 +194,7 @@ def set_raw(text: str, key: str, raw: str | None) -> str:
     before, after = text[: document.append_at], text[document.append_at :]
     body = before.lstrip("\ufeff")
     if body and not body.endswith(("\n", "\r")):
-        # The last line is not ended, and ending it could change the value that stands there (a block scalar).
+        # The last line is not ended, and ending it could change the value that is there (a block scalar).
         if document.entries:
             first = document.entries[0].start
             return text[:first] + _like_end(raw, "\n", text) + text[first:]
@@ -208,7 +208,7 @@ def _without_last_break(text: str) -> str:
 
 
 def _like_end(raw: str, previous: str, text: str) -> str:
-    """Return the entry ended as the former one was: with a line break unless it was the unended last line."""
+    """Return the entry ended as the previous one was: with a line break unless it was the unended last line."""
     if previous.endswith(("\n", "\r")):
         return raw if raw.endswith(("\n", "\r")) else raw + newline_of(text)
     return _without_last_break(raw) if raw.endswith(("\n", "\r")) else raw

@@ -1,4 +1,4 @@
-"""Generated parts of the documents: each stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`."""
+"""Generated parts of the documents: each is between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key function by its former name. Facts: the `configuration` repository's KEY_FUNCTION until Koa."""
+"""The key function by its previous name. Facts: the `configuration` repository's KEY_FUNCTION until Koa."""
 
 from common.djangoapps.util.memcache import safe_key
 

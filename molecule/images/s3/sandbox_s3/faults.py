@@ -3,7 +3,7 @@
 One fault at a time, as one JSON object; `curl` on the host of the S3 API is all that a test needs:
 
     curl --request PUT --data '{"kind": "answer", "status": 503, "code": "SlowDown"}' http://127.0.0.1:5090/
-    curl http://127.0.0.1:5090/                     the fault in force, requests served and requests that met the fault
+    curl http://127.0.0.1:5090/                     the active fault, requests served and requests that met the fault
     curl --request DELETE http://127.0.0.1:5090/    S3 is well again
 
 | kind   | keys           | what a client sees                                                                       |
@@ -71,7 +71,7 @@ class Fault:
 
 
 class Faults:
-    """A WSGI application before the gate that makes requests suffer from the fault in force."""
+    """A WSGI application before the gate that makes requests suffer from the active fault."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
@@ -81,7 +81,7 @@ class Faults:
         self._changed = Condition()
 
     def set(self, fault: Fault | None) -> None:
-        """Put a fault in force, or none; whoever hangs in the former one is let go, and the counters start anew."""
+        """Activate a fault, or none; whoever hangs in the previous one is released, and the counters start anew."""
         with self._changed:
             self.fault, self.served, self.met = fault, 0, 0
             self._changed.notify_all()

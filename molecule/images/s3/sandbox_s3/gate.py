@@ -1,4 +1,4 @@
-"""What stands before moto: signatures, IAM and bucket policies, ownership of buckets, refused ACLs.
+"""What requests pass before moto: signatures, IAM and bucket policies, ownership of buckets, refused ACLs.
 
 moto keeps the buckets and speaks the protocol. Its own authorization knows no condition (a policy that denies plain
 HTTP would deny everything), and answers 404 for a missing object to callers who may not list the bucket. AWS answers

@@ -27,7 +27,7 @@ Make = Callable[..., Any]
 
 
 class S3:
-    """The S3 API with a fault in force or none, and a way around the class under test."""
+    """The S3 API with an active fault or none, and a way around the class under test."""
 
     bucket: str
 
@@ -50,7 +50,7 @@ class S3:
         self.client.create_bucket(Bucket=self.bucket)
 
     def fail(self, kind: str, **keys: Any) -> None:
-        """Put a fault in force."""
+        """Activate a fault."""
         self.faults.set(Fault(kind, **keys))
 
     def heal(self) -> None:

@@ -8,7 +8,7 @@ CACHE_SECONDS = 86400
 
 
 class BlockStructureConfiguration(ConfigurationModel):
-    """The newest row is in force, also if it is not enabled; without a row the defaults are.
+    """The newest row counts, also if it is not enabled; without a row the defaults are.
 
     num_versions_to_keep: files kept for a course.
     cache_timeout_in_seconds: null never expires, 0 and less is not cached.
