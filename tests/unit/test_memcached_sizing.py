@@ -161,7 +161,10 @@ def test_a_server_that_is_too_small_is_told(release):
         ("cache1:11211", ("cache1", 11211)),
         ("cache1", ("cache1", 11211)),
         ("unix:/run/memcached.sock", ("/run/memcached.sock", 0)),
+        ("/run/memcached.sock", ("/run/memcached.sock", 0)),
         ("[2001:db8::1]:11212", ("2001:db8::1", 11212)),
+        ("inet6:[fd00::1]:11211", ("fd00::1", 11211)),
+        ("inet:192.0.2.7:11212", ("192.0.2.7", 11212)),
     ],
 )
 def test_servers_as_django_names_them(server, address):

@@ -255,6 +255,15 @@ def redis_messages(release: Any, **changed: Any) -> list[str]:
     return [finding.as_dict()["message"] for finding in redis.find(snapshot)]
 
 
+@pytest.mark.parametrize(
+    "location",
+    ["192.0.2.5:11211;192.0.2.6:11211", "192.0.2.5:11211, 192.0.2.6:11211", ["192.0.2.5:11211", "192.0.2.6:11211"]],
+    ids=["semicolon", "comma", "list"],
+)
+def test_several_servers_are_found_in_every_form_that_django_takes(location):
+    assert facts.cache_locations({"LOCATION": location}) == ["192.0.2.5:11211", "192.0.2.6:11211"]
+
+
 @pytest.mark.parametrize("location", ["redis://@127.0.0.1:6379/1", ["redis://user:word@127.0.0.1:6379/1"]])
 def test_cache_has_the_same_name_in_workers_and_processes_without_password(location):
     reported = running._comparable_of_worker({"CACHES": {"default": {"LOCATION": location}}})

@@ -28,9 +28,15 @@ def _ask(connection: socket.socket, command: str) -> dict[str, str]:
 
 
 def address(server: str, default_port: int = 11211) -> tuple[str, int]:
-    """Return (host, port) of a server as Django's CACHES name it: host:port, host, [v6]:port or unix:/path."""
+    """Return (host, port) of a server as Django's CACHES name it: host:port, host, [v6]:port or unix:/path.
+
+    python-memcached also takes inet: and inet6: before an address (its Host class).
+    """
     if server.startswith("unix:"):
         return server[len("unix:") :], 0
+    if server.startswith("/"):
+        return server, 0
+    server = server[server.index(":") + 1 :] if server.startswith(("inet:", "inet6:")) else server
     host, colon, port = server.rpartition(":")
     if not colon or not port.isdigit():
         return server.strip("[]"), default_port

@@ -214,18 +214,22 @@ def memcached_item_size():
     from django.conf import settings
 
     alias = settings.CACHES["default"]
-    locations = alias.get("LOCATION") or []
-    sizes = []
-    if "emcache" in str(alias.get("BACKEND")):
-        several = isinstance(locations, (list, tuple))
-        texts = locations if several else str(locations).replace(",", ";").split(";")
-        sizes = [_item_size_of(str(text)) for text in texts]
+    servers = locations(alias) if "emcache" in str(alias.get("BACKEND")) else []
+    sizes = [_item_size_of(server) for server in servers]
     known = [size for size in sizes if size]
     return min(known) if known else None
 
 
+def locations(alias):
+    """Return the addresses of an alias of CACHES as Django takes them: a list, or a text with commas or semicolons."""
+    given = alias.get("LOCATION") or []
+    many = given if isinstance(given, (list, tuple)) else re.split("[;,]", str(given))
+    return [str(item).strip() for item in many if str(item).strip()]
+
+
 def _item_size_of(location):
     host, _, port = location.rpartition(":")
+    host = re.sub("^inet6?:", "", host).strip("[]")
     try:
         connection = socket.create_connection((host, int(port)), 5)
     except (IOError, OSError, ValueError):  # it is down, or a Unix socket

@@ -51,10 +51,8 @@ def _without_credentials(address):
 
 
 def cache_locations(alias):
-    """Return the addresses of an alias of CACHES as a list without credentials."""
-    locations = alias.get("LOCATION") or []
-    many = locations if isinstance(locations, (list, tuple)) else [locations]
-    return [_without_credentials(str(item)) for item in many]
+    """Return the addresses of an alias of CACHES without credentials."""
+    return [_without_credentials(item) for item in edxapp.locations(alias)]
 
 
 def _cache_facts(name):
