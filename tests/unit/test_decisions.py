@@ -118,7 +118,7 @@ def test_unsupported_aspect_is_refused_by_its_variable_or_skipped(aspect):
     with pytest.raises(BlockStructureError) as caught:
         bucket.check_features(live, bucket.compare(live, wanted))
     variable = "block_structure_bucket_tags" if aspect == "tags" else "of block_structure_bucket_features"
-    assert f"does not implement the bucket feature '{aspect}'.\nRemedy: set " in str(caught.value)
+    assert f"does not implement what is asked of the bucket: {aspect}.\nRemedy: set " in str(caught.value)
     assert variable in caught.value.remedy
     options = {"policy": ["tls_only"], "lifecycle": ["expire_noncurrent", "abort_uploads"]}.get(aspect, [aspect])
     alone = dataclasses.replace(wanted, **{option: None if option == "tags" else False for option in options})
@@ -214,7 +214,7 @@ def test_all_that_a_store_lacks_is_named_at_once():
     with pytest.raises(BlockStructureError) as refused:
         bucket.check_features(live, bucket.compare(live, wanted))
     assert str(refused.value) == (
-        "This S3-compatible store does not implement the bucket features 'encryption', 'lifecycle'.\n"
+        "This S3-compatible store does not implement what is asked of the bucket: encryption, lifecycle.\n"
         "Remedy: set encryption of block_structure_bucket_features to false; expire_noncurrent and abort_uploads of "
         "block_structure_bucket_features to false."
     )

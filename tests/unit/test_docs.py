@@ -152,3 +152,19 @@ def test_example_keeps_values_and_drops_unused_keys():
     assert kept == {"courses": [{"key": f"course {number}", "storage_ms": 1.25} for number in range(9)]}
     assert json.loads(examples.compact(kept)) == kept
     assert max(map(len, examples.compact(kept).splitlines())) <= examples.WIDTH + 2
+
+
+def quoted_messages(page: str) -> list[str]:
+    """Return the messages that a table of a page begins its rows with; names of findings are held by other tests."""
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|", (ROOT / page).read_text(), flags=re.MULTILINE)
+    return [row for row in rows if " " in row]
+
+
+def test_each_message_that_the_docs_explain_exists():
+    """By its longest part that is the same on every site."""
+    sources = [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("scripts/block_structure_cli/**/*.py")]
+    said = "".join(path.read_text() for path in [ROOT / "docs/messages.md", *sources])
+    explained = quoted_messages("docs/troubleshooting.md")
+    assert len(explained) > 20
+    parts = {message: max(message.split("…"), key=len).strip() for message in explained}
+    assert [message for message, part in parts.items() if part not in said] == []

@@ -116,7 +116,7 @@ LACKING = {
     "says so": (
         {"kind": "answer", "status": 501, "code": "NotImplemented", "match": "?lifecycle"},
         (
-            "does not implement the bucket feature 'lifecycle'. Remedy: set expire_noncurrent and abort_uploads of "
+            "does not implement what is asked of the bucket: lifecycle. Remedy: set expire_noncurrent and abort_uploads of "
             "block_structure_bucket_features to false."
         ),
         ("expire_noncurrent", "abort_uploads"),

@@ -266,10 +266,9 @@ def check_features(live: dict[str, Any] | None, changes: list[Change]) -> None:
     wanted = {change.field.split(".")[0] for change in changes}
     lacking = [aspect for aspect in (live or {}).get("lacking", []) if aspect in wanted]
     if lacking:
-        named = ", ".join(f"'{aspect}'" for aspect in lacking)
         raise BlockStructureError(
             "bucket-feature",
-            f"This S3-compatible store does not implement the bucket feature{'s' * (len(lacking) > 1)} {named}.",
+            f"This S3-compatible store does not implement what is asked of the bucket: {', '.join(lacking)}.",
             f"set {'; '.join(LEAVE_ALONE[aspect] for aspect in lacking)}.",
             "block_structure_bucket_tags" if lacking == ["tags"] else "block_structure_bucket_features",
         )

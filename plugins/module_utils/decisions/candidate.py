@@ -111,10 +111,10 @@ def meaning(problem: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def _storage_error(problem: dict[str, Any]) -> BlockStructureError:
     meant, remedy = meaning(problem)
-    step = {"missing": "check for the deleted"}.get(problem["step"], problem["step"])
+    step = {"missing": "see that a deleted object is gone"}.get(problem["step"], f"{problem['step']} an object")
     message = f"{problem['type']}: {problem['message']}"
     return BlockStructureError(
         "storage-unusable",
-        f"The LMS cannot {step} an object in its storage: {f'{meant} ({message})' if meant else message}",
+        f"The LMS cannot {step} in its storage: {f'{meant} ({message})' if meant else message}",
         remedy or "fix the problem in the message; the installed settings were not changed.",
     )
