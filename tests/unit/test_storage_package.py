@@ -17,6 +17,7 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import (
     candidate,
     plan,
+    signing,
     spool,
     storage_settings,
 )
@@ -38,12 +39,12 @@ def built(variables: dict[str, Any], release: Any, **changes: Any) -> dict[str, 
 
 def test_defaults_of_role_and_class_agree(variables, release) -> None:
     kwargs = built(variables, release("teak"))["STORAGE_KWARGS"]
-    # By default the class signs what it writes and accepts unsigned objects; the role keeps this default.
-    ours = set(options.DEFAULTS) - {"signing"}
-    assert {name: kwargs[name] for name in ours - {"local_directory"}} == {
-        name: options.DEFAULTS[name] for name in ours - {"local_directory"}
-    }
+    ours = set(options.DEFAULTS)
+    same = ours - {"local_directory", "signing"}
+    assert {name: kwargs[name] for name in same} == {name: options.DEFAULTS[name] for name in same}
     assert kwargs["local_directory"] == "/edx/var/block_structure_storage"
+    # Whoever takes the class without the role has objects without signatures; the role signs them before it refuses them.
+    assert (kwargs["signing"], options.DEFAULTS["signing"]) == (signing.REQUIRE, signing.ACCEPT_UNSIGNED)
     assert [name for name in ours if options.problem(name, kwargs[name])] == []
 
 
@@ -53,7 +54,7 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
     resilient = built(variables, release(name))
     assert resilient["STORAGE_CLASS"] == "block_structure_storage.storage.ResilientS3Storage"
     added = set(resilient["STORAGE_KWARGS"]) - set(plain["STORAGE_KWARGS"])
-    assert added == set(options.DEFAULTS) - {"signing"}
+    assert added == set(options.DEFAULTS)
     assert {key: value for key, value in resilient["STORAGE_KWARGS"].items() if key not in added} == plain["STORAGE_KWARGS"]
     hash(tuple(resilient["STORAGE_KWARGS"].items()))
     assert plan.storage_place(plain) == plan.storage_place(resilient)
