@@ -8,7 +8,9 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +365,53 @@ def test_root_follows_no_link_and_changes_no_owner_below_the_directory(tmp_path:
     link = tmp_path / "link"
     link.symlink_to(lms.local_dir)
     assert f"{link} is a symbolic link.\nRemedy: let " in lms.run(local_dir=str(link), user="nobody")["msg"]
+
+
+@pytest.fixture
+def packages() -> Iterator[Path]:
+    """A folder of another user, as Tutor's containers mount it, where every user may enter."""
+    top = Path(tempfile.mkdtemp(prefix="block-structure-packages-"))
+    top.chmod(0o755)
+    folder = top / "lms" / "block_structure_packages"
+    folder.parent.mkdir()
+    os.chown(folder.parent, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    yield folder
+    shutil.rmtree(top)
+
+
+def put(packages: Path, **changes: Any) -> dict[str, Any]:
+    return modules.run("storage_package", {"folder": str(packages), "package": package.read(FOLDER), **changes})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="plays root and another user")
+def test_what_is_installed_for_another_user_is_that_users(packages: Path) -> None:
+    assert put(packages)["changed"]
+    assert {path.owner() for path in (packages, *packages.rglob("*"))} == {"nobody"}
+    assert not put(packages)["changed"]
+    assert put(packages, state="absent")["changed"]
+    assert not packages.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="plays root and another user")
+@pytest.mark.parametrize("linked", ["the folder", "the package"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_root_does_nothing_where_a_link_of_another_user_leads(packages: Path, linked: str, state: str) -> None:
+    """Whoever runs code in the LMS owns the folder, and would have root write and delete for them."""
+    rooted = packages.parents[1] / "rooted"
+    (rooted / package.MODULE).mkdir(parents=True)
+    kept = [rooted / "kept.py", rooted / package.MODULE / "kept.py"]
+    for path in kept:
+        path.write_text("root's")
+    planted = packages if linked == "the folder" else packages / package.MODULE
+    planted.parent.mkdir(exist_ok=True)
+    planted.symlink_to(rooted if linked == "the folder" else rooted / package.MODULE)
+    nobody = pwd.getpwnam("nobody")
+    os.chown(planted.parent, nobody.pw_uid, nobody.pw_gid)
+    os.lchown(planted, nobody.pw_uid, nobody.pw_gid)
+    put(packages, state=state)
+    entries = sorted(path for path in rooted.rglob("*") if path.is_file())
+    assert (entries, {path.read_text() for path in entries}) == (sorted(kept), {"root's"})
+    assert {path.owner() for path in (rooted, *rooted.rglob("*"))} == {"root"}
 
 
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:
