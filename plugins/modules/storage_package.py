@@ -76,7 +76,6 @@ import os
 import pwd
 import shutil
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -150,12 +149,14 @@ def place(root: Path, path: str, text: str) -> None:
     if not target.parent.is_dir():
         target.parent.mkdir(mode=0o755)
         os.chown(target.parent, owner.st_uid, owner.st_gid)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
+    # Not tempfile, which asks for the absolute path: the owner may be unable to reach it.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
         os.fchmod(stream.fileno(), 0o644)
         os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
-    Path(temporary).replace(target)
+    temporary.replace(target)
 
 
 def owner_of(uid: int, user: str | None) -> str:
