@@ -412,7 +412,9 @@ def test_root_does_nothing_where_a_link_of_another_user_leads(packages: Path, li
     nobody = pwd.getpwnam("nobody")
     os.chown(planted.parent, nobody.pw_uid, nobody.pw_gid)
     os.lchown(planted, nobody.pw_uid, nobody.pw_gid)
-    put(packages, state=state)
+    report = put(packages, state=state)
+    assert "belongs to nobody, and as this user nothing could be done there: " in report["msg"]
+    assert "\nRemedy: remove what does not belong there, or give the folder" in report["msg"]
     entries = sorted(path for path in rooted.rglob("*") if path.is_file())
     assert (entries, {path.read_text() for path in entries}) == (sorted(kept), {"root's"})
     assert {path.owner() for path in (rooted, *rooted.rglob("*"))} == {"root"}
