@@ -63,10 +63,26 @@ boots:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.common.errors import as_failures
+from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.decisions import signing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import lms, probe_client
+
+
+def studio_keys(module: AnsibleModule) -> list[str]:
+    """Boot Studio once and return the short names of its keys."""
+    release = from_named_row(module.params["release"])
+    try:
+        answer = probe_client.run(module.params["manage_argv"], release, [{"op": "signing_keys"}])
+    except BlockStructureError as error:
+        raise BlockStructureError(
+            "studio-key-unknown",
+            f"Studio did not say which key it would verify objects with: {error.cause}",
+            "correct what keeps `manage.py cms shell` from running, or set block_structure_storage_signing to off. Nothing was "
+            "changed.",
+            signing.VARIABLE,
+        ) from error
+    return [str(name) for name in answer.results[0]["names"]]
 
 
 def main() -> None:
@@ -85,11 +101,10 @@ def main() -> None:
         module.exit_json(changed=False, names=[], boots=0)
     own = given["active"]["signing_keys"]
     with as_failures(module, boots=1):
-        signing.check_keys(given["first"]["signing_keys"], own, "that of another host")
-        release = from_named_row(given["release"])
-        answer = probe_client.run(given["manage_argv"], release, [{"op": "signing_keys"}])
-        signing.check_keys(own, answer.results[0]["names"])
-    module.exit_json(changed=False, names=answer.results[0]["names"], boots=1)
+        signing.check_keys(own, given["first"]["signing_keys"], "that of the first LMS host")
+        names = studio_keys(module)
+        signing.check_keys(own, names)
+    module.exit_json(changed=False, names=names, boots=1)
 
 
 if __name__ == "__main__":

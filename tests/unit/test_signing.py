@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import block_structure_storage.remote
@@ -10,11 +12,12 @@ import block_structure_storage.signing
 import django.conf
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions import plan, signing, spool
+from block_structure.module_utils.decisions import plan, releases, signing, spool
 from block_structure.module_utils.probe.engine import facts
 from block_structure.module_utils.probe.operations import move
 from block_structure.plugin_utils import role_variables
 
+from . import modules
 from .surveys import ROW, SETTINGS, survey
 
 WANTED = {**SETTINGS, "STORAGE_KWARGS": {**SETTINGS["STORAGE_KWARGS"], "signing": signing.REQUIRE}}
@@ -92,6 +95,47 @@ def test_keys_must_verify_what_the_other_signs() -> None:
             "Remedy: give both the same SECRET_KEY, or name the other's in SECRET_KEY_FALLBACKS of each; or set "
             "block_structure_storage_signing to off. Nothing was changed."
         )
+
+
+# Studio's manage.py as far as the probe needs it; its key is the first argument.
+STUDIO = "import sys, django.conf\ndjango.conf.settings.configure(SECRET_KEY=sys.argv[1])\nexec(sys.stdin.read(), {})\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "secret", "active", "boots", "message"),
+    [
+        (STUDIO, "one", None, 1, None),
+        (STUDIO, "other", None, 1, "The LMS and Studio have different values of SECRET_KEY, so neither would read what"),
+        (
+            "raise ImportError('cms')",
+            "one",
+            None,
+            1,
+            "which key it would verify objects with: The LMS does not start: ImportError",
+        ),
+        # It is not booted where objects are signed already.
+        ("raise ImportError('cms')", "one", signing.REQUIRE, 0, None),
+    ],
+)
+def test_studio_is_booted_to_compare_its_key(
+    table: dict[str, Any], tmp_path: Path, program: str, secret: str, active: str | None, boots: int, message: str | None
+) -> None:
+    (tmp_path / "manage.py").write_text(program)
+    survey_settings = {"storage_state": active and {"signing": {"mode": active}}, "signing_keys": [facts._short_name(b"one")]}
+    report = modules.run(
+        "signing_keys",
+        {
+            "manage_argv": [sys.executable, str(tmp_path / "manage.py"), secret],
+            "release": releases.as_named_row(releases.pick(table, "teak")),
+            "active": survey_settings,
+            "settings": WANTED,
+            "first": survey_settings,
+        },
+    )
+    assert (report["boots"], report["changed"]) == (boots, False)
+    assert (message or "") in report.get("msg", "")
+    assert bool(report.get("failed")) is bool(message)
+    assert "Nothing was changed." in report["msg"] if message else True
 
 
 def test_names_of_keys_are_equal_where_the_secrets_are_and_tell_none(monkeypatch: pytest.MonkeyPatch) -> None:
