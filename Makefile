@@ -92,6 +92,11 @@ molecule: setup browser ## Run every molecule scenario
 bench-storage: tools ## Time a cold read: plain S3 at added latencies against the local copy
 	@$(ACTIVATE) && python scripts/dev/bench_storage.py
 
+.PHONY: stress
+stress: export BLOCK_STRUCTURE_STRESS_SECONDS ?= 300
+stress: tools ## Stress the resilient class with hosts, processes, threads, faults and kill -9 (five minutes)
+	@$(ACTIVATE) && python scripts/dev/stress_storage.py --seconds $$BLOCK_STRUCTURE_STRESS_SECONDS
+
 .PHONY: load-outage
 load-outage: export BLOCK_STRUCTURE_OUTAGE_SECONDS ?= 60
 load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbox of its own)
@@ -114,7 +119,7 @@ bench-diagnose: setup ## Measure what a diagnosis of 1,000 courses costs (about 
 
 .PHONY: test-all
 test-all: export BLOCK_STRUCTURE_SLOW := yes
-test-all: test ## The same on every release, with the slow fault tests (hours)
+test-all: test stress ## The same on every release, with the slow fault tests and the stress run (hours)
 
 .PHONY: matrix
 matrix: export BLOCK_STRUCTURE_SLOW := yes

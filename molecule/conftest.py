@@ -44,6 +44,8 @@ client = boto3.client(
     config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1},
                   signature_version="s3v4" if keys else botocore.UNSIGNED),
 )
+if "Body" in request["arguments"]:
+    request["arguments"]["Body"] = request["arguments"]["Body"].encode("latin-1")
 try:
     answer = getattr(client, request["operation"])(**request["arguments"])
     answer.pop("ResponseMetadata")
@@ -217,7 +219,7 @@ class S3:
     ) -> dict[str, Any]:
         """Return the answer to a boto3 S3 operation, or {"code", "status"} if S3 refuses it.
 
-        `keys` None asks anonymously.
+        `keys` None asks anonymously. A Body is text of the bytes in latin-1, both ways.
         """
         request = {"operation": operation, "keys": keys, "endpoint": endpoint, "arguments": arguments}
         program = f"printf %s {shlex.quote(json.dumps(request))} | /opt/s3/venv/bin/python -c {shlex.quote(S3_CALL)}"

@@ -148,6 +148,10 @@ class Driver:
         backend = self._storage()
         return (backend.strict() if hasattr(backend, "strict") else backend).exists(self.row(course)["name"])
 
+    def signature(self, course):
+        """Return the status of the signature of the object that the row of a course names."""
+        return self._storage().signature_of(self.row(course)["name"])["status"]
+
     def state(self):
         """Return what the storage class says of this host; None for the plain class."""
         backend = self._storage()

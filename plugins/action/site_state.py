@@ -7,7 +7,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.common.changes import as_diff
-from ..module_utils.decisions import plan
+from ..module_utils.decisions import plan, signing
 from ..plugin_utils.follow import FollowedAction
 from ..plugin_utils.reports import generation
 
@@ -15,8 +15,8 @@ from ..plugin_utils.reports import generation
 class ActionModule(FollowedAction):
     """`site_state`: compare a survey with the desired state and apply the differences in one run in the LMS.
 
-    Arguments: manage_argv, release, survey, run_dir; settings, row, switches, switches_if_clean, force, moved and
-    generation (options of probe/generate.py) for the desired state, or `restore`, a recorded survey to restore; events_path.
+    Arguments: manage_argv, release, survey, run_dir; for the desired state settings, row, switches, switches_if_clean, force,
+    moved, signing and generation (options of probe/generate.py), or `restore`, a recorded survey to restore; events_path.
     Returns changes, survey (after the work), failures, generated, boots. A course that fails never fails the task.
     """
 
@@ -25,7 +25,7 @@ class ActionModule(FollowedAction):
     _VALID_ARGS = frozenset(
         (
             *("manage_argv", "release", "survey", "settings", "row", "switches", "switches_if_clean"),
-            *("restore", "force", "moved", "generation", "run_dir", "events_path"),
+            *("restore", "force", "moved", "signing", "generation", "run_dir", "events_path"),
         )
     )
 
@@ -44,6 +44,7 @@ class ActionModule(FollowedAction):
                 given.get("switches_if_clean") or {},
                 boolean(given.get("force", False)),
                 boolean(given.get("moved", False)),
+                given.get("signing") == signing.REQUIRE,
             )
             wanted = plan.make(survey, desired, given.get("generation"))
         result.update(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..module_utils.common.redact import is_secret_name
+from ..module_utils.decisions import signing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import package
 from ..plugin_utils.diagnosis import report, verdict
@@ -153,7 +154,8 @@ def diagnosis(
         from_named_row(desired["release"]),
         survey,
         tuple(_server(answer, survey) for answer in servers),
-        desired if desired.get("settings") else None,
+        # As deploy has it: unsigned objects are accepted while there are any.
+        {**desired, "settings": signing.for_now(desired["settings"], survey)} if desired.get("settings") else None,
         examination=inspected["examination"],
         runtime=inspected["runtime"],
         bucket=bucket.get("bucket"),

@@ -152,6 +152,8 @@ from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.edit import memcached_config
 from ..module_utils.host import files, memcached_client
 
+_LISTENS = ("inter", "auth_enabled_sasl")
+
 
 def prove_flags(binary: str, memory_mb: int, item_size_flag: str) -> None:
     """Start a temporary memcached with the flags; raises BlockStructureError with memcached's message if it refuses them."""
@@ -338,9 +340,9 @@ def main() -> None:
                     "fix the cause in the message; the active file is untouched.",
                     "block_structure_memcached_config_path",
                 ) from error
-    module.exit_json(
-        live=live, stats=answer["stats"], slab_items=answer["items"], plan=wanted.as_dict() if wanted else None, **result
-    )
+    # Where it listens, for diagnose.
+    stats = {**answer["stats"], **{name: value for name, value in answer["settings"].items() if name in _LISTENS}}
+    module.exit_json(live=live, stats=stats, slab_items=answer["items"], plan=wanted.as_dict() if wanted else None, **result)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,9 @@ options:
     description: The objects were already moved, so a new location is no reason to generate a course.
     type: bool
     default: false
+  signing:
+    description: The mode of signatures that is wanted; V(require) generates every course whose object is not signed yet.
+    type: str
 attributes:
   check_mode:
     description: Predicts the changes from the survey.

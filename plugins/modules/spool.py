@@ -66,7 +66,7 @@ state:
   type: dict
   returned: success
 objects:
-  description: What waits now, as name, bytes and since (seconds since 1970).
+  description: What waits now, as name, bytes, since (seconds since 1970), signature, and problem, why S3 did not take it.
   type: list
   elements: dict
   returned: success

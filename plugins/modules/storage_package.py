@@ -76,7 +76,6 @@ import os
 import pwd
 import shutil
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -86,6 +85,7 @@ from ..module_utils.common.changes import Change, as_diff
 from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions.spool import counted
+from ..module_utils.host.owner import as_owner
 from ..module_utils.host.package import LOCAL_NAMES, MODULE, outside
 
 VARIABLE = "block_structure_storage_local_dir"
@@ -103,8 +103,8 @@ def site_packages(module: AnsibleModule) -> Path:
                 "block_structure_tutor_root",
             )
         return folder
-    program = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    code, out, error = module.run_command([module.params["python"], "-c", program])
+    command = [module.params["python"], "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    code, out, error = as_owner(Path(command[0]).parent, lambda _: module.run_command(command))
     if code:
         raise BlockStructureError(
             "python-unusable",
@@ -149,12 +149,14 @@ def place(root: Path, path: str, text: str) -> None:
     if not target.parent.is_dir():
         target.parent.mkdir(mode=0o755)
         os.chown(target.parent, owner.st_uid, owner.st_gid)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
+    # Not tempfile, which asks for the absolute path: the owner may be unable to reach it.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
         os.fchmod(stream.fileno(), 0o644)
         os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
-    Path(temporary).replace(target)
+    temporary.replace(target)
 
 
 def owner_of(uid: int, user: str | None) -> str:
@@ -188,14 +190,14 @@ def directory_state(path: Path, user: str | None) -> str | None:
     return f"{owner_of(found.st_uid, user)} {stat.S_IMODE(found.st_mode):04o}"
 
 
-def require_no_spool(path: Path) -> None:
-    """Raise BlockStructureError while objects wait for S3 in the local directory, their only copy."""
+def require_no_spool(path: Path, named: str) -> None:
+    """Raise BlockStructureError while objects wait for S3 in the local directory, their only copy. named: it, in messages."""
     spool = path / "spool"
     waiting = [entry for entry in spool.iterdir() if not entry.name.startswith(".")] if spool.is_dir() else []
     if waiting:
         raise BlockStructureError(
             "spool-not-empty",
-            f"{counted(len(waiting))} in {spool} for S3, so the storage class and its directory stay.",
+            f"{counted(len(waiting))} in {named}/spool for S3, so the storage class and its directory stay.",
             "deploy block_structure_storage_class resilient and drain the spool; or delete the files, which rebuilds their "
             "courses later.",
             "block_structure_storage_class",
@@ -223,23 +225,22 @@ def make_directory(path: Path, user: str) -> None:
         os.close(descriptor)
 
 
-def remove_directory(path: Path) -> None:
-    """Remove the files of the class, and the directory if it is empty then."""
+def empty_directory(path: Path, named: str) -> None:
+    """Remove the files of the class, unless objects wait among them."""
+    require_no_spool(path, named)
     for name in LOCAL_NAMES:
         entry = path / name
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink(missing_ok=True)
-    if not any(path.iterdir()):
-        path.rmdir()
 
 
 def compare(module: AnsibleModule, root: Path) -> tuple[list[Change], dict[str, str | None], dict[str, str]]:
     """Return (changes, installed files, wanted files)."""
     given = module.params
     present = given["state"] == "present"
-    there = installed(root)
+    there = as_owner(root, installed)
     wanted: dict[str, str] = given["package"]["files"] if present else {}
     changes = []
     if there != wanted:
@@ -301,14 +302,15 @@ def main() -> None:
         changes, there, wanted = compare(module, root)
         if changes and not module.check_mode:
             if local_dir and not wanted and local_dir.is_dir():
-                require_no_spool(local_dir)
-                remove_directory(local_dir)
-            replace(root, there, wanted)
+                as_owner(local_dir, lambda path: empty_directory(path, str(local_dir)))
+                with suppress(OSError):  # other files, or a link in its place
+                    local_dir.rmdir()
+            as_owner(root, lambda path: replace(path, there, wanted))
             if local_dir and wanted:
                 make_directory(local_dir, module.params["user"])
             if module.params["folder"] and not wanted:
-                with suppress(OSError):  # not empty
-                    root.rmdir()
+                with suppress(OSError, BlockStructureError):  # not empty
+                    as_owner(root.parent, lambda path: (path / root.name).rmdir())
     module.exit_json(
         changed=bool(changes),
         changes=[change.as_dict() for change in changes],

@@ -246,6 +246,22 @@ def on_a_pod(site):
     site.survey["settings"]["storage"]["bucket_name"] = None
 
 
+def signing(mode="require", counts=None, **given):
+    """Plant what a host with signed objects says."""
+    counters = counts if "counts" in (counts or {}) else {"counts": counts or {}}
+    return spooling(signing={"mode": mode}, counters=counters, **given)
+
+
+def unsigned(site):
+    signing("accept_unsigned")(site)
+    site.course(signature="unsigned")
+    site.given["desired"] = {**DESIRED, "signing": "require"}
+
+
+def not_verified(code):
+    return course(**COLD, object_error={"type": "FailureError", "code": code, "message": "its signature"})
+
+
 EVICTED = {"items": {"items:5:evicted": "9", "items:5:evicted_nonzero": "4"}}
 OFF = {"missing_object": {"code": "AccessDenied", "type": "ClientError", "message": "403"}}
 # Fault -> (release, how it is planted, id, severity, text that message, evidence or cost must contain)
@@ -330,6 +346,90 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
         "storage-damaged",
         "warning",
         "1 objects or copies",
+    ),
+    "replaced object": (
+        "teak",
+        not_verified("tampered"),
+        "object-not-verified",
+        "error",
+        "nothing shows that this site wrote it",
+    ),
+    "object of another key": ("teak", not_verified("other_key"), "object-not-verified", "error", KEY),
+    "garbled object": ("teak", not_verified("garbled"), "object-corrupt", "error", KEY),
+    "tampered": (
+        "teak",
+        signing(counts={"read_failed_tampered": 1, "local_tampered": 2}),
+        "storage-tampered",
+        "error",
+        "met 3 times an object or copy",
+    ),
+    "other key": ("teak", signing(counts={"read_failed_other_key": 1}), "storage-other-key", "warning", "SECRET_KEY_FALLBACKS"),
+    "unsigned, refused": (
+        "teak",
+        signing(counts={"read_failed_unsigned": 1, "local_unsigned": 1}),
+        "storage-unsigned-refused",
+        "warning",
+        "met 2 times",
+    ),
+    "unsigned, read": (
+        "teak",
+        signing("accept_unsigned", counts={"read_s3_unsigned": 1, "read_s3_without_digest": 4}),
+        "storage-unsigned-read",
+        "info",
+        "read 5 times",
+    ),
+    "not signed": ("teak", signing("off"), "signing-off", "info", "unpickles whatever has a digest that fits"),
+    "unsigned": ("teak", unsigned, "objects-unsigned", "warning", "1 of 1 courses have an object without a valid signature"),
+    "unsigned, as wanted": (
+        "teak",
+        lambda site: (unsigned(site), site.given.update(desired={**DESIRED, "signing": "accept_unsigned"})),
+        "objects-unsigned",
+        "info",
+        "1 of 1",
+    ),
+    "foreign": (
+        "teak",
+        signing(foreign=["/x/objects/a belongs to user 0"]),
+        "storage-foreign",
+        "warning",
+        "/x/objects/a belongs to user 0",
+    ),
+    "no S3 at all": (
+        "teak",
+        signing(counts={"write_failed_garbled": 1, "read_failed_garbled": 1}),
+        "storage-garbled",
+        "warning",
+        "2 answers",
+    ),
+    "refused for good": (
+        "teak",
+        signing(
+            spool={"waiting": 1, "oldest": 0},
+            counts={
+                "counts": {"upload_failed_denied": 3, "upload_failed_timeout": 9},
+                "last_failure": {"operation": "upload", "words": "AccessDenied"},
+            },
+        ),
+        "storage-upload-refused",
+        "warning",
+        "S3 refused 3 uploads of objects that wait on this host (last: AccessDenied)",
+    ),
+    "superseded": ("teak", signing(counts={"superseded": 7}), "storage-superseded", "info", "7 objects never went to S3"),
+    "no certificate": ("teak", resolved(verify=False), "storage-tls-unverified", "warning", "verify is off"),
+    "no TLS": ("teak", resolved(use_ssl=False), "storage-without-tls", "warning", "with use_ssl off"),
+    "open cache": (
+        "teak",
+        cache(stats={**STATS, "inter": "192.0.2.7"}),
+        "cache-open",
+        "info",
+        "at cache1:11211 listens on 192.0.2.7",
+    ),
+    "open cache here": (
+        "teak",
+        lambda site: site.given.update(servers=(server("127.0.0.1:11211", stats={**STATS, "inter": "NULL"}),)),
+        "cache-open",
+        "warning",
+        "listens on every address",
     ),
     "not as wanted": ("teak", live(STORAGE_CLASS="x.Y"), "settings-differ", "error", "STORAGE_CLASS"),
     "other host": ("teak", other_host, "hosts-differ", "error", "block_structures.DIRECTORY_PREFIX"),
@@ -449,6 +549,35 @@ def test_reason_of_a_course_that_is_not_in_redis(release, given, text):
     site.course(cached=False, tier="storage")
     redis(**given)(site)
     assert verdict.site(site.snapshot())["courses"][0]["reason"] == f"read from storage: {text}"
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        resolved(endpoint_url="http://127.0.0.1:9000", use_ssl=False),
+        resolved(endpoint_url="http://localhost:9000", verify=False),
+        cache(stats={**STATS, "inter": "127.0.0.1,::1"}),
+        cache(stats={**STATS, "inter": "192.0.2.7", "auth_enabled_sasl": "yes"}),
+        signing(counts={"read_s3_unsigned": 9}),
+        signing(counts={"upload_failed_denied": 9}),
+        signing(foreign=[]),
+    ],
+)
+def test_what_harms_nobody_is_no_finding(release, plant):
+    site = Site(release("teak"))
+    plant(site)
+    site.course(signature="valid")
+    assert site.found() == []
+
+
+def test_hosts_may_have_counted_different_things(release):
+    site = Site(release("teak"))
+    signing(counts={"read_local": 3})(site)
+    site.course(signature="valid")
+    other = {**site.survey, "settings": {**site.survey["settings"]}}
+    other["settings"]["storage_state"] = {**site.survey["settings"]["storage_state"], "counters": {"counts": {}}}
+    site.given["others"] = {"lms2": other}
+    assert site.found() == []
 
 
 def test_structures_on_a_pods_disk_are_reported_with_a_remedy(release):

@@ -46,7 +46,7 @@ class Spooling:
 
     def waiting(self):
         self.asked += 1
-        return [{"name": "location/waits", "bytes": 5, "since": 0}, {"name": None, "bytes": 1, "since": 0}]
+        return [{"name": "location/waits", "signature": "valid"}, {"name": None, "signature": None}]
 
     def open(self, name):
         return io.BytesIO(f"kept here: {name}".encode())
@@ -56,7 +56,7 @@ def test_spooled_object_is_read_locally_but_a_copy_is_not(monkeypatch):
     monkeypatch.setattr(edxapp, "storage", Spooling)
     store = fetching.Store()
     assert store.backend.asked == 0
-    assert store.fetch("waits") == b"kept here: waits"
+    assert store.fetch("waits") == (b"kept here: waits", "valid")
     with pytest.raises(FileNotFoundError, match="location/gone"):
         store.fetch("gone")
     assert store.backend.asked == 1

@@ -284,7 +284,7 @@ LEFT = {"problem": {**PROBLEM, "step": "write"}}
     ("done", "code", "text"),
     [
         (given_back(moved("copied"), moved("present")), 0, ""),
-        (given_back(moved("missing"), moved("damaged")), 0, ""),
+        (given_back(moved("missing"), moved("damaged"), moved("unverified")), 0, ""),
         (
             given_back(moved("failed", problem=PROBLEM)),
             1,

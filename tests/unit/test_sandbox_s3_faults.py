@@ -14,6 +14,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from sandbox_s3.faults import PAGE
 from sandbox_s3.loopback import Loopback
 
 KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -101,6 +102,14 @@ def test_delay(client: BaseClient, order: Order) -> None:
 def test_ignored_request_succeeds_without_effect(client: BaseClient, order: Order) -> None:
     order(kind="ignore", methods=["PUT"])
     client.put_object(Bucket="example-faults", Key="x", Body=b"shrub")
+    assert read(client) == b"tree"
+
+
+def test_page_in_place_of_an_answer(client: BaseClient, order: Order) -> None:
+    order(kind="page")
+    assert read(client) == PAGE
+    client.put_object(Bucket="example-faults", Key="x", Body=b"shrub")
+    order()
     assert read(client) == b"tree"
 
 

@@ -8,7 +8,9 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import (
     candidate,
     plan,
+    signing,
     spool,
     storage_settings,
 )
@@ -38,12 +41,12 @@ def built(variables: dict[str, Any], release: Any, **changes: Any) -> dict[str, 
 
 def test_defaults_of_role_and_class_agree(variables, release) -> None:
     kwargs = built(variables, release("teak"))["STORAGE_KWARGS"]
-    # By default the class signs what it writes and accepts unsigned objects; the role keeps this default.
-    ours = set(options.DEFAULTS) - {"signing"}
-    assert {name: kwargs[name] for name in ours - {"local_directory"}} == {
-        name: options.DEFAULTS[name] for name in ours - {"local_directory"}
-    }
+    ours = set(options.DEFAULTS)
+    same = ours - {"local_directory", "signing"}
+    assert {name: kwargs[name] for name in same} == {name: options.DEFAULTS[name] for name in same}
     assert kwargs["local_directory"] == "/edx/var/block_structure_storage"
+    # Whoever takes the class without the role has objects without signatures; the role signs them before it refuses them.
+    assert (kwargs["signing"], options.DEFAULTS["signing"]) == (signing.REQUIRE, signing.ACCEPT_UNSIGNED)
     assert [name for name in ours if options.problem(name, kwargs[name])] == []
 
 
@@ -53,7 +56,7 @@ def test_resilient_adds_flat_arguments_and_moves_nothing(variables, release, nam
     resilient = built(variables, release(name))
     assert resilient["STORAGE_CLASS"] == "block_structure_storage.storage.ResilientS3Storage"
     added = set(resilient["STORAGE_KWARGS"]) - set(plain["STORAGE_KWARGS"])
-    assert added == set(options.DEFAULTS) - {"signing"}
+    assert added == set(options.DEFAULTS)
     assert {key: value for key, value in resilient["STORAGE_KWARGS"].items() if key not in added} == plain["STORAGE_KWARGS"]
     hash(tuple(resilient["STORAGE_KWARGS"].items()))
     assert plan.storage_place(plain) == plan.storage_place(resilient)
@@ -362,6 +365,59 @@ def test_root_follows_no_link_and_changes_no_owner_below_the_directory(tmp_path:
     link = tmp_path / "link"
     link.symlink_to(lms.local_dir)
     assert f"{link} is a symbolic link.\nRemedy: let " in lms.run(local_dir=str(link), user="nobody")["msg"]
+
+
+@pytest.fixture
+def packages() -> Iterator[Path]:
+    """A folder of another user, as Tutor's containers mount it, where every user may enter."""
+    top = Path(tempfile.mkdtemp(prefix="block-structure-packages-"))
+    top.chmod(0o755)
+    folder = top / "lms" / "block_structure_packages"
+    folder.parent.mkdir()
+    os.chown(folder.parent, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    yield folder
+    shutil.rmtree(top)
+
+
+def put(packages: Path, **changes: Any) -> dict[str, Any]:
+    return modules.run("storage_package", {"folder": str(packages), "package": package.read(FOLDER), **changes})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="plays root and another user")
+def test_what_is_installed_for_another_user_is_that_users(tmp_path: Path) -> None:
+    """Tutor's root may be in a home that is closed to the user of the containers."""
+    (tmp_path / "lms").mkdir()
+    os.chown(tmp_path / "lms", pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    packages = tmp_path / "lms" / "block_structure_packages"
+    assert put(packages)["changed"]
+    assert {path.owner() for path in (packages, *packages.rglob("*"))} == {"nobody"}
+    assert not put(packages)["changed"]
+    assert put(packages, state="absent")["changed"]
+    assert not packages.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="plays root and another user")
+@pytest.mark.parametrize("linked", ["the folder", "the package"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_root_does_nothing_where_a_link_of_another_user_leads(packages: Path, linked: str, state: str) -> None:
+    """Whoever runs code in the LMS owns the folder, and would have root write and delete for them."""
+    rooted = packages.parents[1] / "rooted"
+    (rooted / package.MODULE).mkdir(parents=True)
+    kept = [rooted / "kept.py", rooted / package.MODULE / "kept.py"]
+    for path in kept:
+        path.write_text("root's")
+    planted = packages if linked == "the folder" else packages / package.MODULE
+    planted.parent.mkdir(exist_ok=True)
+    planted.symlink_to(rooted if linked == "the folder" else rooted / package.MODULE)
+    nobody = pwd.getpwnam("nobody")
+    os.chown(planted.parent, nobody.pw_uid, nobody.pw_gid)
+    os.lchown(planted, nobody.pw_uid, nobody.pw_gid)
+    report = put(packages, state=state)
+    assert "belongs to nobody, and as this user nothing could be done there: " in report["msg"]
+    assert "\nRemedy: remove what does not belong there, or give the folder" in report["msg"]
+    entries = sorted(path for path in rooted.rglob("*") if path.is_file())
+    assert (entries, {path.read_text() for path in entries}) == (sorted(kept), {"root's"})
+    assert {path.owner() for path in (rooted, *rooted.rglob("*"))} == {"root"}
 
 
 def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:

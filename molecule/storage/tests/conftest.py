@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import pickle
 import subprocess
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ PYTHON = "/edx/app/edxapp/venvs/edxapp/bin/python"
 IMPORT = f"{PYTHON} -c 'import block_structure_storage'"
 # block_structure_storage_local_dir of the scenario: a file system that a test can fill.
 FOLDER = "/dev/shm/block_structure_storage"
+BUCKET = "example-block-structures"
 
 
 class Driver:
@@ -67,6 +71,55 @@ class Driver:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(60)
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Weapon:
+    """Unpickled, it makes a directory."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.path,)
+
+
+class Attack:
+    """Somebody with the bucket's credentials replaces an object by one that runs code where it is unpickled."""
+
+    path = "/tmp/block-structure-attack"
+
+    def __init__(self, s3_api: Any, lms: Any) -> None:
+        self.api, self.lms = s3_api, lms
+
+    def succeeded(self) -> bool:
+        """Say whether the code ran on the LMS host."""
+        return bool(self.lms.file(self.path).exists)
+
+    @contextmanager
+    def __call__(self, name: str, *, keep_signature: bool) -> Iterator[None]:
+        """Replace the object, with a digest that fits. Afterwards it is gone, and the host forgets what it counted."""
+        evil = zlib.compress(pickle.dumps(Weapon(self.path)))
+        metadata = self.api.call("head_object", Bucket=BUCKET, Key=name)["Metadata"]
+        kept = metadata if keep_signature else {}
+        marks = {**kept, "block-structure-sha256": hashlib.sha256(evil).hexdigest()}
+        self.api.call("put_object", Bucket=BUCKET, Key=name, Body=evil.decode("latin-1"), Metadata=marks)
+        try:
+            yield
+        finally:
+            self.api.call("delete_object", Bucket=BUCKET, Key=name)
+            self.lms.check_output(f"rm --recursive --force {self.path} {FOLDER}/counters.json")
+
+
+@pytest.fixture(scope="session")
+def attack(s3_api: Any, lms: Any) -> Attack:
+    """What an attacker does to the bucket."""
+    return Attack(s3_api, lms)
 
 
 @dataclass

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from ...conftest import wait_until
-from .conftest import FOLDER, IMPORT, Cell, Driver, one_waits
+from .conftest import BUCKET, FOLDER, IMPORT, Attack, Cell, Driver, one_waits
 
 COURSE = "course-v1:SandboxX+S120+2026"
-BUCKET = "example-block-structures"
 # A plain cell is left alone after this; the resilient class answers long before, also on a loaded machine.
 PATIENCE_SECONDS = 120
 
@@ -31,8 +30,17 @@ ORDERS: dict[str, dict[str, Any]] = {
     "S3 hangs": {"kind": "hang"},
     "S3 answers 403 to everything": {"kind": "answer", "status": 403, "code": "AccessDenied"},
     "S3 takes 2 s a request": {"kind": "delay", "seconds": 2},
+    "S3 refuses the course's objects for good": {
+        "kind": "answer",
+        "status": 403,
+        "code": "AccessDenied",
+        "methods": ["PUT"],
+        "match": "S120",
+    },
+    "a proxy answers 200 with a page": {"kind": "page"},
     "clock skew": {"kind": "answer", "status": 403, "code": "RequestTimeTooSkewed"},
 }
+REFUSED = "S3 refuses the course's objects for good"
 # Those of them that cost a wait each: one for each process that meets it before it has warned the others.
 OUTAGES = ("S3 answers 503", "S3 refuses connections", "S3 hangs", "S3 takes 2 s a request")
 # Two of gunicorn, the worker and the driver.
@@ -42,9 +50,11 @@ NO_LIST = "no ListBucket, object missing"
 CORRUPT = "object corrupt in the bucket"
 TRUNCATED = "local copies truncated"
 FULL = "local disk full"
+TAMPERED = "object replaced by an attacker"
+UNSIGNED = "object without a signature"
 NO_BUCKET = "bucket deleted"
 # The last one leaves a bucket without the role's settings, so it is last.
-FAULTS = [*ORDERS, SPOOL_FULL, NO_LIST, CORRUPT, TRUNCATED, FULL, NO_BUCKET]
+FAULTS = [*ORDERS, SPOOL_FULL, NO_LIST, CORRUPT, TAMPERED, UNSIGNED, TRUNCATED, FULL, NO_BUCKET]
 LOCAL_FAULTS = (SPOOL_FULL, TRUNCATED, FULL)
 CASES = ["cold", "cold, copy here", "warm", "publish", "generation"]
 # Each fault and each case at least once with the resilient class, and what the plain class is known for.
@@ -59,6 +69,10 @@ SOME = {
         (SPOOL_FULL, "publish"),
         (NO_LIST, "cold"),
         (CORRUPT, "cold"),
+        (REFUSED, "publish"),
+        ("a proxy answers 200 with a page", "publish"),
+        (TAMPERED, "cold"),
+        (UNSIGNED, "cold"),
         (TRUNCATED, "cold, copy here"),
         (FULL, "publish"),
         (NO_BUCKET, "publish"),
@@ -83,8 +97,8 @@ def cells(cls: str) -> pytest.MarkDecorator:
 class Faults:
     """Makes a fault active, and ends it."""
 
-    def __init__(self, s3_faults: Any, s3_api: Any, s3: Any, lms: Any) -> None:
-        self.order, self.api, self.s3, self.lms = s3_faults, s3_api, s3, lms
+    def __init__(self, s3_faults: Any, s3_api: Any, s3: Any, lms: Any, attack: Attack) -> None:
+        self.order, self.api, self.s3, self.lms, self.attack = s3_faults, s3_api, s3, lms, attack
 
     def of(self, name: str, driver: Driver) -> AbstractContextManager[None]:
         """Return the context of a fault."""
@@ -94,6 +108,8 @@ class Faults:
             SPOOL_FULL: self.spool_full,
             NO_LIST: self.no_list,
             CORRUPT: self.corrupt,
+            TAMPERED: lambda driver: self.attack(driver("row", course=COURSE)["name"], keep_signature=True),
+            UNSIGNED: lambda driver: self.attack(driver("row", course=COURSE)["name"], keep_signature=False),
             TRUNCATED: self.truncated,
             FULL: self.full,
             NO_BUCKET: self.no_bucket,
@@ -168,9 +184,9 @@ class Faults:
 
 
 @pytest.fixture(scope="session")
-def faults(s3_faults: Any, s3_api: Any, s3: Any, lms: Any) -> Faults:
+def faults(s3_faults: Any, s3_api: Any, s3: Any, lms: Any, attack: Attack) -> Faults:
     """What can go wrong, by name."""
-    return Faults(s3_faults, s3_api, s3, lms)
+    return Faults(s3_faults, s3_api, s3, lms, attack)
 
 
 def make_ready(driver: Driver, fault: str, case: str) -> None:
@@ -227,12 +243,12 @@ def fill(driver: Driver, faults: Faults, table: list[Cell], cell: Cell) -> Count
     before = failures(driver)
     with faults.of(cell.fault, driver):
         act(driver, cell, f"{cell.fault} {cell.case}")
-        met = failures(driver) - before
+        met, attacked = failures(driver) - before, faults.attack.succeeded()
     # A missing bucket, a lost or a corrupt object recovers with the next visit, which finds nothing and rebuilds.
     driver("flush")
     driver("forget")
     fixed = driver("visit", course=COURSE, timeout=60)["status"]
-    cell.lost = missing(driver) or ("the page" if fixed != 200 else "")
+    cell.lost = "the host: the attacker's code ran" if attacked else missing(driver) or ("the page" if fixed != 200 else "")
     table.append(cell)
     return met
 
@@ -249,8 +265,10 @@ def test_no_learner_meets_the_fault_and_nothing_is_lost(
     assert cell.sees == {"generation": "", "publish": "the new course"}.get(case, "the course")
     assert cell.lost == ""
     # Who needed S3 met the fault; and bounded is what the class waited, not what a busy machine added.
-    if fault in ORDERS and case in ("cold", "publish", "generation"):
+    if fault in ORDERS and case in ("cold", "publish", "generation") and (fault, case) != (REFUSED, "cold"):
         assert met
+    if fault in (TAMPERED, UNSIGNED) and case == "cold":
+        assert met[f"read_failed_{'tampered' if fault == TAMPERED else 'unsigned'}"]
     if fault in OUTAGES:
         assert met.total() <= PROCESSES, met
     if fault == SPOOL_FULL and case in ("cold", "publish", "generation"):
@@ -310,14 +328,17 @@ def test_what_the_plain_class_does(driver_of: Any, faults: Faults, table: list[C
     assert cell.status == "500" if (fault, case) in SOME["plain"] else cell.status
 
 
-def test_resilient_takes_over_what_plain_wrote(driver_of: Any, courses: list[str]) -> None:
+def test_resilient_signs_anew_what_plain_wrote(driver_of: Any, courses: list[str]) -> None:
     # Celery may still try publishes again that failed with the plain class.
     others = [course for course in courses if course != COURSE]
     plain = driver_of("plain")
     make_whole(plain, courses)
     names = {course: row["name"] for course, row in rows(plain, others).items()}
     driver = driver_of("resilient")
-    assert {course: row["name"] for course, row in rows(driver, others).items()} == names
+    # Nothing shows who wrote the unsigned objects, so their courses were generated.
+    assert not set(names.values()) & {row["name"] for row in rows(driver, others).values()}
+    assert {driver("signature", course=course) for course in others} == {"valid"}
+    assert driver("state")["signing"]["mode"] == "require"
     serves_what_is_there(driver, others)
     # A host without these objects reads them from S3, and keeps copies.
     assert driver("state")["copies"]["files"] >= len(others)

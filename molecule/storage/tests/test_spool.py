@@ -77,6 +77,9 @@ def test_what_waited_is_uploaded_then_moved_with_all_others(
     for bucket in ("example-block-structures", "example-moved"):
         names = [entry["Key"] for entry in s3_api.call("list_objects_v2", Bucket=bucket)["Contents"]]
         assert name in names
+        # It is signed at both places.
+        metadata = s3_api.call("head_object", Bucket=bucket, Key=name)["Metadata"]
+        assert "block-structure-signature" in metadata
     back = playbooks.run("deploy")
     assert back.exit_code == 0, back.output[-3000:]
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, TypeVar
 
 from ..common.errors import BlockStructureError
 from ..common.findings import Finding
-from . import bucket, config_files, features, memcached_sizing, releases, runtime, storage_settings, switches, tutor
+from . import bucket, config_files, features, memcached_sizing, releases, runtime, signing, storage_settings, switches, tutor
 from . import variables as names
 from .platforms import AUTO
 from .releases import Release
@@ -34,7 +34,8 @@ class Content:
 
     settings: the public BLOCK_STRUCTURES_SETTINGS, without secrets. also: settings outside of it, {dictionary: {key: value}}.
     row: fields of BlockStructureConfiguration. switches: {name: on, off, or None to delete it}. switches_if_clean: those to
-    turn on only after a generation without failures. lms_iam_policy: what the LMS's key needs.
+    turn on only after a generation without failures. lms_iam_policy: what the LMS's key needs. signing: the mode of signatures
+    that the operator wants, which the settings reach once every object is signed; None for a class that does not sign.
     """
 
     settings: dict[str, Any]
@@ -43,6 +44,7 @@ class Content:
     switches: dict[str, bool | None]
     switches_if_clean: dict[str, bool]
     lms_iam_policy: dict[str, Any]
+    signing: str | None
 
 
 @dataclass(frozen=True)
@@ -209,5 +211,6 @@ def resolve(
                 variables["block_structure_storage_region"], variables["block_structure_storage_endpoint_url"]
             ),
         ),
+        signing=signing.mode(built.public),
     )
     return Resolution(replace(desired, content=content), (), (*findings, *built.findings))

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..common.changes import Change
 from ..probe.protocol import is_under
+from . import signing
 
 # The keys of STORAGE_KWARGS that decide where objects are stored.
 _PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
@@ -19,7 +20,7 @@ class Target:
     settings: the public BLOCK_STRUCTURES_SETTINGS. row: fields of BlockStructureConfiguration. switches: {name: on, off, or
     None to delete it}.
     switches_if_clean: switches to turn on only after a generation without failures. force: regenerate every course.
-    moved: the objects were copied to the new location before the settings changed.
+    moved: the objects were copied to the new location before the settings changed. sign: generate what is not signed yet.
     """
 
     settings: dict[str, Any]
@@ -28,6 +29,7 @@ class Target:
     switches_if_clean: dict[str, bool] = field(default_factory=dict)
     force: bool = False
     moved: bool = False
+    sign: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ def make(survey: dict[str, Any], desired: Target, generation: dict[str, Any] | N
         changes.append(Change("objects", None, {"rename": misplaced}))
         operations.append({"op": "repoint"})
     everything = desired.force or (relocated and not desired.moved)
-    wanted = [course["key"] for course in survey["courses"] if everything or needs_generation(course)]
+    wanted = [
+        course["key"]
+        for course in survey["courses"]
+        if everything or needs_generation(course) or (desired.sign and signing.is_unsigned(course))
+    ]
     if wanted:
         changes.append(Change("courses", None, {"generate": wanted}))
     shared = generation or {}

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..common.errors import BlockStructureError
 
-# STORAGE_KWARGS that decide what a process uploads: the objects of its folder, for its bucket (storage.py, `place`).
-_UPLOADER = ("local_directory", "endpoint_url", "bucket_name")
+# STORAGE_KWARGS that decide what a process uploads: the objects of its folder, for its bucket (storage.py, `place`), with a
+# signature or without.
+_UPLOADER = ("local_directory", "endpoint_url", "bucket_name", "signing")
 
 
 def leaves_objects(active: dict[str, Any], settings: dict[str, Any] | None) -> bool:

@@ -16,6 +16,7 @@ from ..common.changes import Change
 from ..common.errors import BlockStructureError
 from ..common.findings import Finding
 from ..common.redact import is_secret_name
+from . import signing
 from .releases import Release
 
 MEBIBYTE = 1024 * 1024
@@ -34,6 +35,7 @@ _RESILIENT_KWARGS = {
     "read_timeout_seconds": ("read_timeout_seconds", 1),
     "attempts": ("attempts", 1),
     "breaker_seconds": ("breaker_seconds", 1),
+    "signing": ("signing", None),
 }
 # Names that need no quoting anywhere, and mean themselves in a policy of S3 (user guide, "Naming objects").
 _PLAIN_PREFIX = re.compile(r"[A-Za-z0-9!_.'()=+@~/-]*")
@@ -54,6 +56,7 @@ class StorageOptions:
     default_acl: str | None = None
     extra_kwargs: dict[str, Any] = field(default_factory=dict)
     storage_class: str = PLAIN
+    signing: str = signing.REQUIRE
     local_dir: str = "/edx/var/block_structure_storage"
     local_size_mb: int = 1024
     spool_size_mb: int = 256

@@ -49,6 +49,7 @@ from ..probe.operations import (
     profile,
     prune,
     runtime,
+    signing_keys,
     spool,
     survey,
 )
@@ -63,6 +64,7 @@ _PROGRAM = [
     protocol,
     *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally, workers),
     *(enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
+    signing_keys,
     entry,
 ]
 _OUTPUT_BYTES = 16384

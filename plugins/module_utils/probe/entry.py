@@ -16,6 +16,7 @@ from .operations import (
     profile,
     prune,
     runtime,
+    signing_keys,
     spool,
     survey,
 )
@@ -37,6 +38,7 @@ OPERATIONS = {
     "profile": profile.run,
     "runtime": runtime.run,
     "spool": spool.run,
+    "signing_keys": signing_keys.run,
 }
 
 

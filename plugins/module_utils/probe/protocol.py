@@ -28,9 +28,10 @@ def emit(event, **data):
 
 
 def describe(error):
-    """Return an exception as data: class, message, and the S3 error code if there is one."""
+    """Return an exception as data: class, message, and S3's error code or the resilient class's word, if there is one."""
     response = getattr(error, "response", None)
-    code = getattr(error, "error_code", None)  # of boto, before boto3
+    # Of boto, before boto3; and of the resilient class, such as "tampered".
+    code = getattr(error, "error_code", None) or getattr(error, "cause", None)
     if isinstance(response, dict):
         code = (response.get("Error") or {}).get("Code")
     return {"type": type(error).__name__, "message": " ".join(str(error).split())[:2000], "code": code}

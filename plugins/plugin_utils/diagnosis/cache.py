@@ -13,12 +13,14 @@ from ...module_utils.decisions.memcached_sizing import (
     item_size_flag,
 )
 from ...module_utils.decisions.releases import Release
+from ...module_utils.host import memcached_client
 from . import redis
 from .snapshot import (
     Server,
     Snapshot,
     courses_in_words,
     effective_release,
+    is_loopback,
 )
 
 _ITEM_SIZE = "block_structure_memcached_item_size"
@@ -318,9 +320,33 @@ def _key_hash(snapshot: Snapshot) -> list[Finding]:
     ]
 
 
+def _open(server: Server) -> list[Finding]:
+    """Whether others than the LMS may reach the server, as far as it tells where it listens (`inter` of `stats settings`)."""
+    if server.name.startswith("unix:"):
+        return []
+    listens = [address.strip() for address in server.stats.get("inter", "127.0.0.1").split(",")]
+    if server.stats.get("auth_enabled_sasl") == "yes" or all(is_loopback(address) for address in listens):
+        return []
+    here = is_loopback(memcached_client.address(server.name)[0])
+    return [
+        Finding(
+            "cache-open",
+            "warning" if here else "info",
+            f"memcached at {server.name} listens on {', '.join(listens).replace('NULL', 'every address')} and asks for no "
+            "password. It holds structures as unsigned pickles: who can write there runs code in the LMS.",
+            "let it listen on 127.0.0.1 (-l in its configuration), since the LMS is on the same host."
+            if here
+            else "let a firewall or a private network keep everybody but the hosts of the LMS from it.",
+            "block_structure_memcached_listen_host",
+            evidence=listens,
+            cost="no time; whoever reaches it can run code in the LMS",
+        )
+    ]
+
+
 def find(snapshot: Snapshot) -> list[Finding]:
     """Return the findings of this subject."""
     found = _key_hash(snapshot) + _raises(snapshot)
     for server in snapshot.cache_servers:
-        found += [_down(snapshot, server)] if server.error else _evictions(snapshot, server) + _small(server)
+        found += [_down(snapshot, server)] if server.error else [*_evictions(snapshot, server), *_small(server), *_open(server)]
     return found + _limits(snapshot) + _alias(snapshot)

@@ -27,6 +27,9 @@ CATALOGUE: dict[str, Entry] = {
     "course-not-stored": Entry("courses", ("error",), "Storage has no row or no object for the course.", _SURVEY),
     "object-missing": Entry("courses", ("error",), "The row names an object that is gone; each cold read rebuilds it.", _S3),
     "object-corrupt": Entry("courses", ("error",), "The object is damaged, or the LMS cannot unpickle it.", _S3),
+    "object-not-verified": Entry(
+        "courses", ("error",), "The object's signature is missing, wrong or of another key; it is not unpickled.", _S3
+    ),
     "object-unreadable": Entry("courses", ("error",), "S3 answers neither with the object nor with 'not found'.", _S3),
     "course-stale": Entry("courses", ("warning",), "The stored structure is older than the published course.", _SURVEY),
     "course-unpublished": Entry(
@@ -64,6 +67,19 @@ CATALOGUE: dict[str, Entry] = {
     "storage-spool-full": Entry("storage", ("warning",), "The spool rejected objects because it is full.", _CLASS),
     "storage-outage": Entry("storage", ("warning",), "S3 is unavailable to this host.", _CLASS),
     "storage-damaged": Entry("storage", ("warning",), "Objects or local copies do not match their digest.", _CLASS),
+    "storage-tampered": Entry("storage", ("error",), "Objects or copies have a signature that does not match.", _CLASS),
+    "storage-other-key": Entry("storage", ("warning",), "Objects or copies are signed with another SECRET_KEY.", _CLASS),
+    "storage-unsigned-refused": Entry("storage", ("warning",), "Objects or copies without a signature were not used.", _CLASS),
+    "storage-unsigned-read": Entry("storage", ("info",), "Objects without a signature were read.", _CLASS),
+    "signing-off": Entry("storage", ("info",), "Objects are not signed.", _CLASS),
+    "objects-unsigned": Entry(
+        "storage", ("warning", "info"), "Courses whose objects are unsigned. info: you accept that.", "each object's metadata"
+    ),
+    "storage-foreign": Entry("storage", ("warning",), "The local directory has entries of another user.", _CLASS),
+    "storage-garbled": Entry("storage", ("warning",), "Answers of S3 said success and were no objects.", _CLASS),
+    "storage-upload-refused": Entry("storage", ("warning",), "S3 refuses objects that wait on the host.", _CLASS),
+    "storage-superseded": Entry("storage", ("info",), "Newer versions replaced objects that waited for S3.", _CLASS),
+    "storage-tls-unverified": Entry("storage", ("warning",), "The certificate of S3 is not checked.", _SURVEY),
     "storages-override": Entry("settings", ("error",), "An entry in Django's STORAGES overrides the role's settings.", _SURVEY),
     "settings-differ": Entry("settings", ("error",), "The effective settings differ from the inventory.", _SURVEY),
     "hosts-differ": Entry("settings", ("error",), "LMS hosts have different settings.", "the LMS boot of each host"),
@@ -93,6 +109,9 @@ CATALOGUE: dict[str, Entry] = {
     "memcached-small": Entry("cache", ("warning",), "Less memory or item size than the structures need.", _MEMCACHED),
     "cache-evictions": Entry(
         "cache", ("warning", "info"), "Structures were evicted. info: all that fit are cached again.", _MEMCACHED
+    ),
+    "cache-open": Entry(
+        "cache", ("warning", "info"), "memcached listens to others, without a password. info: as the LMS needs it.", _MEMCACHED
     ),
     "cache-alias-confusion": Entry("cache", ("warning",), "The extra memory was given to the wrong cache alias.", _MEMCACHED),
     "redis-unreachable": Entry("cache", ("error",), "The LMS cannot connect to its Redis.", _REDIS),

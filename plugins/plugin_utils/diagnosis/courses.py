@@ -23,8 +23,10 @@ def problem_of(entry: dict[str, Any], snapshot: Snapshot) -> str | None:
         # The object is readable; only the switch is off, which is a finding of the storage.
         return None if not snapshot.storage_in_use else "course-not-stored"
     code, kind = str(problem.get("code")), problem["type"]
-    if code in ("corrupt", "unreadable"):
+    if code in ("corrupt", "unreadable", "damaged", "garbled"):
         return "object-corrupt"
+    if code in ("tampered", "other_key", "unsigned"):
+        return "object-not-verified"
     if code in ("404", "NoSuchKey") or kind == "FileNotFoundError":
         return "object-missing"
     return "object-unreadable"
@@ -44,6 +46,10 @@ _MESSAGES = {
     "course-not-stored": ("Storage has nothing for {who}: {why}.", _DEPLOY),
     "object-missing": ("The stored object of {who} is gone: {why}.", _DEPLOY),
     "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
+    "object-not-verified": (
+        "The LMS does not use the stored object of {who}, since nothing shows that this site wrote it: {why}.",
+        "find out who wrote it (the bucket's versions and access log), then run playbooks/deploy.yml, which generates it.",
+    ),
     "object-unreadable": ("The LMS cannot read the stored object of {who}: {why}.", _DEPLOY),
 }
 

@@ -66,7 +66,10 @@ def differing(one: Any, other: Any, path: str = "") -> list[str]:
 def _hosts(snapshot: Snapshot) -> list[Finding]:
     found = []
     for host, survey in sorted(snapshot.others.items()):
-        apart = differing(snapshot.survey["settings"], survey["settings"])
+        # What the storage class counted is each host's own.
+        apart = [
+            name for name in differing(snapshot.survey["settings"], survey["settings"]) if not name.startswith("storage_state")
+        ]
         if apart:
             found.append(
                 Finding(

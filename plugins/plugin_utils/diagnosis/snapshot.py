@@ -128,6 +128,11 @@ def effective_release(release: Release, survey: dict[str, Any]) -> Release:
     return release
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address means the host itself."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 def names(keys: list[str], most: int = 3) -> str:
     """Return the first names of a list and the number of the rest, as text."""
     more = len(keys) - most

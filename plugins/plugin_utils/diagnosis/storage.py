@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...module_utils.common.errors import BlockStructureError
 from ...module_utils.common.findings import Finding
-from ...module_utils.decisions import storage_settings
+from ...module_utils.decisions import signing, storage_settings
 from ...module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
 from ...module_utils.decisions.candidate import meaning
-from .snapshot import Snapshot, names
+from .snapshot import Snapshot, is_loopback, names
 
 _FORBIDDEN = ("403", "AccessDenied")
 _DANGER = "no time; a structure is a pickle: whoever can write one runs code in the LMS, whoever can read one reads the course"
@@ -170,20 +171,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 cost=_DANGER,
             )
         )
-    endpoint = str(resolved.get("endpoint_url") or "")
-    if endpoint.startswith("http://"):
-        found.append(
-            Finding(
-                "storage-without-tls",
-                "warning",
-                f"The LMS reads structures from {endpoint} without TLS: whoever alters them in transit runs code in the LMS.",
-                "set block_structure_storage_endpoint_url to an https address and run playbooks/deploy.yml.",
-                "block_structure_storage_endpoint_url",
-                evidence=endpoint,
-                value=endpoint.replace("http://", "https://", 1),
-                cost=_DANGER,
-            )
-        )
+    found += _transport(resolved)
     if snapshot.release.pruning_active_honoured and snapshot.storage_in_use and not live.get("PRUNING_ACTIVE"):
         found.append(
             Finding(
@@ -197,6 +185,67 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
             )
         )
     return found
+
+
+def _transport(resolved: dict[str, Any]) -> list[Finding]:
+    """Whether somebody between the LMS and S3 can replace an object in transit. resolved: the storage's attributes."""
+    endpoint = str(resolved.get("endpoint_url") or "")
+    if is_loopback(urlsplit(endpoint).hostname or ""):
+        return []
+    # boto3 heeds use_ssl only where no endpoint says which scheme it is.
+    if endpoint.startswith("http://") or (not endpoint and resolved.get("use_ssl") is False):
+        return [
+            Finding(
+                "storage-without-tls",
+                "warning",
+                f"The LMS reads structures from {endpoint or 'S3, with use_ssl off,'} without TLS: whoever alters them in "
+                "transit runs code in the LMS.",
+                "set block_structure_storage_endpoint_url to an https address, remove use_ssl from "
+                "block_structure_storage_extra_kwargs, and run playbooks/deploy.yml.",
+                "block_structure_storage_endpoint_url",
+                evidence=endpoint,
+                value=endpoint.replace("http://", "https://", 1) or None,
+                cost=_DANGER,
+            )
+        ]
+    if resolved.get("verify") is False:
+        return [
+            Finding(
+                "storage-tls-unverified",
+                "warning",
+                "The LMS does not check the certificate of S3 (verify is off): whoever stands in for S3 on the network "
+                "reads the LMS's requests, and answers with objects of their own.",
+                "remove verify from block_structure_storage_extra_kwargs, or let it name the file of your certificate "
+                "authority, and run playbooks/deploy.yml.",
+                "block_structure_storage_extra_kwargs",
+                cost=_DANGER,
+            )
+        ]
+    return []
+
+
+def _unsigned(snapshot: Snapshot) -> list[Finding]:
+    """Count the objects that are not signed on a site whose class signs.
+
+    After a deploy these are the courses that could not be generated, or that were published while other hosts did not sign yet.
+    """
+    keys = signing.unsigned(snapshot.survey)
+    if not keys or signing.active_mode(snapshot.survey["settings"]) not in (signing.REQUIRE, signing.ACCEPT_UNSIGNED):
+        return []
+    wanted = (snapshot.desired or {}).get("signing")
+    return [
+        Finding(
+            "objects-unsigned",
+            "warning" if wanted == signing.REQUIRE else "info",
+            f"{len(keys)} of {len(snapshot.courses)} courses have an object without a valid signature, so the LMS still "
+            f"accepts objects without one: {names(keys)}.",
+            "correct what is reported as not generated, then run playbooks/deploy.yml with block_structure_storage_signing: "
+            "require, which generates these courses and then refuses unsigned objects.",
+            signing.VARIABLE,
+            evidence=keys,
+            cost="no time; who can write to the bucket can run code in the LMS",
+        )
+    ]
 
 
 def _rights(snapshot: Snapshot) -> list[Finding]:
@@ -342,6 +391,7 @@ def find(snapshot: Snapshot) -> list[Finding]:
         *_in_files(snapshot),
         *_on_a_pod(snapshot),
         *_settings(snapshot),
+        *_unsigned(snapshot),
         *_rights(snapshot),
         *_anonymous(snapshot),
         *_bucket(snapshot),

@@ -9,7 +9,7 @@ from ...module_utils.decisions import candidate
 from . import generation
 
 # Outcomes of an object (probe/move.py), in the order of the report; `copy` occurs in a dry run only.
-OUTCOMES = ("copy", "copied", "replaced", "present", "missing", "damaged", "failed", "left")
+OUTCOMES = ("copy", "copied", "replaced", "present", "missing", "damaged", "unverified", "failed", "left")
 _WORDS = {
     "copy": "to be copied",
     "copied": "copied and read back",
@@ -17,6 +17,7 @@ _WORDS = {
     "present": "already there",
     "missing": "missing at the source, to be generated",
     "damaged": "damaged at the source, to be generated",
+    "unverified": "without a valid signature at the source, to be generated",
     "failed": "failed",
     "left": "left",
 }

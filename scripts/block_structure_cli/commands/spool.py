@@ -11,7 +11,7 @@ from .. import exits, output
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
 
-_COLUMNS = ("host", "object", "bytes", "waits since")
+_COLUMNS = ("host", "object", "bytes", "waits since", "why it stayed")
 
 
 def _moment(seconds: float) -> str:
@@ -20,7 +20,7 @@ def _moment(seconds: float) -> str:
 
 def _show(report: dict[str, Any]) -> None:
     rows = [
-        [host, entry["name"] or "(damaged)", entry["bytes"], _moment(entry["since"])]
+        [host, entry["name"] or "(damaged)", entry["bytes"], _moment(entry["since"]), entry.get("problem") or ""]
         for host, spool in report.items()
         for entry in spool["objects"]
     ]

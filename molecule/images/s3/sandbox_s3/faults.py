@@ -11,6 +11,7 @@ One fault at a time, as one JSON object; `curl` on the host of the S3 API is all
 | answer | status, code   | an S3 error document, such as 503 SlowDown, 403 AccessDenied or 403 RequestTimeTooSkewed |
 | hang   |                | the request is taken and never answered; the connection breaks when the fault goes       |
 | delay  | seconds        | the right answer, so much later                                                          |
+| page   |                | 200 and an HTML page, as a proxy answers; nothing is done                                |
 | ignore |                | an empty "200 OK", and nothing is done: a store that knows the request and not the feature |
 | refuse |                | nothing listens: connections are refused, open ones break; objects stay                  |
 
@@ -34,7 +35,8 @@ from werkzeug.wrappers import Response
 
 from sandbox_s3.gate import Environ, Gate, RefusedError, StartResponse
 
-KINDS = ("answer", "hang", "delay", "ignore", "refuse")
+KINDS = ("answer", "hang", "delay", "page", "ignore", "refuse")
+PAGE = b"<html><body><h1>Down for maintenance</h1></body></html>"
 
 
 class Port(Protocol):
@@ -102,6 +104,10 @@ class Faults:
                 phrase = HTTPStatus(fault.status).phrase.upper()
                 refused = RefusedError(f"{fault.status} {phrase}", fault.code, "A fault that a test asked for.")
                 return self.gate.answer(refused, environ, start_response)
+            if fault.kind == "page":
+                request = HttpRequest(environ)
+                request.get_data()
+                return Response(PAGE, mimetype="text/html")(environ, start_response)
             if fault.kind == "ignore":
                 return Response(status=200)(environ, start_response)
             if fault.kind == "delay":

@@ -2,6 +2,8 @@
 
 from __future__ import absolute_import
 
+import hashlib
+import hmac
 import platform as python_platform
 import re
 
@@ -88,17 +90,35 @@ def key_hash():
     return None
 
 
+def signing_keys():
+    """Return a short name of SECRET_KEY, then of each of SECRET_KEY_FALLBACKS, whose keys sign and verify objects.
+
+    It is no secret, and equal where two processes share the value. Celery masks SECRET_KEY, so workers are not asked; LMS and
+    Studio are booted on the settings that their workers have.
+    """
+    from django.conf import settings
+
+    secrets = [settings.SECRET_KEY]
+    secrets.extend(getattr(settings, "SECRET_KEY_FALLBACKS", None) or ())
+    return [_short_name(secret if isinstance(secret, bytes) else str(secret).encode("utf-8")) for secret in secrets]
+
+
+def _short_name(secret):
+    return hmac.new(b"block structure probe", secret, hashlib.sha256).hexdigest()[:12]
+
+
 def settings_facts():
     """Return the active settings of this process, secrets redacted."""
     from django.conf import settings
 
     backend = edxapp.storage()
-    names = ("bucket_name", "location", "default_acl", "endpoint_url", "region_name")
+    names = ("bucket_name", "location", "default_acl", "endpoint_url", "region_name", "use_ssl", "verify")
     return {
         "storage_class": type(backend).__module__ + "." + type(backend).__name__,
         "block_structures": redact(dict(settings.BLOCK_STRUCTURES_SETTINGS)),
         "media_root": str(settings.MEDIA_ROOT),
         "storage_state": edxapp.storage_state(),
+        "signing_keys": signing_keys(),
         "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
         "storage_root": fetching.root_of(backend),
         "storages_entry": STORAGES_ENTRY in (getattr(settings, "STORAGES", None) or {}),

@@ -84,26 +84,34 @@ class Store(object):
     def _waits(self, key):
         """Return whether an object waits in this host's spool: it was written while S3 was down and is uploaded later."""
         if self._spooled is None:  # read once, and only when something is fetched: it reads each waiting object completely
-            self._spooled = {report["name"] for report in self.backend.waiting()} if hasattr(self.backend, "waiting") else set()
+            waiting = self.backend.waiting() if hasattr(self.backend, "waiting") else []
+            self._spooled = dict((report["name"], report.get("signature")) for report in waiting)
         return key in self._spooled
 
     def fetch(self, name):
-        """Return the whole object as bytes: from S3 itself, never from a storage class's local copy."""
+        """Return (the whole object as bytes, the status of its signature or None for a class that does not sign).
+
+        From S3 itself, never from a storage class's local copy. A class that verifies raises for what must not be unpickled.
+        """
         key = key_of(self.backend, name) if self.kind == "s3" else None
         if key is None or self._waits(key):
             with self.backend.open(name) as stream:
-                return stream.read()
+                return stream.read(), (self._spooled or {}).get(key)
         answer = self.client.get_object(Bucket=self.bucket, Key=key)
         data = answer["Body"].read()
+        status = self.backend.checked(name, answer, data) if hasattr(self.backend, "checked") else None
         if answer.get("ContentEncoding") == "gzip":
             data = gzip.GzipFile(fileobj=io.BytesIO(data)).read()
-        return data
+        return data, status
 
     def read(self, name):
-        """Return {"exists", "bytes", "blocks", "error"} of one object, read completely; code `corrupt` if it is damaged."""
+        """Return {"exists", "bytes", "blocks", "error", "signature"} of one object, read completely.
+
+        Code `corrupt` if it is damaged; signature: as fetch() returns it.
+        """
         report = _nothing()
         try:
-            data = self.fetch(name)
+            data, report["signature"] = self.fetch(name)
             report["bytes"] = len(data)
             try:
                 report["blocks"] = hollow.count_blocks(data)
@@ -153,4 +161,4 @@ class Store(object):
 
 
 def _nothing():
-    return {"exists": False, "bytes": None, "blocks": None, "error": None}
+    return {"exists": False, "bytes": None, "blocks": None, "error": None, "signature": None}

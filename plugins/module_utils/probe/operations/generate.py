@@ -46,6 +46,8 @@ def outage_of(error):
     (error codes), django/db/utils.py (OperationalError: "errors outside of the control of the programmer"), pymongo/errors.py.
     """
     while error is not None:
+        if getattr(error, "is_outage", False):  # the resilient class
+            return "storage"
         name = type(error).__name__
         package = type(error).__module__.split(".")[0]
         answer = getattr(error, "response", None)

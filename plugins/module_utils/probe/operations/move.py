@@ -21,6 +21,10 @@ from . import candidate, generate
 
 # Consecutive failures per thread after which an outage ends the move.
 PATIENCE = 2
+# Words of the resilient class (its signing.py and remote.py): of an object that this site signed, and of those that it does not
+# use, with the outcome.
+VALID = "valid"
+DISTRUSTED = dict(dict.fromkeys(("unsigned", "other_key", "tampered"), "unverified"), damaged="damaged", garbled="damaged")
 
 
 class CopyError(Exception):
@@ -39,19 +43,44 @@ def new_name(name, prefix, usage_key):
 
 def _is_missing(store, name, problem):
     """Return whether a failed read means that the object does not exist; 403 and an outage do not."""
-    if problem["code"] in ("404", "NoSuchKey") or problem["type"] == "FileNotFoundError":
+    if problem["code"] in ("404", "NoSuchKey", "missing") or problem["type"] == "FileNotFoundError":
         return True
     return store.kind != "s3" and not store.backend.exists(name)
 
 
 def _content(store, name):
-    """Return an object's bytes, None where there is none."""
+    """Return (an object's bytes, the status of its signature), the first None where there is no object."""
     try:
         return store.fetch(name)
     except Exception as error:
         if _is_missing(store, name, describe(error)):
-            return None
+            return None, None
         raise
+
+
+def _there(store, name):
+    """Return what is at the target, as _content() does; an object that must not be used there counts as another one."""
+    try:
+        return _content(store, name)
+    except Exception as error:
+        if describe(error)["code"] in DISTRUSTED:
+            return b"", None
+        raise
+
+
+def _write(target, name, data, verified):
+    """Write an object and return its name; sign it only if it was verified, so that nothing is signed that others wrote."""
+    from django.core.files.base import ContentFile
+
+    if verified and hasattr(target.backend, "store"):
+        target.backend.store(name, data)
+        return name
+    return _plain(target.backend).save(name, ContentFile(data))
+
+
+def _plain(backend):
+    """Return the storage without the resilient class's help, which hides failures of S3."""
+    return getattr(backend, "strict", lambda: backend)()
 
 
 def _size(store, name):
@@ -67,27 +96,32 @@ def _size(store, name):
 def copy(source, target, name, wanted):
     """Copy one object and read it back; returns {"done", "bytes"}, raises the storage's exceptions, and CopyError.
 
-    done: copied; present: an identical copy existed; replaced: a different object existed; missing or damaged at the source,
-    which cannot serve learners there either.
+    done: copied; present: an identical copy existed; replaced: a different object existed; missing, damaged or unverified (its
+    signature) at the source, which cannot serve learners there either.
     """
-    from django.core.files.base import ContentFile
-
-    data = _content(source, name)
+    try:
+        data, status = _content(source, name)
+    except Exception as error:
+        done = DISTRUSTED.get(describe(error)["code"])
+        if done:
+            return {"done": done, "bytes": None}
+        raise
     if data is None:
         return {"done": "missing", "bytes": None}
     try:
         hollow.count_blocks(data)
     except Exception:
         return {"done": "damaged", "bytes": len(data)}
-    there = _content(target, wanted)
-    if there == data:
+    verified = status == VALID
+    there, signed = _there(target, wanted)
+    if there == data and (signed == status or not verified):
         return {"done": "present", "bytes": len(data)}
     if there is not None and not getattr(target.backend, "file_overwrite", False):
-        target.backend.delete(wanted)
-    saved = target.backend.save(wanted, ContentFile(data))
+        _plain(target.backend).delete(wanted)
+    saved = _write(target, wanted, data, verified)
     if saved != wanted:
         raise CopyError("it was stored as %s" % saved)
-    if _content(target, wanted) != data:
+    if _content(target, wanted)[0] != data:
         raise CopyError("the object read back differs from the one written")
     return {"done": "copied" if there is None else "replaced", "bytes": len(data)}
 
@@ -169,7 +203,7 @@ def run(operation, _release):
     except Exception as error:
         return dict(result, problem=describe(error))
     if not operation.get("dry_run"):
-        canary = candidate.prove(target.backend, prefix)
+        canary = candidate.prove(_plain(target.backend), prefix)
         result["canary"] = canary
         if canary.get("problem") or canary["public"]:
             return result

@@ -22,6 +22,7 @@ _FIELDS = (
     "object",
     "object_exists",
     "object_error",
+    "signature",
     "modified",
     "fresh",
     "bytes",
@@ -93,7 +94,7 @@ class Reader(object):
         for number, (entry, row) in enumerate(started):
             report = found.get(entry["object"])
             if report:
-                entry.update((name, report[name]) for name in ("bytes", "blocks"))
+                entry.update((name, report[name]) for name in ("bytes", "blocks", "signature"))
                 entry.update(object_exists=report["exists"], object_error=report["error"])
             self._read_cache(entry, row, in_use)
             report_progress(len(keys) + number)

@@ -301,11 +301,11 @@ class Spool(Drawer):
         with self.where.opened(self.name) as directory:
             return self._unpacked(directory, file, None)[0]
 
-    def name_of(self, file: str) -> Optional[str]:
-        """Return the name of the object in a file, None if it cannot be read or is damaged; nothing is removed."""
+    def look(self, file: str) -> Optional[envelope.Stored]:
+        """Return what a file holds, unverified, None if it cannot be read or is damaged; nothing is removed."""
         with contextlib.suppress(OSError, envelope.DamagedError), self.where.opened(self.name) as directory:
             found = directory.read(file)
-            return envelope.unpack(found[0]).name if found else None
+            return envelope.unpack(found[0]) if found else None
         return None
 
     def _is_ours(self, file: str) -> bool:

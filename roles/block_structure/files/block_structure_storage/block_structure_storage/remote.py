@@ -171,17 +171,21 @@ class Remote:
         def work() -> Tuple[bytes, bool, str]:
             answer = self.client().get_object(Bucket=self.bucket, Key=key)
             data = answer["Body"].read()
-            metadata = answer.get("Metadata") or {}
-            wanted, computed = metadata.get(DIGEST), envelope.digest(data)
-            if wanted is not None and wanted != computed:
-                raise FailureError("damaged", "its bytes do not match the digest in its metadata: damaged, or replaced")
-            if wanted is None:
-                _require_object(answer)
-                if answer.get("ContentLength") != len(data) or not is_whole(data):
-                    raise FailureError("garbled", "the answer has no digest and is no whole structure")
-            return data, wanted is not None, self._verified(key, computed, metadata.get(SIGNATURE))
+            return (data, *self.checked(key, answer, data))
 
         return within(self.budget, work)
+
+    def checked(self, key: str, answer: Dict[str, Any], data: bytes) -> Tuple[bool, str]:
+        """Return (it has a digest, status of its signature) of what GetObject answered, whose body is `data`."""
+        metadata = answer.get("Metadata") or {}
+        wanted, computed = metadata.get(DIGEST), envelope.digest(data)
+        if wanted is not None and wanted != computed:
+            raise FailureError("damaged", "its bytes do not match the digest in its metadata: damaged, or replaced")
+        if wanted is None:
+            _require_object(answer)
+            if answer.get("ContentLength") != len(data) or not is_whole(data):
+                raise FailureError("garbled", "the answer has no digest and is no whole structure")
+        return wanted is not None, self._verified(key, computed, metadata.get(SIGNATURE))
 
     def metadata(self, key: str, data: bytes) -> Dict[str, str]:
         """Return the metadata that an object of this name has."""

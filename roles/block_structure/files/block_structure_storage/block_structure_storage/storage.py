@@ -319,6 +319,18 @@ class ResilientS3Storage(BoundedS3Storage):
         """
         return self._remote.get(self._key(name))[0]
 
+    def checked(self, name, answer, data):
+        """Return the status of an object that was read by other means: `answer` is GetObject's, and its body was `data`.
+
+        For whoever reads many objects, and longer than a learner may wait. Raises remote.FailureError as `fetch` does for one
+        that must not be used.
+        """
+        return self._remote.checked(self._key(name), answer, data)[1]
+
+    def store(self, name, data):
+        """Write an object, signed, to S3 itself, without spool and copy. Raises remote.FailureError."""
+        self._remote.put(self._key(name), data, self._parameters(), draining.BUDGET_SECONDS)
+
     def signature_of(self, name):
         """Return {"status", "key_id", "bytes"} of an object in S3 by one request that does not read it.
 
@@ -350,19 +362,19 @@ class ResilientS3Storage(BoundedS3Storage):
             return failure.cause
 
     def waiting(self):
-        """Return {"name", "bytes", "since", "problem"} of each object that waits for S3, oldest first.
+        """Return {"name", "bytes", "since", "problem", "signature"} of each object that waits for S3, oldest first.
 
         name: None for a damaged file. problem: why it did not go out when this process last tried; None if it was not refused.
+        signature: its status, see `signature_of`; None for a damaged file.
         """
-        return [
-            {
-                "name": self._spool.name_of(entry.file),
-                "bytes": entry.bytes,
-                "since": entry.since,
-                "problem": self._drainer.refused(entry.file),
-            }
-            for entry in self._spool.waiting()
-        ]
+        found = []
+        for entry in self._spool.waiting():
+            stored = self._spool.look(entry.file)
+            report = {"bytes": entry.bytes, "since": entry.since, "problem": self._drainer.refused(entry.file)}
+            report["name"] = stored and stored.name
+            report["signature"] = stored and self._signing.status(stored.name, stored.digest, stored.signature)
+            found.append(report)
+        return found
 
     def state(self):
         """Return what an inspection of this host shows.
