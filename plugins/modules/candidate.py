@@ -31,6 +31,13 @@ options:
         standard input.
       - O(manage_argv) then ends with the Python interpreter.
     type: path
+  wanted:
+    description: BLOCK_STRUCTURES_SETTINGS without secrets, which the LMS must have on the candidate.
+    type: dict
+    required: true
+  others:
+    description: Folder of plugins, to name those that set BLOCK_STRUCTURES_SETTINGS too.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -45,6 +52,7 @@ EXAMPLES = r"""
   openedx_operators.block_structure.candidate:
     manage_argv: "{{ __block_structure_candidate_argv }}"
     release: "{{ __block_structure_desired['release'] }}"
+    wanted: "{{ __block_structure_desired['settings'] }}"
 """
 
 RETURN = r"""
@@ -68,6 +76,14 @@ from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import lms, probe_client
 
 
+def mentions(folder: str | None) -> list[str]:
+    """Return the names of other files in a folder that set BLOCK_STRUCTURES_SETTINGS."""
+    if folder is None:
+        return []
+    plugins = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.stem != "block_structure"]
+    return [path.name for path in plugins if b"BLOCK_STRUCTURES_SETTINGS" in path.read_bytes()]
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -76,6 +92,8 @@ def main() -> None:
             "package_version": {"type": "str"},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "settings_file": {"type": "path"},
+            "wanted": {"type": "dict", "required": True},
+            "others": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -91,6 +109,9 @@ def main() -> None:
             secrets=module.params["secrets"],
             settings_source=Path(module.params["settings_file"]).read_text("utf-8") if module.params["settings_file"] else None,
         )
+        # First: what it would store elsewhere proves nothing.
+        live = answer.results[0]["settings"]["block_structures"]
+        candidate.judge_effective(live, module.params["wanted"], mentions(module.params["others"]))
         candidate.judge(answer.results[0], release, module.params["package_version"])
     module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..common.errors import BlockStructureError
 from .releases import Release
+from .storage_settings import apart, described
 
 _KEYS = "correct block_structure_storage_access_key and block_structure_storage_secret_key."
 _ENDPOINT = "correct block_structure_storage_endpoint_url, or allow connections from the LMS host to it."
@@ -88,6 +89,23 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
             "remove the other version from the LMS's Python environment, then run again.",
         )
     judge_canary(result["canary"] or {})
+
+
+def judge_effective(live: dict[str, Any], wanted: dict[str, Any], mentioned: list[str]) -> None:
+    """Raise BlockStructureError `settings-overridden` unless a process booted on the candidate has the wanted settings.
+
+    live: its BLOCK_STRUCTURES_SETTINGS, secrets redacted. mentioned: files of others that name them.
+    """
+    left = described(apart(live, wanted))
+    if not left:
+        return
+    by = f" ({', '.join(mentioned)})" if mentioned else ""
+    raise BlockStructureError(
+        "settings-overridden",
+        f"Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings{by}, and the LMS would run with it: "
+        f"{'; '.join(left)}.",
+        "remove it from there (a plugin's patch, or a settings module), then run again; nothing was changed.",
+    )
 
 
 def judge_canary(canary: dict[str, Any]) -> None:

@@ -333,6 +333,23 @@ def merge(public: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def apart(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return {name: [active value, wanted value]} of the settings that differ, each key of STORAGE_KWARGS by itself."""
+    found: dict[str, list[Any]] = {}
+    for change in differences(live, wanted):
+        if isinstance(change.after, dict):
+            pairs = {f"{change.field}.{key}": [change.before.get(key), value] for key, value in change.after.items()}
+            found.update((name, pair) for name, pair in pairs.items() if pair[0] != pair[1])
+        else:
+            found[change.field] = [change.before, change.after]
+    return found
+
+
+def described(apart: dict[str, list[Any]]) -> list[str]:
+    """Return a phrase for each setting of apart()."""
+    return [f"{name} is {'unset' if live is None else live}, wanted is {value}" for name, (live, value) in apart.items()]
+
+
 def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
     """Return the wanted settings (without secrets) that differ in the active ones; further active settings are left alone."""
     found = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...module_utils.common.findings import Finding
 from ...module_utils.decisions.candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, overridden
-from ...module_utils.decisions.storage_settings import differences
+from ...module_utils.decisions.storage_settings import apart, described
 from .snapshot import Snapshot, names
 
 DIFFERS = "see the other findings for figures; the deploy resolves this"
@@ -15,23 +15,16 @@ _RESTART = "restart the LMS, Studio and above all the LMS's workers, which regen
 
 
 def _desired(snapshot: Snapshot) -> list[Finding]:
-    apart: dict[str, list[Any]] = {}
-    for change in differences(snapshot.survey["settings"]["block_structures"], (snapshot.desired or {}).get("settings") or {}):
-        if isinstance(change.after, dict):
-            changed = {key: [change.before.get(key), value] for key, value in change.after.items()}
-            apart.update((f"{change.field}.{key}", pair) for key, pair in changed.items() if pair[0] != pair[1])
-        else:
-            apart[change.field] = [change.before, change.after]
-    if not apart:
+    found = apart(snapshot.survey["settings"]["block_structures"], (snapshot.desired or {}).get("settings") or {})
+    if not found:
         return []
-    report = [f"{name} is {'unset' if live is None else live}, wanted is {wanted}" for name, (live, wanted) in apart.items()]
     return [
         Finding(
             "settings-differ",
             "error",
-            f"The effective BLOCK_STRUCTURES_SETTINGS differ from the inventory: {names(report)}.",
+            f"The effective BLOCK_STRUCTURES_SETTINGS differ from the inventory: {names(described(found))}.",
             "run playbooks/deploy.yml.",
-            evidence=apart,
+            evidence=found,
             cost=DIFFERS,
         )
     ]
@@ -64,7 +57,7 @@ def differing(one: Any, other: Any, path: str = "") -> list[str]:
 
 
 def _hosts(snapshot: Snapshot) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
     for host, survey in sorted(snapshot.others.items()):
         # What the storage class counted is each host's own.
         apart = [
@@ -77,7 +70,7 @@ def _hosts(snapshot: Snapshot) -> list[Finding]:
                     "error",
                     f"The LMS on {host} has different settings from the first LMS host: {names(apart, 5)}.",
                     "run playbooks/deploy.yml without --limit.",
-                    evidence=apart,
+                    evidence=found,
                     cost="hosts do not find each other's structures; each rebuilds them in the request",
                 )
             )
