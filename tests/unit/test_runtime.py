@@ -1,14 +1,14 @@
-"""The collector of the LMS's workers: what is proposed, refused, recommended, written, and asked of live processes."""
+"""What the LMS's workers run with: what is refused, measured, recommended, written, and asked of live processes."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import measured as sample_runs
@@ -17,75 +17,43 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import desired, runtime
 from block_structure.module_utils.edit import managed_block
 from block_structure.module_utils.host import processes
+from block_structure.module_utils.probe.engine import running
 from block_structure.module_utils.probe.operations import runtime as probe
+from block_structure.plugin_utils.steps import worker_findings
 from block_structure_cli import runs, tables
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from .conftest import ROLE
 
-TUNED = runtime.Wanted([50000, 20, 100], freeze=False)
+BOTH = runtime.Wanted(runtime.OUT_OF_BAND, runtime.HASH_ONCE)
+OUT_OF_BAND, HASH_ONCE = runtime.Wanted(runtime.OUT_OF_BAND), runtime.Wanted(keys=runtime.HASH_ONCE)
 
 
-@pytest.mark.parametrize(
-    ("objects", "young"), [(490_000, 50_000), (100_000, 10_000), (0, 10_000), (760_000, 80_000), (5_000_000, 100_000)]
-)
-def test_thresholds_are_proposed_from_the_sites_heap(objects, young):
-    assert probe.propose(objects) == [young, 20, 100]
-
-
-@given(st.integers(min_value=0, max_value=10**8))
-def test_every_proposal_is_accepted(objects):
-    runtime.check_thresholds(probe.propose(objects))
-
-
-@pytest.mark.parametrize(
-    ("value", "why"),
-    [
-        ([50000, 20], "gc.set_threshold takes three numbers"),
-        ("50000,20,100", "gc.set_threshold takes three numbers"),
-        ([50000, 20, "100"], "each must be an integer"),
-        ([50000, True, 100], "each must be an integer"),
-        ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
-        ([699, 20, 100], "699 is not between 700 and 1000000"),
-        ([50000, 0, 100], "0 is not between 1 and 1000"),
-        ([50000, 20, 1001], "1001 is not between 1 and 1000"),
-    ],
-)
-def test_thresholds_that_hurt_are_refused(variables, table, value, why):
-    reported = desired.resolve({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
-    assert [str(error) for error in reported.errors] == [
-        (
-            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: set three integers, such as [50000, 20, 100]: "
-            "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
-        )
-    ]
-
-
-def test_gc_tuning_is_off_by_default(variables, table):
+def test_workers_are_left_alone_by_default(variables, table):
     assert desired.resolve(variables, table).desired.runtime == {
-        "thresholds": None,
-        "freeze": False,
+        "collector": "stock",
+        "keys": "stock",
         "wanted": False,
         "managed": True,
-        "python": "None",
-        "environment": "",
+        "environment": "collector=stock,keys=stock",
     }
-    asked = {**variables, runtime.THRESHOLDS_VARIABLE: [50000, 20, 100], runtime.FREEZE_VARIABLE: True}
+    asked = {**variables, runtime.COLLECTOR_VARIABLE: "out_of_band", runtime.KEYS_VARIABLE: "hash_once"}
     reported = desired.resolve(asked, table).desired.runtime
-    assert (reported["wanted"], reported["python"], reported["environment"]) == (
-        True,
-        "[50000, 20, 100]",
-        "50000,20,100,freeze",
-    )
+    assert (reported["wanted"], reported["environment"]) == (True, "collector=out_of_band,keys=hash_once")
+    assert desired.resolve({**variables, runtime.KEYS_VARIABLE: "hash_once"}, table).desired.runtime["wanted"]
 
 
-def test_platform_without_gc_tuning_is_refused_only_on_request(variables):
+def test_platform_without_a_runtime_is_refused_only_on_request(variables):
     elsewhere = {**variables, "block_structure_platform": "elsewhere"}
     assert not runtime.wanted(elsewhere)
-    with pytest.raises(BlockStructureError, match="does not support it on the platform elsewhere yet") as refused:
-        runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
-    assert refused.value.remedy.endswith("supported are native, tutor_local, tutor_k8s.")
+    with pytest.raises(BlockStructureError) as refused:
+        runtime.wanted({**elsewhere, runtime.KEYS_VARIABLE: "hash_once"})
+    assert str(refused.value) == (
+        "A runtime for the LMS's workers is requested, and this role does not support it on the platform elsewhere yet.\n"
+        "Remedy: remove block_structure_runtime_collector and block_structure_runtime_keys; supported are native, "
+        "tutor_local, tutor_k8s."
+    )
 
 
 def test_measured_courses_are_few_and_of_all_sizes():
@@ -244,41 +212,87 @@ def test_what_other_processes_do_is_not_taken_for_the_collector():
     assert reported["ms"][0] < 100
 
 
-def test_unsupported_python_is_refused_before_any_change():
-    old = measured(python="3.5.2", freeze_possible=False)
-    with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
-        runtime.check_possible(runtime.Wanted(None, True), old)
-    runtime.check_possible(TUNED, old)
-    with pytest.raises(BlockStructureError, match=r"turns the thresholds \[60000, 20, 100\] into \[50000, 20, 100\]"):
-        runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
+def worker(pid=7, service="lms", collector="out_of_band", keys="hash_once", **report):
+    """A worker that was asked for both, with what it runs with."""
+    reported = {
+        "thresholds": [500_000, 10, 10],
+        "enabled": True,
+        "collector": {"mode": collector, "asked": "out_of_band", "why": None, "bound": 500_000},
+        "keys": {"mode": keys, "asked": "hash_once", "why": None},
+        **report,
+    }
+    return {"pid": pid, "service": service, "report": reported}
 
 
-def test_python_3_14_has_no_third_threshold():
-    assert runtime.takes([50000, 20, 100], [50000, 20, 0], "3.14.0")
-    assert not runtime.takes([50000, 20, 100], [50000, 20, 0], "3.12.1")
-
-
-def worker(**report):
-    reported = {"thresholds": [50000, 20, 100], "python": "3.11.2", "enabled": True, "frozen": 0, **report}
-    return {"pid": 7, "service": "lms", "report": reported}
+def refusing(choice, why, asked, **more):
+    found = worker(**more)
+    found["report"][choice] = {"mode": "stock", "asked": asked, "why": why}
+    return found
 
 
 @pytest.mark.parametrize(
     ("found", "want", "problems"),
     [
-        (worker(), TUNED, []),
-        (worker(thresholds=[700, 10, 10]), TUNED, ["worker 7 of lms runs with [700, 10, 10], wanted is [50000, 20, 100]"]),
-        ({**worker(), "report": None}, TUNED, ["worker 7 of lms does not report its thresholds"]),
-        (worker(), runtime.Wanted(None, True), ["worker 7 of lms has frozen nothing"]),
-        (worker(frozen=1000), runtime.Wanted(None, True), []),
-        (worker(enabled=False), TUNED, ["worker 7 of lms has garbage collection disabled"]),
-        (worker(), runtime.Wanted(None, False), ["worker 7 of lms still runs with [50000, 20, 100]"]),
-        ({**worker(), "report": None}, runtime.Wanted(None, False), []),
-        ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),
+        (worker(), BOTH, []),
+        (worker(collector="stock"), BOTH, ["worker 7 of lms runs with collector stock, wanted is out_of_band"]),
+        (worker(keys="stock"), BOTH, ["worker 7 of lms runs with keys stock, wanted is hash_once"]),
+        (worker(), OUT_OF_BAND, ["worker 7 of lms runs with keys hash_once, wanted is stock"]),
+        (worker(), HASH_ONCE, ["worker 7 of lms runs with collector out_of_band, wanted is stock"]),
+        ({**worker(), "report": None}, BOTH, ["worker 7 of lms does not report what it runs with"]),
+        ({**worker(), "pid": None, "report": None}, BOTH, ["worker of lms does not report what it runs with"]),
+        (worker(enabled=False), BOTH, ["worker 7 of lms has garbage collection disabled"]),
+        (worker(thresholds=[700, 10, 10]), BOTH, ["worker 7 of lms collects at 700 young objects, wanted is 500000"]),
+        (worker(collector="stock", keys="hash_once", thresholds=[700, 10, 10], enabled=False), HASH_ONCE, []),
+        (worker(), runtime.Wanted(), ["worker 7 of lms still runs with collector out_of_band and keys hash_once"]),
+        ({**worker(), "report": None}, runtime.Wanted(), []),
+        (worker(service="other"), BOTH, ["no worker of lms is running"]),
+        # Another version of the package, or another package of that name.
+        (
+            {**worker(), "report": {"thresholds": [50000, 20, 100], "enabled": True}},
+            BOTH,
+            [
+                "worker 7 of lms runs with collector None, wanted is out_of_band",
+                "worker 7 of lms runs with keys None, wanted is hash_once",
+            ],
+        ),
     ],
 )
-def test_workers_are_checked_by_their_reports(found, want, problems):
-    assert runtime.judge_workers([found], ["lms"], want) == problems
+def test_workers_are_judged_by_their_reports(found, want, problems):
+    judged = runtime.judge_workers([found], ["lms"], want)
+    assert (judged.problems, judged.refusals) == (problems, [])
+
+
+def test_a_reason_to_leave_workers_alone_is_told_once_and_is_no_problem():
+    threads = "gunicorn's worker class gunicorn.workers.gthread.ThreadWorker may serve several requests at once"
+    unknown = "the installed edx-opaque-keys is not as expected: OpaqueKey has no method __eq__ of its own"
+    found = [refusing("collector", threads, "out_of_band", pid=pid) for pid in (7, 8)]
+    found += [refusing("keys", unknown, "hash_once", pid=9, service="lms worker"), worker(10)]
+    judged = runtime.judge_workers(found, ["lms", "lms worker"], BOTH)
+    assert judged.problems == []
+    assert judged.refusals == [
+        {"choice": "collector", "why": threads, "services": ["lms"], "workers": 2},
+        {"choice": "keys", "why": unknown, "services": ["lms worker"], "workers": 1},
+    ]
+    findings = worker_findings({"problems": ["worker 7 of lms has garbage collection disabled"], "refusals": judged.refusals})
+    assert [(one["id"], one["severity"], one["variable"], one["value"]) for one in findings] == [
+        ("runtime-differs", "error", "block_structure_runtime_collector", None),
+        ("runtime-left-alone", "warning", "block_structure_runtime_collector", "stock"),
+        ("runtime-left-alone", "warning", "block_structure_runtime_keys", "stock"),
+    ]
+    more = "\nRemedy: set block_structure_runtime_{} to stock, or change what the message names (docs/runtime.md)."
+    assert [one["message"] for one in findings] == [
+        "Worker 7 of lms has garbage collection disabled.\nRemedy: run playbooks/deploy.yml.",
+        f"Garbage collection left as it is in 2 workers (lms): {threads}.{more.format('collector')}",
+        f"Hashing of opaque keys left as it is in 1 worker (lms worker): {unknown}.{more.format('keys')}",
+    ]
+
+
+def test_a_refusal_of_what_was_not_asked_for_now_is_a_difference():
+    """As when the variable was changed and the worker was not restarted."""
+    found = refusing("collector", "several threads", "stock")
+    assert runtime.judge_workers([found], ["lms"], BOTH).problems == [
+        "worker 7 of lms runs with collector stock, wanted is out_of_band"
+    ]
 
 
 def test_workers_are_children_with_the_command_line_of_their_service():
@@ -311,6 +325,51 @@ def test_workers_are_children_with_the_command_line_of_their_service():
     ]
 
 
+SLEEPER = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()", "/edx/lms_gunicorn.py", "gunicorn"]
+SITE = {"variable": "LMS_CFG", "path": "/edx/etc/lms.yml"}
+
+
+@contextmanager
+def sleeper(*before, **environment):
+    """A process with the command line of a gunicorn; yields its pid."""
+    argv = [*before, *SLEEPER]
+    system = {**os.environ, **environment}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=system) as child:
+        assert child.stdout.readline() == "up\n"
+        yield child.pid
+        child.stdin.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process mounts of its own")
+def test_processes_with_other_mounts_are_not_of_this_host():
+    """Such as those of a container, whose paths look like the host's. `unshare` becomes the program that it starts."""
+    with sleeper() as here, sleeper("unshare", "--mount", "--") as elsewhere:
+        found = {process.pid for process in processes.running()}
+        assert Path(f"/proc/{elsewhere}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink()
+        assert (here in found, elsewhere in found) == (True, False)
+        assert (running._elsewhere(here), running._elsewhere(elsewhere)) == (False, True)
+
+
+def test_processes_of_another_settings_file_are_of_another_site():
+    with sleeper(LMS_CFG="/edx/etc/lms.yml") as own, sleeper(LMS_CFG="/edx/etc/other.yml") as other, sleeper() as silent:
+        every = [process for process in processes.running() if process.pid in (own, other, silent)]
+        service = {"name": "lms", "kind": "gunicorn", "match": "lms_gunicorn.py"}
+
+        def found(settings):
+            return {process.pid for process in every if processes._belongs(process, {**service, "settings": settings})}
+
+        assert found(SITE) == {own, silent}
+        assert found(None) == {own, other, silent}
+
+
+def test_a_settings_file_may_be_named_by_a_link(tmp_path):
+    (tmp_path / "lms.yml").touch()
+    (tmp_path / "link.yml").symlink_to("lms.yml")
+    with sleeper(LMS_CFG=str(tmp_path / "link.yml")) as pid:
+        [process] = [process for process in processes.running() if process.pid == pid]
+        assert not processes._of_another_site(process, {"variable": "LMS_CFG", "path": str(tmp_path / "lms.yml")})
+
+
 def test_a_process_is_known_by_pid_and_start():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
@@ -328,39 +387,47 @@ def test_a_process_is_known_by_pid_and_start():
 
 
 AGENT = """
-import gc, signal, sys, time
+import gc, os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
-import block_structure_runtime
-from block_structure_runtime import gunicorn_hooks
-block_structure_runtime.REPORTS = sys.argv[2]
+from block_structure_runtime import gunicorn_hooks, reports
+reports.REPORTS = sys.argv[2]
 signal.signal(signal.SIGUSR1, lambda *_: print("logs reopened", flush=True))
 class Worker:
     class cfg: preload_app = False
-gunicorn_hooks.post_worker_init([50000, 20, 100], freeze=True, former=lambda worker: print("former", flush=True))(Worker)
-gc.set_threshold(1234, 5, 6)
+    class log: exception = print
+gunicorn_hooks.concurrency_of = lambda worker: None
+gunicorn_hooks._after_each = lambda worker, ours: None
+hook = gunicorn_hooks.post_worker_init(collector="out_of_band", previous=lambda worker: print("previous", flush=True))
+hook(Worker)
 print("ready", flush=True)
+signal.pause()
+gc.set_threshold(1234, 5, 6)
+os.kill(os.getpid(), signal.SIGUSR1)
 while True: time.sleep(0.1)
 """
 
 
-def test_worker_reports_current_thresholds_and_keeps_its_handler(tmp_path):
-    (tmp_path / "4194305.json").write_text("{}")  # no pid is that large: its process is gone
+def test_a_live_worker_is_judged_by_what_it_answers(tmp_path):
+    """The package's report, the reader and the judgement together; tests/runtime has the real servers."""
     argv = [sys.executable, "-B", "-c", AGENT, str(ROLE / "files"), str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
         try:
-            assert [child.stdout.readline().strip() for _ in range(2)] == ["former", "ready"]
-            path = tmp_path / f"{child.pid}.json"
-            assert list(tmp_path.iterdir()) == [path]
-            first = json.loads(path.read_text())
-            assert (first["thresholds"], first["kind"], first["enabled"]) == ([50000, 20, 100], "gunicorn", True)
-            assert first["frozen"] > 1000
-            assert first["started"] == next(entry for entry in processes.running() if entry.pid == child.pid).started
+            assert [child.stdout.readline().strip() for _ in range(2)] == ["previous", "ready"]
+            [process] = [process for process in processes.running() if process.pid == child.pid]
+
+            def judged(want=OUT_OF_BAND):
+                entry = {"pid": child.pid, "service": "lms", "report": processes.report_of(tmp_path, process)}
+                return runtime.judge_workers([entry], ["lms"], want).problems
+
+            assert judged() == []
+            assert judged(BOTH) == [f"worker {child.pid} of lms runs with keys stock, wanted is hash_once"]
             child.send_signal(signal.SIGUSR1)
-            assert child.stdout.readline().strip() == "logs reopened"
+            assert [child.stdout.readline().strip() for _ in range(2)] == ["logs reopened"] * 2
             deadline = time.monotonic() + 10
-            while (now := json.loads(path.read_text()))["time"] <= first["time"] and time.monotonic() < deadline:
+            while not judged() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            assert now["thresholds"] == [1234, 5, 6]
+            bound = processes.report_of(tmp_path, process)["collector"]["bound"]
+            assert judged() == [f"worker {child.pid} of lms collects at 1234 young objects, wanted is {bound}"]
         finally:
             child.kill()
 
