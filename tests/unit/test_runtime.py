@@ -63,25 +63,38 @@ def test_measured_courses_are_few_and_of_all_sizes():
     assert probe.pick([{"key": "small", "blocks": 100}]) == []
 
 
+class Structure:
+    def __init__(self, size):
+        self.blocks = [{"block": [number]} for number in range(size)]
+        self.cycle = self  # the platform's are part of cycles too
+
+    def topological_traversal(self):
+        return iter(range(3))
+
+    def get_xblock_field(self, key, name):
+        return (key, name)
+
+
 class Store:
-    """Deserializes into many containers, like a structure."""
+    """Deserializes into as many containers as bytes, like a structure."""
 
     def _deserialize(self, data, _usage_key):
-        return [{"block": [number]} for number in range(data)]
+        if data == b"corrupt":
+            raise ValueError("not a structure")
+        return Structure(len(data))
 
 
 def test_fork_measures_without_changing_this_process():
     before = (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count())
-    compared = probe.variants([700, 10, 10], [50000, 20, 100])
-    reported = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
+    structures = [(bytes(100_000), None, True)] * 2
+    reported = {name: probe._in_fork(lambda n=name: probe._reads(n, structures, Store())) for name in ("stock", "out_of_band")}
     assert (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count()) == before
-    assert {name: answer["thresholds"] for name, answer in reported.items()} == {
-        name: variant["thresholds"] for name, variant in compared.items()
-    }
-    assert sum(reported["off"]["collections"]) == 0
-    assert sum(reported["stock"]["collections"]) > 10 * sum(reported["thresholds"]["collections"]) > 0
-    assert reported["stock"]["worst_pause_ms"] > 0
-    assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in reported.values())
+    stock, tuned = reported["stock"], reported["out_of_band"]
+    assert (sum(tuned["collections"]), tuned["worst_pause_ms"]) == (0, 0.0)
+    assert sum(stock["collections"]) > 100
+    assert stock["worst_pause_ms"] > 0
+    assert (stock["collect_ms"], tuned["collect_ms"] > 0) == (0.0, True)
+    assert all(len(one["ms"]) == 2 and min(one["ms"]) > 0 and one["resident_mb"] > 10 for one in reported.values())
 
 
 def test_what_fails_in_a_fork_is_told():
@@ -91,114 +104,204 @@ def test_what_fails_in_a_fork_is_told():
         probe._in_fork(lambda: os.kill(os.getpid(), 9))
 
 
-def measured(stock=1640.0, tuned=830.0, **more):
-    kinds = {"stock": stock, "thresholds": tuned, "freeze": stock * 0.75, "both": tuned * 0.95, "off": tuned * 0.9}
+def course(ms, page_ms=None, key="course-v1:X+10K+1"):
+    """What the probe says of a course; stock, out_of_band, hash_once and both, each time."""
+    names = ("stock", "out_of_band", "hash_once", "both")
+    page = None if page_ms is None else dict(zip(names, page_ms, strict=False))
+    return {"key": key, "bytes": 857_000, "ms": dict(zip(names, ms, strict=False)), "page_ms": page}
+
+
+def measured(*courses, **more):
+    variant = {"worst_pause_ms": 180.0, "collect_ms": 0.0, "resident_mb": 400, "collections": [9, 3, 1]}
     return {
         "python": "3.11.2",
         "objects": 490_000,
-        "candidate": [50000, 20, 100],
-        "freeze_possible": True,
-        "courses": [{"key": "course-v1:X+10K+1", "bytes": 857_000, "ms": kinds}],
-        "variants": {
-            name: {"thresholds": [50000, 20, 100], "worst_pause_ms": 180.0 if name == "stock" else 210.0, "peak_kb": 512_000}
-            for name in kinds
-        },
+        "keys_why": None,
+        "courses": list(courses or [course((1640.0, 830.0, 1500.0, 700.0))]),
+        "variants": dict.fromkeys(("stock", "out_of_band", "hash_once", "both"), variant),
+        "page_problem": None,
+        "skipped": [],
         **more,
     }
 
 
-def test_benchmark_table_shows_each_tier_and_the_cost():
+READ = (100.0, 99.0, 98.0, 97.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "offer"),
+    [
+        (course((1640.0, 830.0, 1500.0, 700.0)), ("out_of_band", "hash_once")),
+        (course((1640.0, 830.0, 1600.0, 800.0)), ("out_of_band", "stock")),
+        (course((1640.0, 1600.0, 1200.0, 1190.0)), ("stock", "hash_once")),
+        # Less than 50 ms, and less than 10 %.
+        (course((60.0, 20.0, 40.0, 15.0)), ("stock", "stock")),
+        (course((1000.0, 930.0, 940.0, 910.0)), ("stock", "stock")),
+        (course((100.0, 120.0, 110.0, 130.0)), ("stock", "stock")),
+        # Each too little, both together enough.
+        (course((400.0, 365.0, 365.0, 330.0)), ("out_of_band", "hash_once")),
+        # A page weighs more than the read that is a part of it.
+        (course(READ, (420.0, 300.0, 330.0, 220.0)), ("out_of_band", "hash_once")),
+        (course((1640.0, 830.0, 1500.0, 700.0), (900.0, 890.0, 880.0, 870.0)), ("stock", "stock")),
+        # Hashes cannot be kept here.
+        (course((1640.0, 830.0)), ("out_of_band", "stock")),
+    ],
+)
+def test_a_choice_is_offered_for_milliseconds_and_percent(given, offer):
+    why = None if "both" in given["ms"] else "unknown"
+    reported = runtime.recommend(measured(given, keys_why=why))
+    assert tuple(reported["offer"].values()) == offer
+
+
+def test_one_course_that_gains_is_enough():
+    reported = runtime.recommend(measured(course(READ), course((1640.0, 830.0, 1500.0, 700.0), key="large")), {"large": 10_000})
+    assert reported["offer"] == {"collector": "out_of_band", "keys": "hash_once"}
+    assert [(one["blocks"], one["saved_ms"]) for one in reported["courses"]] == [(None, 3.0), (10_000, 940.0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "blocks", "complete"),
+    [
+        (measured(course(READ, READ)), {"c": 700}, True),
+        (measured(course(READ)), {"c": 700}, False),
+        (measured(course(READ, READ), skipped=[{"key": "large"}]), {"c": 700}, False),
+        (measured(course(READ, READ)), {"c": 700, "unknown": None}, False),
+    ],
+)
+def test_what_was_not_measured_is_known(given, blocks, complete):
+    assert runtime.recommend(given, blocks)["complete"] is complete
+
+
+def test_benchmark_table_shows_each_tier_and_the_gain():
     key = "course-v1:X+10K+1"
-    reported = runtime.recommend(measured(), blocks={key: 10_000})
-    course = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
-    after = {**sample_runs.run([course]), "runtime": reported}
+    reported = runtime.recommend(measured(course((1600.0, 800.0, 1500.0, 700.0), (8500.0, 4000.0, 7000.0, 2700.0))))
+    course_run = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
+    reported["courses"][0]["blocks"] = 10_000
+    after = {**sample_runs.run([course_run]), "runtime": reported}
     before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
     table = tables.collector(after, before)
-    assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
+    assert table.cells() == [
+        [key, "10,000", "20,000", "1,630", "1,602", "802", "702", "8,500", "4,000", "2,700", "68 %"],
+    ]
     assert table.title == (
-        "Garbage collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms"
+        "Reading a structure and opening the outline, stock, with garbage collection out of band, and with hashes of keys kept "
+        "as well: resident 400 -> 400 MiB, longest pause 180 -> 180 ms"
     )
     assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
     runs.save(after, Path(os.devnull))
 
 
-def test_uncacheable_course_is_read_from_storage_also_when_tuned():
+def test_uncacheable_course_is_read_from_storage_also_out_of_band():
     key = "course-v1:X+10K+1"
-    course = sample_runs.course(key, 10_000, storage=[30.0])
-    [row] = runs.ways({**sample_runs.run([course]), "runtime": runtime.recommend(measured())})
-    assert (row["rebuild"], row["storage"], row["cache"], row["tuned"]) == (None, 1670.0, None, 860.0)
+    given = sample_runs.course(key, 10_000, storage=[30.0])
+    reported = runtime.recommend(measured(course((1640.0, 830.0)), keys_why="unknown"))
+    [row] = runs.ways({**sample_runs.run([given]), "runtime": reported})
+    assert (row["rebuild"], row["storage"], row["cache"], row["out_of_band"], row["both"]) == (None, 1670.0, None, 860.0, None)
 
 
-@pytest.mark.parametrize(
-    ("stock", "tuned", "worth"), [(1640.0, 830.0, True), (60.0, 20.0, False), (1000.0, 930.0, False), (100.0, 120.0, False)]
-)
-def test_gain_must_be_large_in_milliseconds_and_percent(stock, tuned, worth):
-    assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
-
-
-def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
-    assert runtime.inspect(runtime.Wanted(None, False)) == {
-        "op": "runtime",
-        "thresholds": None,
-        "variants": ["stock", "thresholds", "off"],
-        "seconds": 10,
-    }
-    assert runtime.inspect(runtime.Wanted([60000, 20, 100], True))["variants"] == ["stock", "thresholds", "both", "off"]
+def test_a_look_is_limited_in_time():
+    assert runtime.inspect() == {"op": "runtime", "seconds": 10}
 
 
 class Platform:
     """The parts of the platform that the operation needs, and a clock that only forks advance."""
 
-    def __init__(self, monkeypatch, seconds):
-        self.now, self.rounds = 0.0, 0
+    def __init__(self, monkeypatch, seconds, keys_why=None):
+        self.now, self.reads, self.seconds, self.keys_why = 0.0, [], seconds, keys_why
         monkeypatch.setattr(probe.edxapp, "store", Store, raising=False)
         monkeypatch.setattr(probe.edxapp, "forget_request", lambda: None)
         monkeypatch.setattr(probe.edxapp, "close_connections", lambda: None)
         rows = type("Rows", (), {"objects": None})
         monkeypatch.setattr(probe.edxapp, "models", lambda: type("Models", (), {"BlockStructureModel": rows}))
-        monkeypatch.setattr(probe, "_stored", lambda _store, _rows, _key: ((b"data", None), None))
+        monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None, True), None))
         monkeypatch.setattr(probe, "emit", lambda *_, **__: None)
         monkeypatch.setattr(probe.time, "time", lambda: self.now)
-        monkeypatch.setattr(probe, "_in_fork", lambda _function: self.answer(seconds))
+        monkeypatch.setattr(probe.keys, "hash_once", lambda: keys_why)
+        monkeypatch.setattr(probe, "_in_fork", self.fork)
+        monkeypatch.setattr(probe, "_reads", self.read)
+        monkeypatch.setattr(probe.pages, "find_user", self.nobody)
 
-    def answer(self, seconds):
-        self.now += seconds
-        self.rounds += 1
-        reported = {"thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
-        return {"ms": [1.0], "failed": {}, **reported}
+    def fork(self, function):
+        self.now += self.seconds
+        return function()
+
+    def read(self, name, structures, _store):
+        self.reads.append(name)
+        return {
+            "ms": [1.0] * len(structures),
+            "failed": {},
+            "worst_pause_ms": 0.0,
+            "collect_ms": 0.0,
+            "resident_mb": 1,
+            "collections": [0, 0, 0],
+        }
+
+    @staticmethod
+    def nobody():
+        raise LookupError("there is no active superuser or staff member")
 
 
-@pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
+@pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (1.0, 2), (0.1, 3)])
 def test_rounds_end_in_time_and_at_least_one_runs(monkeypatch, seconds, rounds):
     platform = Platform(monkeypatch, seconds)
-    reported = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
-    assert platform.rounds == rounds
-    assert [course["ms"] for course in reported["courses"]] == [{"stock": 1.0}]
+    reported = probe.run({"courses": ["c"], "seconds": 10}, None)
+    assert platform.reads == ["both", "hash_once", "out_of_band", "stock"] * rounds
+    assert [found["ms"] for found in reported["courses"]] == [dict.fromkeys(probe.VARIANTS, 1.0)]
+    # A site without such a user has no page measured, and that is said.
+    assert [found["page_ms"] for found in reported["courses"]] == [None]
+    assert reported["page_problem"]["message"] == "there is no active superuser or staff member"
+
+
+def test_where_keys_are_left_alone_only_the_collector_is_tried(monkeypatch):
+    platform = Platform(monkeypatch, 0.1, keys_why="unknown edx-opaque-keys")
+    reported = probe.run({"courses": ["c"], "repeats": 1}, None)
+    assert platform.reads == ["out_of_band", "stock"]
+    assert reported["keys_why"] == "unknown edx-opaque-keys"
+
+
+def test_pages_are_asked_for_in_each_variant_until_time_is_up(monkeypatch):
+    """The first course always; the page loads what it needs before the first fork."""
+    platform = Platform(monkeypatch, 1.0)
+    asked = []
+
+    class Answer:
+        status_code = 200
+
+    monkeypatch.setattr(probe.pages, "find_user", lambda: "staff")
+    monkeypatch.setattr(probe.pages, "opener", lambda _user: lambda path: asked.append(path) or Answer())
+    monkeypatch.setattr(probe, "Variant", lambda _name: type("V", (), {"timed": lambda _self, work: (2.0, work())})())
+    reported = probe.run({"courses": ["a", "b", "c"], "repeats": 1, "seconds": 6}, None)
+    assert [found["page_ms"] and found["page_ms"]["both"] for found in reported["courses"]] == [2.0, 2.0, None]
+    assert asked[:13] == ["/api/course_home/outline/a"] * 13
+    assert (reported["page_problem"], platform.now > 8) == (None, True)
+
+
+def test_page_with_an_error_is_told_and_reads_are_kept(monkeypatch):
+    Platform(monkeypatch, 0.1)
+    monkeypatch.setattr(probe.pages, "find_user", lambda: "staff")
+    monkeypatch.setattr(probe.pages, "opener", lambda _user: lambda _path: type("Answer", (), {"status_code": 404}))
+    monkeypatch.setattr(probe, "Variant", lambda _name: type("V", (), {"timed": lambda _self, work: (2.0, work())})())
+    reported = probe.run({"courses": ["a"], "repeats": 1}, None)
+    assert reported["page_problem"]["message"] == "/api/course_home/outline/a answers 404"
+    assert [(found["key"], found["page_ms"]) for found in reported["courses"]] == [("a", None)]
 
 
 def test_corrupt_object_is_named_and_other_courses_are_measured(monkeypatch):
-    class Reading:
-        def _deserialize(self, data, _usage_key):
-            if data == b"corrupt":
-                raise ValueError("not a structure")
-
-    fork = probe._in_fork
-    Platform(monkeypatch, 0.1)
+    reads, fork = probe._reads, probe._in_fork
+    Platform(monkeypatch, 0.1, keys_why="left alone")
     monkeypatch.setattr(probe, "_in_fork", fork)
-    monkeypatch.setattr(probe.edxapp, "store", Reading, raising=False)
-    monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None), None))
-    reported = probe.run({"courses": ["corrupt", "whole"], "variants": ["stock"]}, None)
-    assert [course["key"] for course in reported["courses"]] == ["whole"]
+    monkeypatch.setattr(probe, "_reads", reads)
+    reported = probe.run({"courses": ["corrupt", "whole"], "repeats": 1}, None)
+    assert [found["key"] for found in reported["courses"]] == ["whole"]
     assert [(one["key"], one["type"], one["message"]) for one in reported["skipped"]] == [
         ("corrupt", "ValueError", "not a structure")
     ]
 
 
-def test_without_a_course_only_named_variants_are_tried(monkeypatch):
+def test_without_a_course_nothing_is_forked(monkeypatch):
     platform = Platform(monkeypatch, 0.1)
-    assert probe.run({"courses": []}, None)["variants"] == {}
-    assert platform.rounds == 0
-    assert list(probe.run({"courses": [], "variants": ["thresholds"]}, None)["variants"]) == ["thresholds"]
+    reported = probe.run({"courses": []}, None)
+    assert (reported["variants"], reported["courses"], platform.now) == ({}, [], 0.0)
 
 
 def test_what_other_processes_do_is_not_taken_for_the_collector():
@@ -207,9 +310,10 @@ def test_what_other_processes_do_is_not_taken_for_the_collector():
     class Waiting:
         def _deserialize(self, _data, _usage_key):
             time.sleep(0.2)
+            return Structure(0)
 
-    reported = probe._reads({"thresholds": [700, 10, 10], "freeze": False}, [(b"", None)], Waiting())
-    assert reported["ms"][0] < 100
+    [milliseconds] = probe._in_fork(lambda: probe._reads("stock", [(b"", None, True)], Waiting()))["ms"]
+    assert milliseconds < 100
 
 
 def worker(pid=7, service="lms", collector="out_of_band", keys="hash_once", **report):

@@ -13,7 +13,7 @@ from .platforms import AUTO
 
 COLLECTOR_VARIABLE = "block_structure_runtime_collector"
 KEYS_VARIABLE = "block_structure_runtime_keys"
-STOCK, OUT_OF_BAND, HASH_ONCE = "stock", "out_of_band", "hash_once"
+STOCK, OUT_OF_BAND, HASH_ONCE, BOTH = "stock", "out_of_band", "hash_once", "both"
 VARIABLES = {"collector": COLLECTOR_VARIABLE, "keys": KEYS_VARIABLE}
 SUBJECTS = {"collector": "Garbage collection", "keys": "Hashing of opaque keys"}
 # Platforms with tasks/platform/<name>/runtime.yml.
@@ -61,72 +61,66 @@ def inspect() -> dict[str, Any]:
     return {"op": "runtime", "seconds": INSPECT_SECONDS}
 
 
-def _worth(before: float | None, after: float | None) -> bool:
-    if before is None or after is None:
-        return False
-    return before - after >= WORTH_MS and before - after >= before * WORTH_PERCENT / 100
+def saved(course: dict[str, Any], before: str, after: str) -> tuple[str, float, float]:
+    """Return (what, milliseconds, percent) that a choice saves of a course: of its outline if measured, else of its read.
+
+    course: of the probe's operation `runtime`. before, after: names of variants.
+    """
+    what, times = ("outline", course["page_ms"]) if course["page_ms"] else ("read", course["ms"])
+    gain = times[before] - times[after]
+    return what, round(gain, 1), round(100 * gain / times[before], 1) if times[before] else 0.0
 
 
 def _offer(courses: list[dict[str, Any]]) -> Wanted:
-    """Return the choices that are worth it: each alone or beside the other, else both together, on at least one course."""
+    """Return the choices that are worth it on at least one course: each alone or beside the other, else both together."""
 
     def gains(before: str, after: str) -> bool:
-        return any(_worth(course["ms"].get(before), course["ms"].get(after)) for course in courses)
+        measured = [saved(course, before, after) for course in courses if {before, after} <= set(course["ms"])]
+        return any(gain >= WORTH_MS and percent >= WORTH_PERCENT for _, gain, percent in measured)
 
-    together = gains(STOCK, "both") and not (gains(STOCK, OUT_OF_BAND) or gains(STOCK, HASH_ONCE))
-    return Wanted(
-        OUT_OF_BAND if together or gains(STOCK, OUT_OF_BAND) or gains(HASH_ONCE, "both") else STOCK,
-        HASH_ONCE if together or gains(STOCK, HASH_ONCE) or gains(OUT_OF_BAND, "both") else STOCK,
-    )
+    collector = gains(STOCK, OUT_OF_BAND) or gains(HASH_ONCE, BOTH)
+    keys = gains(STOCK, HASH_ONCE) or gains(OUT_OF_BAND, BOTH)
+    together = not collector and not keys and gains(STOCK, BOTH)
+    return Wanted(OUT_OF_BAND if collector or together else STOCK, HASH_ONCE if keys or together else STOCK)
 
 
 def variant_of(want: Wanted) -> str:
     """Return the name of the measured variant of a choice: stock, out_of_band, hash_once or both."""
-    return "both" if all(choice != STOCK for choice in (want.collector, want.keys)) else _only(want)
-
-
-def _only(want: Wanted) -> str:
+    if want.collector != STOCK and want.keys != STOCK:
+        return BOTH
     return want.keys if want.collector == STOCK else want.collector
 
 
 def recommend(measured: dict[str, Any], blocks: dict[str, int | None] | None = None) -> dict[str, Any]:
     """Return what each choice would gain on this site, from the result of the probe's operation `runtime`.
 
-    blocks: {course key: number of blocks}. Result: {"objects", "keys_why": why hashes of keys cannot be kept, or None,
-    "offer": {"collector", "keys"}, "worth_it": bool, "complete": whether every large course was measured, "courses": [{"key",
-    "blocks", "bytes", "stock_ms", "out_of_band_ms", "hash_once_ms", "both_ms" (None where keys are left alone), "tuned_ms" (the
-    offer, or the most that is possible), "saved_ms", "saved_percent"}], "collect_ms", "pause_ms", "resident_kb": {variant: figure}}.
-    Milliseconds are medians of reading one structure and walking through it once, in processor time.
+    blocks: {key: number of blocks} of the site's courses. Result: {"objects", "keys_why": why hashes of keys cannot be kept,
+    or None, "offer": {"collector", "keys"}, "tuned": the variant that is offered, or else the most that is possible,
+    "complete": whether all that could be gained was measured, the outline of each large course included, "courses": [{"key",
+    "blocks", "bytes", "ms", "page_ms", "of" (outline or read), "saved_ms", "saved_percent"}], "page_problem",
+    "variants": {name: {"worst_pause_ms", "collect_ms", "resident_mb"}}}. Milliseconds are processor time: of reading a
+    structure and walking through it once (ms), and of its course's outline (page_ms).
     """
     known = blocks or {}
     offer = _offer(measured["courses"])
-    best = variant_of(offer) if offer else ("both" if measured["keys_why"] is None else OUT_OF_BAND)
+    tuned = variant_of(offer) if offer else (BOTH if measured["keys_why"] is None else OUT_OF_BAND)
     courses = []
     for course in measured["courses"]:
-        times = course["ms"]
-        saved = times[STOCK] - times[best]
+        of, milliseconds, percent = saved(course, STOCK, tuned)
+        row = {name: course[name] for name in ("key", "bytes", "ms", "page_ms")}
         courses.append(
-            {
-                "key": course["key"],
-                "blocks": known.get(course["key"]),
-                "bytes": course["bytes"],
-                **{f"{name}_ms": times.get(name) for name in (STOCK, OUT_OF_BAND, HASH_ONCE, "both")},
-                "tuned_ms": times[best],
-                "saved_ms": round(saved, 1),
-                "saved_percent": round(100 * saved / times[STOCK], 1) if times[STOCK] else 0.0,
-            }
+            {**row, "blocks": known.get(course["key"]), "of": of, "saved_ms": milliseconds, "saved_percent": percent}
         )
-    figures = {"collect_ms": "collect_ms", "pause_ms": "worst_pause_ms", "resident_kb": "resident_kb"}
+    pages_too = all(course["page_ms"] for course in courses)
     return {
-        "objects": measured["objects"],
-        "keys_why": measured["keys_why"],
+        **{name: measured[name] for name in ("objects", "keys_why", "page_problem")},
         "offer": asdict(offer),
-        "worth_it": bool(offer),
-        "complete": not measured["skipped"] and None not in known.values(),
+        "tuned": tuned,
+        "complete": bool(courses) and pages_too and not measured["skipped"] and None not in known.values(),
         "courses": courses,
-        **{
-            name: {variant: summary[figure] for variant, summary in measured["variants"].items()}
-            for name, figure in figures.items()
+        "variants": {
+            name: {figure: summary[figure] for figure in ("worst_pause_ms", "collect_ms", "resident_mb")}
+            for name, summary in measured["variants"].items()
         },
     }
 

@@ -24,14 +24,17 @@ from ..decisions.releases import Release, refusal
 from ..probe import entry, protocol
 from ..probe.engine import (
     cache_server,
+    collector,
     edxapp,
     enqueue,
     facts,
     fetching,
     hollow,
+    keys,
     lock,
     memory,
     objects,
+    pages,
     running,
     selection,
     site,
@@ -62,8 +65,8 @@ BOOT_TIMEOUT_SECONDS = 300
 # In import order; importing them here also makes Ansible ship them.
 _PROGRAM = [
     protocol,
-    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally, workers),
-    *(enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
+    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally, collector, keys, pages),
+    *(workers, enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
     signing_keys,
     entry,
 ]

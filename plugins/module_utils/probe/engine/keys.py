@@ -1,0 +1,1 @@
+../../../../roles/block_structure/files/block_structure_runtime/keys.py
