@@ -184,8 +184,8 @@ def test_benchmark_table_shows_each_tier_and_the_gain():
         [key, "10,000", "20,000", "1,630", "1,602", "802", "702", "8,500", "4,000", "2,700", "68 %"],
     ]
     assert table.title == (
-        "Reading a structure and opening the outline, stock, with garbage collection out of band, and with hashes of keys kept "
-        "as well: resident 400 -> 400 MiB, longest pause 180 -> 180 ms"
+        "What each choice for the workers' runtime brings: resident memory 400 -> 400 MiB, longest pause in a read "
+        "180 -> 180 ms"
     )
     assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
     runs.save(after, Path(os.devnull))
