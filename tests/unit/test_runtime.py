@@ -451,7 +451,37 @@ def test_processes_with_other_mounts_are_not_of_this_host():
         found = {process.pid for process in processes.running()}
         assert Path(f"/proc/{elsewhere}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink()
         assert (here in found, elsewhere in found) == (True, False)
-        assert (running._elsewhere(here), running._elsewhere(elsewhere)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "root", "counts"),
+    [
+        ("0::/system.slice/openedx-lms.service\n", "/", True),
+        ("12:cpu:/x\n1:name=systemd:/system.slice/openedx-lms.service\n", "/", True),
+        ("0::/system.slice/docker-1f2e.scope\n", "/", False),
+        ("0::/system.slice/openedx-lms.service\n", "/usr", False),
+    ],
+)
+def test_services_of_this_host_may_have_mounts_of_their_own(tmp_path, cgroup, root, counts):
+    """As proc(5) shows a service with PrivateTmp, and a container, which may run systemd itself."""
+    (tmp_path / "ns").mkdir()
+    (tmp_path / "ns" / "mnt").symlink_to("mnt:[1]")
+    (tmp_path / "root").symlink_to(root)
+    (tmp_path / "cgroup").write_text(cgroup)
+    assert processes._elsewhere(tmp_path) is not counts
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process a root directory of its own")
+def test_the_probe_leaves_out_processes_with_another_root_directory():
+    """/usr is enough of a root for `sleep` where /bin and /lib are parts of it."""
+    with subprocess.Popen(["chroot", "/usr", "/bin/sleep", "60"]) as child:
+        try:
+            deadline = time.monotonic() + 10
+            while not (found := running._elsewhere(child.pid)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert (found, running._elsewhere(os.getpid())) == (True, False)
+        finally:
+            child.kill()
 
 
 def test_processes_of_another_settings_file_are_of_another_site():

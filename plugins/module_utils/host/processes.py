@@ -57,9 +57,16 @@ def _read(folder: Path) -> Process | None:
 
 
 def _elsewhere(folder: Path) -> bool:
-    """Return whether a process has other mounts than this one, as in a container; False if this user may not know."""
+    """Return whether a process has other mounts than this one, as in a container; False if this user may not know.
+
+    A service of this host's systemd may have mounts of its own too (PrivateTmp), and still has its root directory.
+    """
     try:
-        return os.readlink(folder / "ns" / "mnt") != os.readlink(PROC / "self" / "ns" / "mnt")
+        if os.readlink(folder / "ns" / "mnt") == os.readlink(PROC / "self" / "ns" / "mnt"):
+            return False
+        own, its = ((process / "cgroup").read_text() for process in (PROC / "self", folder))
+        is_service = its != own and its.rstrip().endswith(".service")
+        return not (is_service and (folder / "root").samefile("/"))
     except OSError:
         return False
 

@@ -78,9 +78,9 @@ def _boot_time():
 
 
 def _elsewhere(pid):
-    """Return whether a process has other mounts than this one, as in a container; False if this user may not know."""
+    """Return whether a process has another root directory than this one, as in a container; False if this user may not know."""
     try:
-        return os.readlink("/proc/%s/ns/mnt" % pid) != os.readlink("/proc/self/ns/mnt")
+        return not os.path.samefile("/proc/%s/root" % pid, "/")
     except (OSError, IOError):
         return False
 
