@@ -18,9 +18,7 @@ from ..plugin_utils.host_files import HostFiles
 # The public variable that decides where the plugin is.
 _PLACE = "block_structure_tutor_root"
 _MAIN = "BLOCK_STRUCTURES_SETTINGS"
-_RUNTIME_SOURCES = tutor_plugin.sources(
-    Path(__file__).resolve().parents[2] / "roles/block_structure/files/block_structure_runtime"
-)
+_RUNTIME_SOURCES = tutor_plugin.sources(Path(__file__).resolve().parents[1] / "module_utils/probe/block_structure_runtime")
 
 
 class ActionModule(ActionBase):

@@ -82,7 +82,7 @@ def _block_structure_runtime(sources):
 class Runtime:
     """What the LMS's workers run with. collector, keys: the choices of settings_hooks.install.
 
-    sources: (name, text) of the modules of files/block_structure_runtime, in the order in which they import each other; the
+    sources: (name, text) of the modules of probe/block_structure_runtime, in the order in which they import each other; the
     last has `install`. Their text must not contain three single quotes.
     """
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "roles/block_structure/files"
+PACKAGE = ROOT / "plugins/module_utils/probe"
 PROGRAM = Path(__file__).parent / "programs" / "keys_program.py"
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Python of a release (vars/releases.yml; 3.6 stands for Juniper's 3.5): every edx-opaque-keys that its releases may have.

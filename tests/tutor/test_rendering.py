@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-SOURCES = tutor_plugin.sources(ROOT / "roles/block_structure/files/block_structure_runtime")
+SOURCES = tutor_plugin.sources(ROOT / "plugins/module_utils/probe/block_structure_runtime")
 # The warnings of Django that the settings import in order to silence them, by the major release that removes.
 PAIR = r"^from django\.utils\.deprecation import RemovedInDjango(?P<major>\d)0Warning, RemovedInDjango(?P=major)1Warning"
 RUNTIME = tutor_plugin.Runtime("out_of_band", "hash_once", SOURCES)

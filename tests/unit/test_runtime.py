@@ -24,7 +24,7 @@ from block_structure_cli import runs, tables
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from .conftest import ROLE
+from .conftest import PLUGINS
 
 BOTH = runtime.Wanted(runtime.OUT_OF_BAND, runtime.HASH_ONCE)
 OUT_OF_BAND, HASH_ONCE = runtime.Wanted(runtime.OUT_OF_BAND), runtime.Wanted(keys=runtime.HASH_ONCE)
@@ -543,7 +543,7 @@ while True: time.sleep(0.1)
 
 def test_a_live_worker_is_judged_by_what_it_answers(tmp_path):
     """The package's report, the reader and the judgement together; tests/runtime has the real servers."""
-    argv = [sys.executable, "-B", "-c", AGENT, str(ROLE / "files"), str(tmp_path)]
+    argv = [sys.executable, "-B", "-c", AGENT, str(PLUGINS / "module_utils/probe"), str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
         try:
             assert [child.stdout.readline().strip() for _ in range(2)] == ["previous", "ready"]

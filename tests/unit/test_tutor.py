@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from . import surveys
-from .conftest import ROLE
+from .conftest import PLUGINS
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -70,7 +70,7 @@ def test_plugin_has_the_format_of_tutor():
     assert tutor_plugin.render({"FEATURES": {"A": "é"}}).isascii()
 
 
-SOURCES = tutor_plugin.sources(ROLE / "files" / "block_structure_runtime")
+SOURCES = tutor_plugin.sources(PLUGINS / "module_utils/probe/block_structure_runtime")
 
 
 @settings(deadline=None)

@@ -22,15 +22,14 @@ from ..common.errors import BlockStructureError
 from ..common.redact import scrub
 from ..decisions.releases import Release, refusal
 from ..probe import entry, protocol
+from ..probe.block_structure_runtime import collector, keys
 from ..probe.engine import (
     cache_server,
-    collector,
     edxapp,
     enqueue,
     facts,
     fetching,
     hollow,
-    keys,
     lock,
     memory,
     objects,

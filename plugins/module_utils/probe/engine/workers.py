@@ -16,8 +16,9 @@ import select
 import signal
 import time
 
+from ..block_structure_runtime import collector, keys
 from ..protocol import describe, emit
-from . import collector, edxapp, keys, memory
+from . import edxapp, memory
 
 COURSES_PER_WORKER = 25
 ATTEMPTS = 2

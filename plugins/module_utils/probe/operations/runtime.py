@@ -1,6 +1,6 @@
 """Measure what each choice for the runtime of the LMS's workers brings on this site, in forks of this LMS process.
 
-A fork has the LMS's heap, like a worker, and runs with the code that a worker would run with (engine/collector.py and keys.py);
+A fork has the LMS's heap, like a worker, and runs with the code that a worker would run with (block_structure_runtime);
 whatever it changes ends with it. Milliseconds are CPU time, so that other load on the host does not count.
 """
 
@@ -12,7 +12,8 @@ import os
 import platform as python_platform
 import time
 
-from ..engine import collector, edxapp, keys, memory, pages
+from ..block_structure_runtime import collector, keys
+from ..engine import edxapp, memory, pages
 from ..protocol import describe, emit, outline_path
 
 REPEATS = 3

@@ -1,1 +1,0 @@
-../../../../roles/block_structure/files/block_structure_runtime/collector.py
