@@ -151,10 +151,15 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
         report[name] = json.loads(path.read_text())
     for measured in (report["diagnose"]["runtime"], report["benchmark"]["runtime"]):
         assert measured["objects"] > 50_000
-        assert (measured["keys_why"], measured["complete"]) == (None, True)
+        assert (measured["keys_why"], measured["page_problem"]) == (None, None)
         assert measured["courses"]
-        figures = ("stock_ms", "out_of_band_ms", "hash_once_ms", "both_ms")
-        assert all(course["blocks"] >= 600 and all(course[name] > 0 for name in figures) for course in measured["courses"])
+        assert all(course["blocks"] >= 600 for course in measured["courses"])
+        # A structure that the cache does not hold has no page measured: opening it would write.
+        pages = [course["page_ms"] for course in measured["courses"] if course["page_ms"]]
+        assert pages
+        for times in (*pages, *(course["ms"] for course in measured["courses"])):
+            assert times.keys() == {"stock", "out_of_band", "hash_once", "both"}
+            assert min(times.values()) > 0
     # They are active already, so nothing is proposed.
     proposed = {finding["id"] for finding in report["diagnose"]["findings"]} & {"runtime-collector", "runtime-keys"}
     assert proposed <= ({"runtime-keys"} if KEYS == "stock" else set())
