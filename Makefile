@@ -34,7 +34,7 @@ demo: setup ## Show a slow site (of the release palm), cure it, show it again (a
 
 .PHONY: bench-runtime
 bench-runtime: export BLOCK_STRUCTURE_SANDBOX_RELEASE ?= teak
-bench-runtime: setup ## Measure outline requests with and without the tuned collector (about 15 minutes; not part of `make test`)
+bench-runtime: setup ## Measure pages with each choice for the runtime (about 15 minutes; not part of `make test`)
 	@$(call in_sandbox,scripts/dev/bench-runtime)
 
 .PHONY: demo-down

@@ -18,9 +18,7 @@ from ..plugin_utils.host_files import HostFiles
 # The public variable that decides where the plugin is.
 _PLACE = "block_structure_tutor_root"
 _MAIN = "BLOCK_STRUCTURES_SETTINGS"
-_RUNTIME_SOURCES = tutor_plugin.sources(
-    Path(__file__).resolve().parents[2] / "roles/block_structure/files/block_structure_runtime"
-)
+_RUNTIME_SOURCES = tutor_plugin.sources(Path(__file__).resolve().parents[1] / "module_utils/probe/block_structure_runtime")
 
 
 class ActionModule(ActionBase):
@@ -29,8 +27,8 @@ class ActionModule(ActionBase):
     path: the file. state: `present` writes `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
-    packages: directory in the containers with the role's packages. runtime: tuning of the LMS's garbage collector, as
-    resolve returns it; if not `managed`, the file keeps its tuning.
+    packages: directory in the containers with the role's packages. runtime: what the LMS's workers should run with, as
+    resolve returns it; if not `managed`, the file keeps what it has.
     enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). active: the
     BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; a difference to them counts too, for an
     environment that was rendered without the plugin. owner_of: path whose owner gets the file.
@@ -66,8 +64,8 @@ class ActionModule(ActionBase):
             result.update(changed=False, raw=before)
             return result
         wanted = self._wanted(args)
-        collector = self._collector(args["runtime"], before)
-        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted, collector, args["packages"])
+        runtime = self._runtime(args["runtime"], before)
+        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted, runtime, args["packages"])
         changes = self._text_changes(before, after)
         if args["enabled"] != args["was_enabled"]:
             changes.append(Change("enabled", args["enabled"], args["was_enabled"]))
@@ -89,23 +87,22 @@ class ActionModule(ActionBase):
         return storage_settings.merge(settings, {_MAIN: secrets} if secrets else {})
 
     @staticmethod
-    def _collector(runtime: dict[str, Any], before: str | None) -> tutor_plugin.Collector | None:
+    def _runtime(runtime: dict[str, Any], before: str | None) -> tutor_plugin.Runtime | None:
         if runtime.get("managed"):
-            given = {"thresholds": runtime["thresholds"], "freeze": runtime["freeze"]} if runtime["wanted"] else None
+            given = {"collector": runtime["collector"], "keys": runtime["keys"]} if runtime["wanted"] else None
         else:
-            given = tutor_plugin.collector_of(before or "")
+            given = tutor_plugin.runtime_of(before or "")
         if not given:
             return None
         # Through JSON: Ansible's values carry tags.
-        return tutor_plugin.Collector(**json.loads(json.dumps(given)), sources=_RUNTIME_SOURCES)
+        return tutor_plugin.Runtime(**json.loads(json.dumps(given)), sources=_RUNTIME_SOURCES)
 
     @staticmethod
     def _text_changes(before: str | None, after: str | None) -> list[Change]:
         if before == after:
             return []
         old, new = (
-            {**tutor_plugin.parse(text), "collector": tutor_plugin.collector_of(text)} if text else {}
-            for text in (before, after)
+            {**tutor_plugin.parse(text), "runtime": tutor_plugin.runtime_of(text)} if text else {} for text in (before, after)
         )
         names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
         # No setting differs: only the formatting, or a file without settings appears or disappears.

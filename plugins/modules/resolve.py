@@ -63,7 +63,7 @@ desired:
     release: {description: Row of the release table with its name; null while the installed release is not known., type: dict,
       returned: always}
     identify: {description: How the installed release is identified., type: dict, returned: always}
-    runtime: {description: How the garbage collector of the workers is set., type: dict, returned: always}
+    runtime: {description: What the LMS's workers should run with., type: dict, returned: always}
     settings: {description: BLOCK_STRUCTURES_SETTINGS without secrets., type: dict, returned: when the release is known and
       nothing is refused}
     also: {description: Other settings that go with it., type: dict, returned: when the release is known and nothing is refused}

@@ -24,16 +24,10 @@ options:
     description: Fetch and check every course's object, and time a sample; otherwise only ask whether the object exists.
     type: bool
     default: true
-  runtime:
-    description:
-      - How the garbage collector of the LMS's workers will be set, as C(runtime) of the resolved description. It is tried in a
-        fork of the booted LMS, and refused when its Python does not support it.
-    type: dict
-    default: {}
   measure_runtime:
     description:
-      - Measure instead what the garbage collector costs reads of this site's structures, in forks of the booted LMS, with those
-        thresholds or with proposed ones.
+      - Also measure, in forks of the booted LMS, what each choice for the runtime of the workers would bring to reads of this
+        site's large structures.
     type: bool
     default: false
   examine:
@@ -115,7 +109,6 @@ def main() -> None:
             **lms.EITHER,
             "courses": {"type": "list", "elements": "str"},
             "read": {"type": "bool", "default": True},
-            "runtime": {"type": "dict", "default": {}},
             "measure_runtime": {"type": "bool", "default": False},
             "examine": {"type": "bool", "default": False},
             "rebuild": {"type": "bool", "default": False},
@@ -128,26 +121,20 @@ def main() -> None:
     operations = [{"op": "survey", **{name: given[name] for name in ("courses", "read", "rebuild")}}]
     if given["examine"]:
         operations.append({"op": "examine", "workers": given["worker_timeout_seconds"]})
-    asked = given["runtime"]
-    want = runtime.Wanted(asked.get("thresholds"), bool(asked.get("freeze")))
-    measure = given["measure_runtime"]
-    if measure or want:
-        operations.append(runtime.inspect(want) if measure else runtime.trial(want))
+    if given["measure_runtime"]:
+        operations.append(runtime.inspect())
     start = time.monotonic()
     with as_failures(module, boots=1):
         release = from_named_row(given["release"]) if given["release"] else None
         answer = probe_client.run(given["manage_argv"], release, operations, identify=given["identify"])
         results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
-        measured = results.get("runtime")
-        if measured and not measure:
-            runtime.check_possible(want, measured)
     module.exit_json(
         changed=False,
         identified=answer.identified,
         survey=results["survey"],
         examination=results.get("examine"),
         seconds=round(time.monotonic() - start, 3),
-        runtime=measured,
+        runtime=results.get("runtime"),
         boots=1,
     )
 

@@ -49,7 +49,7 @@ options:
       environment that was rendered without the plugin.
     type: dict
   runtime:
-    description: How the garbage collector of the workers is set, as
+    description: What the LMS's workers should run with, as
       RV(openedx_operators.block_structure.resolve#module:desired) has it
       under C(runtime). If it is not managed, the file keeps its tuning.
     type: dict

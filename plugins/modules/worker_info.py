@@ -1,15 +1,16 @@
-"""Query the garbage collector settings of live worker processes on a host. Changes nothing."""
+"""Ask the live LMS workers of a host what they run with. Changes nothing."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: worker_info
-short_description: How the garbage collector of running LMS workers is set
+short_description: What running LMS workers run with
 version_added: "0.1.0"
 author:
   - The block_structure maintainers (@openedx-operators)
 description:
-  - Finds the workers of each service among the processes of the host, and returns what each reports.
+  - Finds the workers of each service among the processes of the host, and returns what each reports. Processes in containers of
+    the host are not among them.
   - A gunicorn worker that has the role's hook is asked again with SIGUSR1, at which gunicorn also reopens its log files; a
     process of Celery's pool reports when it starts and after each task. A report counts only for the process that wrote it,
     identified by pid and start time. No configuration file is read.
@@ -19,6 +20,7 @@ options:
   services:
     description:
       - The services, each with C(name), C(kind) (gunicorn, uwsgi or celery) and C(match), a word of the command line.
+      - With C(settings), a C(variable) and a C(path), a process whose environment names another file there is not counted.
       - A service with C(container) runs in containers. Its C(argv) runs a command there; with C(pods), a command that lists
         pods, once for each pod.
     type: list
@@ -28,14 +30,16 @@ options:
     description: Directory of the reports.
     type: path
     required: true
-  thresholds:
-    description: Thresholds that workers should have; unset when none are wanted.
-    type: list
-    elements: int
-  freeze:
-    description: Whether workers should have frozen the objects that they hold.
-    type: bool
-    default: false
+  collector:
+    description: The garbage collector that workers should have.
+    type: str
+    choices: [stock, out_of_band]
+    default: stock
+  keys:
+    description: Whether workers should compute the hash of an opaque key once.
+    type: str
+    choices: [stock, hash_once]
+    default: stock
   answer_seconds:
     description: Seconds to wait for the report of a gunicorn worker; a busy one reports between two steps of its request.
     type: int
@@ -55,7 +59,8 @@ EXAMPLES = r"""
     services:
       - {name: lms, kind: gunicorn, match: /edx/app/edxapp/lms_gunicorn.py}
     reports: /edx/app/edxapp/block_structure/reports
-    thresholds: [50000, 20, 100]
+    collector: out_of_band
+    keys: hash_once
 """
 
 RETURN = r"""
@@ -69,9 +74,16 @@ msg:
   type: str
   returned: always
 problems:
-  description: One line for each worker that is not set as wanted.
+  description: One line for each difference of a worker from what is wanted.
   type: list
   elements: str
+  returned: success
+refusals:
+  description: >-
+    Choices that workers left alone for a reason, one entry for each reason, with C(choice), C(why), C(services) and C(workers),
+    their number. They are no problems; a restart would not change them.
+  type: list
+  elements: dict
   returned: success
 differs:
   description: Whether there is a problem, which a restart may fix.
@@ -154,8 +166,8 @@ def main() -> None:
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True},
             "reports": {"type": "path", "required": True},
-            "thresholds": {"type": "list", "elements": "int"},
-            "freeze": {"type": "bool", "default": False},
+            "collector": {"type": "str", "choices": ["stock", "out_of_band"], "default": "stock"},
+            "keys": {"type": "str", "choices": ["stock", "hash_once"], "default": "stock"},
             "answer_seconds": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
@@ -167,10 +179,17 @@ def main() -> None:
     for service in services:
         if service.get("container"):
             workers += within(service["container"], folder, {name: service[name] for name in ("name", "kind", "match")})
-    want = runtime.Wanted(module.params["thresholds"], module.params["freeze"])
-    problems = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
-    report = f"{'; '.join(problems)}." if problems else "every worker has the wanted settings"
-    module.exit_json(changed=False, msg=report, workers=workers, problems=problems, differs=bool(problems))
+    want = runtime.Wanted(module.params["collector"], module.params["keys"])
+    judged = runtime.judge_workers(workers, [service["name"] for service in module.params["services"]], want)
+    report = f"{'; '.join(judged.problems)}." if judged.problems else "every worker runs with what is wanted"
+    module.exit_json(
+        changed=False,
+        msg=report,
+        workers=workers,
+        problems=judged.problems,
+        refusals=judged.refusals,
+        differs=bool(judged.problems),
+    )
 
 
 if __name__ == "__main__":

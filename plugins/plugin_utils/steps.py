@@ -52,14 +52,28 @@ class Step:
 
 
 def worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return an error for each worker whose garbage collector is not set as asked."""
-    return [
+    """Return an error for each worker that differs from what is asked, and a warning for each reason to leave workers alone."""
+    differing = [
         Finding(
             "runtime-differs",
             "error",
             f"{problem[0].upper()}{problem[1:]}.",
             "run playbooks/deploy.yml.",
-            runtime.THRESHOLDS_VARIABLE,
-        ).as_dict()
+            runtime.COLLECTOR_VARIABLE,
+        )
         for problem in workers.get("problems", [])
     ]
+    left_alone = [
+        Finding(
+            "runtime-left-alone",
+            "warning",
+            f"{runtime.SUBJECTS[entry['choice']]} left as it is in {entry['workers']} "
+            f"worker{'s' if entry['workers'] > 1 else ''} ({', '.join(entry['services'])}): {entry['why']}.",
+            f"set {runtime.VARIABLES[entry['choice']]} to stock, or change what the message names (docs/runtime.md).",
+            runtime.VARIABLES[entry["choice"]],
+            evidence=entry,
+            value=runtime.STOCK,
+        )
+        for entry in workers.get("refusals", [])
+    ]
+    return [finding.as_dict() for finding in (*differing, *left_alone)]

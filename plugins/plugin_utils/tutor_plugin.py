@@ -28,6 +28,8 @@ patches:
 """
 _INDENT = "    "
 _RUNTIME = "BLOCK_STRUCTURE_RUNTIME"
+# Of the runtime package, in the order in which they import each other; gunicorn_hooks is for gunicorn's own file.
+_MODULES = ("__init__", "reports", "collector", "keys", "worker", "celery_hooks", "settings_hooks")
 
 
 def _string(text: str) -> str:
@@ -60,7 +62,7 @@ def literal(value: Any, indent: str = "") -> str:
 # Creates the modules of the package from sources in the settings: no other place in the containers works for both ways of
 # running Tutor without a new image. `package` in __file__ only determines where the reports go.
 _LOADER = """\
-# Garbage collector of the LMS's processes (docs/runtime.md of the role block_structure).
+# What the LMS's workers run with (docs/runtime.md of the role block_structure).
 def _block_structure_runtime(sources):
     import sys
     import types
@@ -77,28 +79,29 @@ def _block_structure_runtime(sources):
 
 
 @dataclass(frozen=True)
-class Collector:
-    """Tuning of the garbage collector in the LMS's processes.
+class Runtime:
+    """What the LMS's workers run with. collector, keys: the choices of settings_hooks.install.
 
-    sources: (name, text) of the modules of files/block_structure_runtime, in the order in which they import each other; the
+    sources: (name, text) of the modules of probe/block_structure_runtime, in the order in which they import each other; the
     last has `install`. Their text must not contain three single quotes.
     """
 
-    thresholds: list[int] | None
-    freeze: bool
+    collector: str
+    keys: str
     sources: tuple[tuple[str, str], ...]
 
 
 def sources(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Return the sources of a Collector from the folder of the package block_structure_runtime."""
-    package = folder.name
-    files = {package: "__init__", f"{package}.celery_hooks": "celery_hooks", f"{package}.settings_hooks": "settings_hooks"}
-    return tuple((name, (folder / f"{file}.py").read_text(encoding="ascii")) for name, file in files.items())
+    """Return the sources of a Runtime from the folder of the package block_structure_runtime."""
+    return tuple(
+        (folder.name if name == "__init__" else f"{folder.name}.{name}", (folder / f"{name}.py").read_text(encoding="ascii"))
+        for name in _MODULES
+    )
 
 
-def _collector(wanted: Collector) -> str:
+def _prepared(wanted: Runtime) -> str:
     texts = "".join(f"    ({name!r}, r'''{text}'''),\n" for name, text in wanted.sources)
-    given = {"thresholds": wanted.thresholds, "freeze": wanted.freeze}
+    given = {"collector": wanted.collector, "keys": wanted.keys}
     return (
         f"{_RUNTIME} = {given!r}\n{{% raw %}}\n{_LOADER}_block_structure_runtime([\n{texts}"
         f"]).install(**{_RUNTIME})\n{{% endraw %}}\n"
@@ -109,20 +112,20 @@ def _indented(text: str) -> str:
     return "".join(f"{_INDENT}{line}\n" if line else "\n" for line in text.splitlines())
 
 
-def render(settings: dict[str, dict[str, Any]], collector: Collector | None = None, packages: str | None = None) -> str:
+def render(settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None) -> str:
     """Return the plugin that updates the named dictionaries of the platform's settings, such as FEATURES.
 
-    settings: {name of a dictionary in the settings: {key: value}}. collector: None leaves the LMS's garbage collector alone.
+    settings: {name of a dictionary in the settings: {key: value}}. runtime: None leaves the LMS's workers alone.
     packages: directory in the containers to add to sys.path.
     """
     statements = [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
     statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
     text = _HEAD + _indented("\n".join(statements))
-    return text + (f"  {LMS_PATCH}: |\n{_indented(_collector(collector))}" if collector else "")
+    return text + (f"  {LMS_PATCH}: |\n{_indented(_prepared(runtime))}" if runtime else "")
 
 
-def collector_of(text: str) -> dict[str, Any] | None:
-    """Return {"thresholds", "freeze"} of a rendered plugin, None for one that leaves the garbage collector alone."""
+def runtime_of(text: str) -> dict[str, Any] | None:
+    """Return {"collector", "keys"} of a rendered plugin, None for one that leaves the LMS's workers alone."""
     found = re.search(rf"^{_INDENT}{_RUNTIME} = (.*)$", text, re.MULTILINE)
     try:
         answer: dict[str, Any] | None = ast.literal_eval(found[1]) if found else None

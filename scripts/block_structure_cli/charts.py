@@ -121,25 +121,28 @@ def pages(
     rows: list[tuple[str, dict[str, tuple[float, float]]]],
     name: str = "pages",
     title: str = "Time of each page",
-    message: tuple[str, str] = ("before", "after"),
+    called: dict[str, str] | None = None,
 ) -> str:
-    """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {"before"/"after": (p50, p95)}).
+    """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {series: (p50, p95)}).
 
-    name: id of the chart, unique on the page. message: labels of before and after.
+    name: id of the chart, unique on the page. called: the series by their colours, in order, and what they are called; by
+    default before and after.
     """
-    called = dict(zip(("before", "after"), message, strict=True))
+    called = called or {"before": "before", "after": "after"}
+    width = 0.8 / len(called)
+    offsets = {when: (number - (len(called) - 1) / 2) * width for number, when in enumerate(called)}
     with mpl.rc_context(_STYLE):
-        figure, axes = _axes(0.9 + 0.55 * len(rows))
+        figure, axes = _axes(0.9 + 0.275 * len(called) * len(rows))
         shown = set()
         for place, (_page, values) in enumerate(rows):
-            for offset, when in ((-0.2, "before"), (0.2, "after")):
+            for when, offset in offsets.items():
                 if when not in values:
                     continue
                 p50, p95 = values[when]
                 axes.barh(
                     place + offset,
                     p50,
-                    0.36,
+                    width * 0.9,
                     color=_PLACES[when],
                     label=None if when in shown else f"{called[when]} (line: 95th percentile)",
                 )
@@ -155,20 +158,33 @@ def pages(
         return _svg(figure, name, title, text)
 
 
-WAYS = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned gc"}
+WAYS = {
+    "rebuild": "rebuild",
+    "storage": "storage",
+    "cache": "cache",
+    "out_of_band": "cache, out of band",
+    "both": "cache, with key hashes",
+    "page_stock": "outline",
+    "page_out_of_band": "outline, out of band",
+    "page_both": "outline, with key hashes",
+}
 
 
 def ways(rows: list[dict[str, Any]]) -> str:
-    """Return the read time of each tier as bars, for some courses. rows: as runs.ways returns them."""
+    """Return the read time of each tier, and the outline's, as bars for some courses. rows: as runs.ways returns them."""
     bars = [(row, way, row[way]) for row in rows for way in WAYS if row[way]]
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(0.9 + 0.32 * len(bars))
         for place, (_row, way, value) in enumerate(bars):
-            axes.barh(place, value, 0.7, color=_PLACES["before" if way == "rebuild" else "after"])
+            axes.barh(place, value, 0.7, color=_PLACES["before" if way in ("rebuild", "page_stock") else "after"])
             axes.annotate(seconds(value), (value, place), (6, 0), textcoords="offset points", va="center", fontsize=10)
-        _name_bars(axes, [f"{row['blocks']:,} blocks: {WAYS[way]}" for row, way, _ in bars], "time to read the structure")
+        _name_bars(
+            axes,
+            [f"{row['blocks']:,} blocks: {WAYS[way]}" for row, way, _ in bars],
+            "time to read the structure, and of its outline",
+        )
         text = "; ".join(f"{row['key']}, {row['blocks']:,} blocks, {WAYS[way]}: {seconds(value)}" for row, way, value in bars)
-        return _svg(figure, "ways", "Time to read a structure, by tier", text)
+        return _svg(figure, "ways", "Time to read a structure, by tier, and of the outline", text)
 
 
 def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:

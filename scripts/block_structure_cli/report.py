@@ -78,8 +78,8 @@ def load_bench(path: Path) -> dict[str, Any]:
     """Return the output of scripts/dev/bench-runtime."""
     return load_json(
         path,
-        ("release", "objects", "systems"),
-        "a measurement of the garbage collector",
+        ("release", "objects", "systems", "identical"),
+        "a measurement of the runtime",
         "name .cache/bench/runtime.json, which `make bench-runtime` writes.",
     )
 
@@ -223,8 +223,8 @@ def _tier_series(sources: Sources, report: dict[str, Any] | None) -> list[tuple[
     return series
 
 
-def _measured_collector(sources: Sources) -> runs.Run | None:
-    """Return the newest run, else the newest diagnosis, that measured the garbage collector."""
+def _measured_runtime(sources: Sources) -> runs.Run | None:
+    """Return the newest run, else the newest diagnosis, that measured the choices for the workers' runtime."""
     known = [*sources.diagnoses[-1:], *sources.runs]
     return next((report for report in reversed(known) if report.get("runtime")), None)
 
@@ -249,7 +249,7 @@ def html(sources: Sources, title: str) -> str:
     evictions = eviction_points(sources)
     largest = sorted(found.items(), key=lambda entry: -entry[1])[:_MOST_COURSES]
     page_rows = charts.page_rows(sources.runs)
-    collected = _measured_collector(sources)
+    collected = _measured_runtime(sources)
     ways = runs.ways(collected, sources.before) if collected else []
     shown = [tables.compared_tiers(report), tables.compared_pages(report)] if report else []
     if not report and sources.runs:
@@ -267,8 +267,8 @@ def html(sources: Sources, title: str) -> str:
         bench_chart=charts.pages(
             collector.bars(sources.bench),
             "bench",
-            "Outline requests without and with the tuned garbage collector",
-            ("without", "with"),
+            "Pages of workers with each choice for the runtime",
+            collector.CALLED,
         )
         if sources.bench
         else None,

@@ -89,11 +89,12 @@ def tiers(course: dict[str, Any], storage_in_use: bool) -> dict[str, Any]:
 
 
 def ways(report: Run, before: Run | None = None) -> list[dict[str, Any]]:
-    """Return the read time by tier of each course that the garbage collector was measured on.
+    """Return the read time by tier of each course on which the choices for the workers' runtime were measured.
 
     report: a run or a diagnosis. before: a run that supplies a rebuild missing in `report`. Keys, in milliseconds or None:
-    rebuild; storage and cache, each with the measured unpickling; the cache (or storage if the cache has no time) with the
-    garbage collector tuned (tuned) and off (floor). saved_percent: share of the unpickling that tuning saves.
+    rebuild; storage and cache, each with the measured read; the cache (or storage if the cache has no time) with garbage
+    collected out of band (out_of_band), and with hashes of keys kept as well (both); page_stock, page_out_of_band and
+    page_both, the outline. saved_percent: of the outline, or of the read where that was not measured.
     """
     found = {course["key"]: course for course in report["courses"]}
     older = {course["key"]: course for course in (before or {"courses": []})["courses"]}
@@ -106,20 +107,23 @@ def ways(report: Run, before: Run | None = None) -> list[dict[str, Any]]:
     for measured in (report.get("runtime") or {"courses": []})["courses"]:
         course = found.get(measured["key"], {})
         fetched = {step: time_of(course, step) for step in ("storage", "cache")}
+        times, page = measured["ms"], measured["page_ms"] or {}
         row = {name: measured[name] for name in ("key", "blocks", "bytes", "saved_percent")}
         row["rebuild"] = time_of(course, "rebuild") or time_of(older.get(measured["key"], {}), "rebuild")
-        row.update((step, None if value is None else value + measured["stock_ms"]) for step, value in fetched.items())
+        row.update((step, None if value is None else value + times["stock"]) for step, value in fetched.items())
         fetch = fetched["cache"] if fetched["cache"] is not None else fetched["storage"]
-        row.update((name, None if fetch is None else fetch + measured[f"{name}_ms"]) for name in ("tuned", "floor"))
+        for name in ("out_of_band", "both"):
+            row[name] = None if fetch is None or name not in times else fetch + times[name]
+        row.update((f"page_{name}", page.get(name)) for name in ("stock", "out_of_band", "both"))
         rows.append(row)
     return rows
 
 
 def workers(run: Run) -> list[dict[str, Any]]:
-    """Return one row per service: number, memory and garbage collector of its live workers after the load.
+    """Return one row per service: number, memory and what its live workers ran with after the load.
 
-    Keys: service, workers, resident_kb (median), peak_kb (largest), thresholds (of the first; None: not reported),
-    worst_pause_ms (longest; None: not reported).
+    Keys: service, workers, resident_kb (median), peak_kb (largest), collector and keys (of the first; None: not reported),
+    worst_pause_ms (longest in a request; None: not reported).
     """
     rows = []
     for service in dict.fromkeys(worker["service"] for worker in run.get("workers_after", [])):
@@ -131,7 +135,7 @@ def workers(run: Run) -> list[dict[str, Any]]:
                 "workers": len(own),
                 "resident_kb": median([worker["resident_kb"] for worker in own]),
                 "peak_kb": max(worker["peak_kb"] for worker in own),
-                "thresholds": own[0]["thresholds"],
+                **{name: own[0].get(name) for name in ("collector", "keys")},
                 "worst_pause_ms": max(pauses, default=None),
             }
         )

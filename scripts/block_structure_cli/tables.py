@@ -86,22 +86,34 @@ def tiers(run: runs.Run) -> Table:
 
 
 def collector(report: runs.Run, before: runs.Run | None = None) -> Table:
-    """Return the read times of large courses with the tuned garbage collector, next to those of each tier.
+    """Return the read times of large courses with each choice for the workers' runtime, next to those of each tier.
 
     report: a run or a diagnosis; without the measurement there are no rows. before: as for runs.ways.
     """
-    steps = {"rebuild": "rebuild", "storage": "storage", "cache": "cache", "tuned": "tuned", "floor": "no gc"}
+    steps = {
+        "rebuild": "rebuild",
+        "storage": "storage",
+        "cache": "cache",
+        "out_of_band": "out of band",
+        "both": "with key hashes",
+        "page_stock": "outline",
+        "page_out_of_band": "outline out of band",
+        "page_both": "outline with key hashes",
+    }
     columns = (
         *(_COURSE, _BLOCKS),
         *(Column(f"{text} ms", lambda row, name=name: milliseconds(row[name])) for name, text in steps.items()),
-        Column("unpickling saves", lambda row: f"{row['saved_percent']:.0f} %"),
+        Column("saved", lambda row: f"{row['saved_percent']:.0f} %"),
     )
     rows = runs.ways(report, before)
     if not rows:
-        return Table("Reading a structure, and Python's garbage collector", columns, [])
-    measured = report["runtime"]
-    memory, pause = ("{stock:,.0f} -> {tuned:,.0f}".format(**measured[name]) for name in ("peak_kb", "pause_ms"))
-    title = f"Garbage collector tuned to {measured['thresholds']}: peak memory {memory} KiB, worst pause {pause} ms"
+        return Table("What each choice for the workers' runtime brings", columns, [])
+    stock, tuned = (report["runtime"]["variants"][name] for name in ("stock", report["runtime"]["tuned"]))
+    title = (
+        "What each choice for the workers' runtime brings: resident memory "
+        f"{stock['resident_mb']} -> {tuned['resident_mb']} MiB, longest pause in a read "
+        f"{stock['worst_pause_ms']:.0f} -> {tuned['worst_pause_ms']:.0f} ms"
+    )
     return Table(title, columns, rows)
 
 
@@ -120,18 +132,19 @@ def pages(run: runs.Run) -> Table:
 
 
 def workers(measured: list[runs.Run]) -> Table:
-    """Return the memory and garbage collector of the LMS's workers after the load of one or more runs, the latest last."""
+    """Return the memory of the LMS's workers after the load of one or more runs, the latest last, and what they ran with."""
     columns = (
         Column("run", lambda row: row["run"], number=False),
         Column("service", lambda row: row["service"], number=False),
         Column("workers", lambda row: row["workers"]),
         Column("resident MiB", lambda row: f"{row['resident_kb'] / 1024:.0f}"),
         Column("peak MiB", lambda row: f"{row['peak_kb'] / 1024:.0f}"),
-        Column("gc thresholds", lambda row: str(row["thresholds"]) if row["thresholds"] else "default", number=False),
+        Column("garbage", lambda row: (row["collector"] or "stock").replace("_", " "), number=False),
+        Column("key hashes", lambda row: (row["keys"] or "stock").replace("_", " "), number=False),
         Column("worst pause ms", lambda row: milliseconds(row["worst_pause_ms"])),
     )
     rows = [{"run": run["label"] or run["started"], **row} for run in measured for row in runs.workers(run)]
-    return Table("Workers after the load: median resident memory, largest peak, longest gc pause", columns, rows)
+    return Table("Workers after the load: median resident memory, largest peak, longest gc pause in a request", columns, rows)
 
 
 def _before_and_after(cell: Callable[[Row], Any]) -> Callable[[Row], str]:

@@ -184,8 +184,11 @@ def story_table() -> str:
 
 
 def collector_tables() -> str:
-    """Return the tables of scripts/dev/bench-runtime, as measured on a sandbox."""
-    measured = json.loads((ROOT / "docs" / "examples" / "collector.json").read_text())
+    """Return the tables of scripts/dev/bench-runtime, as measured on a sandbox; without a measurement, how to make one."""
+    example = ROOT / "docs" / "examples" / "collector.json"
+    if not example.exists():
+        return "Not measured yet: run `make bench-runtime`, `python scripts/dev/examples.py` and `make docs`."
+    measured = json.loads(example.read_text())
     shown = (collector.pages(measured), collector.workers(measured))
     return "\n\n".join(pages.table([column.heading for column in table.columns], table.cells()) for table in shown)
 

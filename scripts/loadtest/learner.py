@@ -2,10 +2,12 @@
 
 Reads one JSON object from standard input, {"lms": URL, "email", "username", "password", "courses": [key, ...]}, and writes
 {"course key": {"status": int, "ms": float}, ...} to standard output. With "visits": [{"url", "pids"}, ...] instead of
-courses it opens these in order and writes a line {"status", "ms", "cpu_ms"} for each; cpu_ms is the CPU time that the processes
-used meanwhile, which does not depend on other load. Standard library only: nothing is installed on the host.
+courses it opens these in order and writes a line {"status", "ms", "cpu_ms", "sha256"} for each; cpu_ms is the CPU time that the
+processes used meanwhile, which does not depend on other load; sha256 is that of the body. Standard library only: nothing is
+installed on the host.
 """
 
+import hashlib
 import http.cookiejar
 import json
 import os
@@ -45,15 +47,15 @@ def login(lms, email, password):
 
 
 def timed(session, url):
-    """Return (status, milliseconds) of one request, including its body."""
-    start = time.perf_counter()
+    """Return (status, milliseconds, body) of one request, the time including its body."""
+    start, body = time.perf_counter(), b""
     try:
         with session.open(url, timeout=300) as response:
-            response.read()
+            body = response.read()
             status = response.status
     except urllib.error.HTTPError as error:
         status = error.code
-    return status, round((time.perf_counter() - start) * 1000, 1)
+    return status, round((time.perf_counter() - start) * 1000, 1), body
 
 
 def processor_ms(pids):
@@ -71,14 +73,15 @@ def main():
     if "visits" in request:
         for visit in request["visits"]:
             before = processor_ms(visit["pids"])
-            status, milliseconds = timed(session, visit["url"])
-            report = {"status": status, "ms": milliseconds, "cpu_ms": processor_ms(visit["pids"]) - before}
-            print(json.dumps(report), flush=True)
+            status, milliseconds, body = timed(session, visit["url"])
+            used = processor_ms(visit["pids"]) - before
+            digest = hashlib.sha256(body).hexdigest()
+            print(json.dumps({"status": status, "ms": milliseconds, "cpu_ms": used, "sha256": digest}), flush=True)
         return
     answers = {}
     for course in request["courses"]:
         query = urllib.parse.urlencode({"course_id": course, "depth": "all", "nav_depth": 3, "username": request["username"]})
-        status, milliseconds = timed(session, request["lms"] + "/api/courses/v2/blocks/?" + query)
+        status, milliseconds, _ = timed(session, request["lms"] + "/api/courses/v2/blocks/?" + query)
         answers[course] = {"status": status, "ms": milliseconds}
     json.dump(answers, sys.stdout)
 

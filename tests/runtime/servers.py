@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "roles/block_structure/files/out_of_band/block_structure_runtime"
+PACKAGE = ROOT / "plugins/module_utils/probe/block_structure_runtime"
 PROGRAMS = Path(__file__).parent / "programs"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 

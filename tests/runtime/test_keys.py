@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "roles/block_structure/files/out_of_band"
+PACKAGE = ROOT / "plugins/module_utils/probe"
 PROGRAM = Path(__file__).parent / "programs" / "keys_program.py"
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Python of a release (vars/releases.yml; 3.6 stands for Juniper's 3.5): every edx-opaque-keys that its releases may have.
@@ -106,6 +106,46 @@ def test_nothing_of_a_key_changes_but_the_work(python: str, version: str) -> Non
     assert {"UsageKey block-v1:Example+Demo+2026+type@html+block@a1", "CourseKey Example/Demo/2026"} <= set(changed["kept"])
     assert changed["local_block"] is stock["local_block"] is True
     assert changed["others"] == stock["others"] == {"changes": True, "kept": False, "same_pickle": True}
+
+
+# What diagnose measures, on a structure of 2,000 blocks that is walked through twenty times.
+MEASURING = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from block_structure.module_utils.probe.operations import runtime as probe
+from opaque_keys import OpaqueKey
+from opaque_keys.edx.keys import UsageKey
+
+texts = ["block-v1:Example+Demo+2026+type@html+block@%d" % number for number in range(2000)]
+
+class Structure:
+    def topological_traversal(self):
+        return (key for _ in range(20) for key in self.keys)
+
+    def get_xblock_field(self, key, name):
+        return self.fields[key]
+
+class Store:
+    def _deserialize(self, _data, _usage_key):
+        made = Structure()
+        made.keys = [UsageKey.from_string(text) for text in texts]
+        made.fields = dict.fromkeys(made.keys)
+        return made
+
+stock = OpaqueKey.__hash__
+found = {name: probe._in_fork(lambda n=name: probe._reads(n, [(b"", None, True)], Store()))["ms"][0] for name in probe.VARIANTS}
+print(json.dumps([found, OpaqueKey.__hash__ is stock, probe._in_fork(probe.keys.hash_once)]))
+"""
+
+
+def test_the_probe_keeps_hashes_in_its_forks_and_measures_the_gain() -> None:
+    argv = [interpreter(HERE), "-c", MEASURING, ROOT / "scripts"]
+    done = subprocess.run(argv, env=installed(HERE, SHORT[1][1]), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found, untouched, why = json.loads(done.stdout)
+    assert (untouched, why) == (True, None)
+    assert found["hash_once"] < found["stock"] * 0.8, found
+    assert found["both"] < found["out_of_band"] * 0.8, found
 
 
 @pytest.mark.parametrize(("broken", "why"), BROKEN.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -412,6 +413,8 @@ def test_time_left_is_exact_at_a_constant_rate(sizes, lanes, pace):
 
 # A pool of forked workers
 
+BEFORE = gc.get_threshold()
+
 
 @pytest.fixture
 def reported(monkeypatch):
@@ -447,6 +450,45 @@ def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
     pids = [report["pid"] for report in made.reports]
     assert os.getpid() not in pids
     assert max(pids.count(pid) for pid in pids) == 3
+
+
+class Block:
+    """Garbage in a cycle, as XBlock runtimes make it; counts those that nobody has freed."""
+
+    alive = 0
+
+    def __init__(self):
+        self.cycle = self
+        Block.alive += 1
+
+    def __del__(self):
+        Block.alive -= 1
+
+
+@pytest.mark.usefixtures("reported")
+def test_what_a_course_leaves_is_collected_between_courses_and_is_bounded():
+    def job(_key):
+        left, collected = Block.alive, sum(one["collections"] for one in gc.get_stats())
+        for _ in range(30_000):
+            Block()
+        during = sum(one["collections"] for one in gc.get_stats()) - collected
+        return {"status": "ok", "left": left, "during": during, "enabled": gc.isenabled(), "thresholds": gc.get_threshold()}
+
+    made = pool(job, KEYS, size=1)
+    made.work()
+    assert [(report["left"], report["during"], report["enabled"]) for report in made.reports] == [(0, 0, True)] * len(KEYS)
+    assert {report["thresholds"][0] for report in made.reports} == {workers.collector.BOUND}
+    assert (Block.alive, gc.get_threshold()[0]) == (0, BEFORE[0])
+
+
+@pytest.mark.usefixtures("reported")
+def test_hashes_of_keys_are_kept_in_a_worker_and_nowhere_else(monkeypatch):
+    calls = []
+    monkeypatch.setattr(workers.keys, "hash_once", lambda: calls.append(os.getpid()))
+    made = pool(lambda _key: {"status": "ok", "calls": list(calls)}, KEYS, size=1)
+    made.work()
+    assert all(report["calls"] == [report["worker"]] for report in made.reports)
+    assert calls == []
 
 
 def test_killed_worker_costs_its_course_one_retry(reported, tmp_path):

@@ -79,7 +79,7 @@ def test_every_platform_with_a_row_is_looked_for():
 
 
 def test_nothing_is_refused_while_the_platform_is_undetected(variables, table):
-    given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_gc_thresholds": [50000, 20, 100]}
+    given = {**variables, "block_structure_platform": "auto", "block_structure_runtime_collector": "out_of_band"}
     wanted = desired.resolve(given, table, platforms=role_variables.platforms(), memcached_hosts=["cache1"])
     assert (wanted.errors, wanted.desired.platform) == ((), "auto")
 

@@ -93,65 +93,79 @@ def test_ids_are_unique_and_no_url_is_external():
     assert not re.search("#0[1-6]0[1-6]0[1-6]", page)  # every place of a colour was filled
 
 
-COLLECTOR = {
+RUNTIME = {
     "objects": 490_000,
-    "thresholds": [50000, 20, 100],
-    "freeze": False,
-    "worth_it": True,
+    "keys_why": None,
+    "page_problem": None,
+    "offer": {"collector": "out_of_band", "keys": "hash_once"},
+    "tuned": "both",
+    "complete": True,
     "courses": [
         {
             "key": "A",
             "blocks": 5000,
             "bytes": 1500000,
-            "stock_ms": 80.0,
-            "tuned_ms": 40.0,
-            "frozen_ms": None,
-            "floor_ms": 39.0,
-            "saved_ms": 40.0,
-            "saved_percent": 50.0,
+            "ms": {"stock": 80.0, "out_of_band": 40.0, "hash_once": 70.0, "both": 30.0},
+            "page_ms": {"stock": 3510.0, "out_of_band": 1900.0, "hash_once": 2800.0, "both": 1130.0},
+            "of": "outline",
+            "saved_ms": 2380.0,
+            "saved_percent": 67.8,
         }
     ],
-    "pause_ms": {"stock": 10.0, "tuned": 20.0},
-    "peak_kb": {"stock": 1000, "tuned": 1200},
+    "variants": {
+        name: {"worst_pause_ms": pause, "collect_ms": 0.0, "resident_mb": memory}
+        for name, pause, memory in (
+            ("stock", 10.0, 405),
+            ("out_of_band", 0.0, 378),
+            ("hash_once", 9.0, 404),
+            ("both", 0.0, 377),
+        )
+    },
 }
 
 
-def test_tuned_gc_has_a_bar_after_rebuild_storage_and_cache():
-    page = report.html(report.Sources(BEFORE, {**AFTER, "runtime": COLLECTOR}), "Title")
+def test_each_choice_has_a_bar_after_rebuild_storage_and_cache():
+    page = report.html(report.Sources(BEFORE, {**AFTER, "runtime": RUNTIME}), "Title")
     described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
     assert described
     assert described[1].split("; ") == [
         "A, 5,000 blocks, rebuild: 9 s",
         "A, 5,000 blocks, storage: 100 ms",
         "A, 5,000 blocks, cache: 81 ms",
-        "A, 5,000 blocks, tuned gc: 41 ms",
+        "A, 5,000 blocks, cache, out of band: 41 ms",
+        "A, 5,000 blocks, cache, with key hashes: 31 ms",
+        "A, 5,000 blocks, outline: 3.51 s",
+        "A, 5,000 blocks, outline, out of band: 1.9 s",
+        "A, 5,000 blocks, outline, with key hashes: 1.13 s",
     ]
-    assert "Garbage collector tuned to [50000, 20, 100]: peak memory 1,000 -&gt; 1,200 KiB, worst pause 10 -&gt; 20 ms" in page
+    assert "resident memory 405 -&gt; 377 MiB, longest pause in a read 10 -&gt; 0 ms" in page
 
 
-def test_diagnosis_alone_also_shows_the_tuned_gc_bar():
-    found = {**diagnosis(), "runtime": COLLECTOR}
+def test_diagnosis_alone_also_shows_the_bars_of_each_choice():
+    """Without a page, and on a site that cannot keep hashes."""
+    course = {**RUNTIME["courses"][0], "ms": {"stock": 80.0, "out_of_band": 40.0}, "page_ms": None}
+    found = {**diagnosis(), "runtime": {**RUNTIME, "tuned": "out_of_band", "keys_why": "unknown", "courses": [course]}}
     found["courses"][0].update(cache_ms=2.0, storage_ms=20.0, rebuild_ms=None)
     page = report.html(report.Sources(diagnoses=[found]), "Title")
-    assert "A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, tuned gc: 42 ms" in page
+    described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
+    assert described
+    assert described[1].endswith("A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, cache, out of band: 42 ms")
 
 
-def system(*, tuned: bool, padded: bool):
-    factor = (1 if tuned else 2) * (3 if padded else 1)
-    times = {
-        blocks: {"ms": [100.0 * factor, 100.0 * factor, 200.0 * factor], "cpu_ms": [90.0 * factor]}
-        for blocks in ("5000", "10000")
-    }
+def system(choice: str, factor: float):
+    pages = [
+        {"page": page, "blocks": blocks, "ms": [100.0 * factor, 100.0 * factor, 200.0 * factor], "cpu_ms": [90.0 * factor]}
+        for page in ("outline", "blocks")
+        for blocks in (5000, 10000)
+    ]
     return {
-        "tuned": tuned,
-        "padded": padded,
-        "thresholds": [50000, 20, 100] if tuned else [700, 10, 10],
+        "choice": choice,
         "errors": 0,
-        "courses": times,
-        "rss_kb": 110 * 1024 if tuned else 100 * 1024,
+        "pages": pages,
+        "rss_kb": 100 * 1024 if choice == "stock" else 95 * 1024,
         "pss_kb": 90 * 1024,
         "peak_kb": 120 * 1024,
-        "worst_pause_ms": 30.0 if tuned else 60.0,
+        "worst_pause_ms": 60.0 if choice == "stock" else 0.0,
         "collections": [3, 2, 1],
     }
 
@@ -159,42 +173,41 @@ def system(*, tuned: bool, padded: bool):
 BENCH = {
     "release": "teak",
     "objects": 490_000,
-    "systems": [system(tuned=tuned, padded=padded) for padded in (False, True) for tuned in (False, True)],
+    "identical": True,
+    "systems": [system("stock", 3), system("out_of_band", 2), system("both", 1)],
 }
 
 
-def test_gc_benchmark_ends_with_its_ratios():
+def test_runtime_benchmark_ends_with_its_ratios():
     assert collector.line(BENCH) == {
-        **{
-            f"{kind}_ratio_{blocks}_blocks{heap}": 2.0
-            for kind in ("read", "cpu")
-            for blocks in (5000, 10000)
-            for heap in ("", "_padded_heap")
-        },
-        **{f"rss_ratio{heap}": 1.1 for heap in ("", "_padded_heap")},
-        **{f"worst_pause_ms{heap}": {"without": 60.0, "with": 30.0} for heap in ("", "_padded_heap")},
+        **{f"{page}_ratio_{blocks}_blocks": 3.0 for page in ("outline", "blocks") for blocks in (5000, 10000)},
+        "rss_ratio": 0.95,
+        "worst_pause_ms": {"stock": 60.0, "out_of_band": 0.0, "both": 0.0},
+        "identical": True,
         "errors": 0,
     }
 
 
-def test_gc_benchmark_is_shown_with_gain_and_cost():
+def test_runtime_benchmark_is_shown_with_gain_and_cost():
     page = report.html(report.Sources(BEFORE, AFTER, bench=BENCH), "Title")
     described = re.search('<desc id="bench-text">([^<]*)</desc>', page)
     assert described
-    assert described[1].split("; ")[0] == "5,000 blocks, heap the miniature's own: without 200 ms, with 100 ms"
-    assert collector.pages(BENCH).cells()[3] == [
-        *("padded to 490,000 objects", "10,000", "600", "300", "1,140", "570", "540", "270", "2.00", "6", "0")
+    assert described[1].split("; ")[0] == "outline, 5,000 blocks: stock 300 ms, out of band 200 ms, with key hashes 100 ms"
+    assert collector.pages(BENCH).cells()[0] == [
+        *("outline", "5,000", "300", "200", "100", "600", "400", "200", "270", "180", "90.0", "3.00", "9")
     ]
-    assert collector.workers(BENCH).cells()[1] == [
-        *("the miniature's own", "tuned", "[50000, 20, 100]", "110", "90", "120", "30.0", "3/2/1")
-    ]
+    assert collector.workers(BENCH).cells()[1] == [*("out of band", "95", "90", "120", "0.0", "3/2/1", "0")]
 
 
-def test_gc_benchmark_alone_makes_a_page(tmp_path):
+def test_other_bytes_are_said_in_the_title():
+    assert collector.pages({**BENCH, "identical": False}).title.endswith("; NOT the same bytes from each")
+
+
+def test_runtime_benchmark_alone_makes_a_page(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps(BENCH))
     ended = invoke("--collector", str(tmp_path / "b.json"), "-o", str(tmp_path / "r.html"))
     assert ended.exit_code == 0, ended.output
-    assert "The garbage collector under load: gain and cost" in (tmp_path / "r.html").read_text()
+    assert "The runtime under load: gain and cost" in (tmp_path / "r.html").read_text()
 
 
 def invoke(*text: str):
@@ -215,7 +228,7 @@ def test_command_writes_the_page_and_prints_the_verdict(tmp_path):
         ("{}", "--diagnosis", "is not a diagnosis: it has no release, courses, findings."),
         ("no json", "--profile", "is not a profile: Expecting value"),
         ("{}", "--before", "is not a run file"),
-        ("{}", "--collector", "is not a measurement of the garbage collector: it has no release, objects, systems."),
+        ("{}", "--collector", "is not a measurement of the runtime: it has no release, objects, systems, identical."),
     ],
 )
 def test_wrong_files_are_refused_with_a_remedy(tmp_path, content, option, message):

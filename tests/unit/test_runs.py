@@ -43,33 +43,38 @@ def worker(service, pid, resident, **reported):
     return {"service": service, "pid": pid, "resident_kb": resident, "peak_kb": resident * 2, **reported}
 
 
-SILENT = {"thresholds": None, "worst_pause_ms": None}
+SILENT = {"collector": None, "keys": None, "worst_pause_ms": None}
+TUNED = {"collector": "out_of_band", "keys": "hash_once"}
 
 
 def test_workers_are_grouped_by_service_with_memory_and_worst_pause():
     tuned = [
-        worker("lms", 1, 100 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=30.0),
-        worker("lms", 2, 200 * 1024, thresholds=[50000, 20, 100], worst_pause_ms=90.0),
+        worker("lms", 1, 100 * 1024, **TUNED, worst_pause_ms=30.0),
+        worker("lms", 2, 200 * 1024, **TUNED, worst_pause_ms=90.0),
         worker("lms worker", 3, 80 * 1024, **SILENT),
     ]
     before = {**run([]), "label": "before", "workers_after": [worker("lms", 9, 120 * 1024, **SILENT)]}
     table = tables.workers([before, {**run([]), "label": "after", "workers_after": tuned}])
     assert table.cells() == [
-        ["before", "lms", "1", "120", "240", "default", "-"],
-        ["after", "lms", "2", "150", "400", "[50000, 20, 100]", "90.0"],
-        ["after", "lms worker", "1", "80", "160", "default", "-"],
+        ["before", "lms", "1", "120", "240", "stock", "stock", "-"],
+        ["after", "lms", "2", "150", "400", "out of band", "hash once", "90.0"],
+        ["after", "lms worker", "1", "80", "160", "stock", "stock", "-"],
     ]
     assert tables.workers([run([])]).cells() == []
 
 
 def test_reports_of_workers_are_in_the_run_file(tmp_path):
-    report = {"thresholds": [50000, 20, 100], "worst_pause_ms": [1.0, 30.0, 0.0], "pid": 7}
+    modes = {"collector": {"mode": "out_of_band"}, "keys": {"mode": "stock"}}
+    report = {**modes, "worst_pause_ms": [1.0, 30.0, 0.0], "pid": 7}
     found = [
         {"service": "lms", "pid": 7, "resident_kb": 5, "peak_kb": 6, "report": report},
         {"service": "lms", "pid": 8, "resident_kb": 7, "peak_kb": 8, "report": None},
     ]
     reported = benchmark.workers(found)
-    assert [(one["thresholds"], one["worst_pause_ms"]) for one in reported] == [([50000, 20, 100], 30.0), (None, None)]
+    assert [(one["collector"], one["keys"], one["worst_pause_ms"]) for one in reported] == [
+        ("out_of_band", "stock", 30.0),
+        (None, None, None),
+    ]
     runs.save({**run([]), "workers_after": reported}, tmp_path / "run.json")
     assert runs.load(tmp_path / "run.json")["workers_after"] == reported
 

@@ -1,14 +1,14 @@
-"""The collector of the LMS's workers: what is proposed, refused, recommended, written, and asked of live processes."""
+"""What the LMS's workers run with: what is refused, measured, recommended, written, and asked of live processes."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import measured as sample_runs
@@ -17,75 +17,43 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import desired, runtime
 from block_structure.module_utils.edit import managed_block
 from block_structure.module_utils.host import processes
+from block_structure.module_utils.probe.engine import running
 from block_structure.module_utils.probe.operations import runtime as probe
+from block_structure.plugin_utils.steps import worker_findings
 from block_structure_cli import runs, tables
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from .conftest import ROLE
+from .conftest import PLUGINS
 
-TUNED = runtime.Wanted([50000, 20, 100], freeze=False)
-
-
-@pytest.mark.parametrize(
-    ("objects", "young"), [(490_000, 50_000), (100_000, 10_000), (0, 10_000), (760_000, 80_000), (5_000_000, 100_000)]
-)
-def test_thresholds_are_proposed_from_the_sites_heap(objects, young):
-    assert probe.propose(objects) == [young, 20, 100]
+BOTH = runtime.Wanted(runtime.OUT_OF_BAND, runtime.HASH_ONCE)
+OUT_OF_BAND, HASH_ONCE = runtime.Wanted(runtime.OUT_OF_BAND), runtime.Wanted(keys=runtime.HASH_ONCE)
 
 
-@given(st.integers(min_value=0, max_value=10**8))
-def test_every_proposal_is_accepted(objects):
-    runtime.check_thresholds(probe.propose(objects))
-
-
-@pytest.mark.parametrize(
-    ("value", "why"),
-    [
-        ([50000, 20], "gc.set_threshold takes three numbers"),
-        ("50000,20,100", "gc.set_threshold takes three numbers"),
-        ([50000, 20, "100"], "each must be an integer"),
-        ([50000, True, 100], "each must be an integer"),
-        ([0, 20, 100], "zero disables garbage collection, and the memory of a worker would grow without limit"),
-        ([699, 20, 100], "699 is not between 700 and 1000000"),
-        ([50000, 0, 100], "0 is not between 1 and 1000"),
-        ([50000, 20, 1001], "1001 is not between 1 and 1000"),
-    ],
-)
-def test_thresholds_that_hurt_are_refused(variables, table, value, why):
-    reported = desired.resolve({**variables, runtime.THRESHOLDS_VARIABLE: value}, table)
-    assert [str(error) for error in reported.errors] == [
-        (
-            f"block_structure_runtime_gc_thresholds is {value}: {why}.\nRemedy: set three integers, such as [50000, 20, 100]: "
-            "the first from 700 to 1000000, the others from 1 to 1000; or leave it unset (null)."
-        )
-    ]
-
-
-def test_gc_tuning_is_off_by_default(variables, table):
+def test_workers_are_left_alone_by_default(variables, table):
     assert desired.resolve(variables, table).desired.runtime == {
-        "thresholds": None,
-        "freeze": False,
+        "collector": "stock",
+        "keys": "stock",
         "wanted": False,
         "managed": True,
-        "python": "None",
-        "environment": "",
+        "environment": "collector=stock,keys=stock",
     }
-    asked = {**variables, runtime.THRESHOLDS_VARIABLE: [50000, 20, 100], runtime.FREEZE_VARIABLE: True}
+    asked = {**variables, runtime.COLLECTOR_VARIABLE: "out_of_band", runtime.KEYS_VARIABLE: "hash_once"}
     reported = desired.resolve(asked, table).desired.runtime
-    assert (reported["wanted"], reported["python"], reported["environment"]) == (
-        True,
-        "[50000, 20, 100]",
-        "50000,20,100,freeze",
-    )
+    assert (reported["wanted"], reported["environment"]) == (True, "collector=out_of_band,keys=hash_once")
+    assert desired.resolve({**variables, runtime.KEYS_VARIABLE: "hash_once"}, table).desired.runtime["wanted"]
 
 
-def test_platform_without_gc_tuning_is_refused_only_on_request(variables):
+def test_platform_without_a_runtime_is_refused_only_on_request(variables):
     elsewhere = {**variables, "block_structure_platform": "elsewhere"}
     assert not runtime.wanted(elsewhere)
-    with pytest.raises(BlockStructureError, match="does not support it on the platform elsewhere yet") as refused:
-        runtime.wanted({**elsewhere, runtime.FREEZE_VARIABLE: True})
-    assert refused.value.remedy.endswith("supported are native, tutor_local, tutor_k8s.")
+    with pytest.raises(BlockStructureError) as refused:
+        runtime.wanted({**elsewhere, runtime.KEYS_VARIABLE: "hash_once"})
+    assert str(refused.value) == (
+        "A runtime for the LMS's workers is requested, and this role does not support it on the platform elsewhere yet.\n"
+        "Remedy: remove block_structure_runtime_collector and block_structure_runtime_keys; supported are native, "
+        "tutor_local, tutor_k8s."
+    )
 
 
 def test_measured_courses_are_few_and_of_all_sizes():
@@ -95,25 +63,38 @@ def test_measured_courses_are_few_and_of_all_sizes():
     assert probe.pick([{"key": "small", "blocks": 100}]) == []
 
 
+class Structure:
+    def __init__(self, size):
+        self.blocks = [{"block": [number]} for number in range(size)]
+        self.cycle = self  # the platform's are part of cycles too
+
+    def topological_traversal(self):
+        return iter(range(3))
+
+    def get_xblock_field(self, key, name):
+        return (key, name)
+
+
 class Store:
-    """Deserializes into many containers, like a structure."""
+    """Deserializes into as many containers as bytes, like a structure."""
 
     def _deserialize(self, data, _usage_key):
-        return [{"block": [number]} for number in range(data)]
+        if data == b"corrupt":
+            raise ValueError("not a structure")
+        return Structure(len(data))
 
 
 def test_fork_measures_without_changing_this_process():
     before = (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count())
-    compared = probe.variants([700, 10, 10], [50000, 20, 100])
-    reported = {name: probe._in_fork(lambda v=v: probe._reads(v, [(200_000, None)], Store())) for name, v in compared.items()}
+    structures = [(bytes(100_000), None, True)] * 2
+    reported = {name: probe._in_fork(lambda n=name: probe._reads(n, structures, Store())) for name in ("stock", "out_of_band")}
     assert (gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count()) == before
-    assert {name: answer["thresholds"] for name, answer in reported.items()} == {
-        name: variant["thresholds"] for name, variant in compared.items()
-    }
-    assert sum(reported["off"]["collections"]) == 0
-    assert sum(reported["stock"]["collections"]) > 10 * sum(reported["thresholds"]["collections"]) > 0
-    assert reported["stock"]["worst_pause_ms"] > 0
-    assert all(answer["ms"][0] > 0 and answer["peak_kb"] > 10_000 for answer in reported.values())
+    stock, tuned = reported["stock"], reported["out_of_band"]
+    assert (sum(tuned["collections"]), tuned["worst_pause_ms"]) == (0, 0.0)
+    assert sum(stock["collections"]) > 100
+    assert stock["worst_pause_ms"] > 0
+    assert (stock["collect_ms"], tuned["collect_ms"] > 0) == (0.0, True)
+    assert all(len(one["ms"]) == 2 and min(one["ms"]) > 0 and one["resident_mb"] > 10 for one in reported.values())
 
 
 def test_what_fails_in_a_fork_is_told():
@@ -123,114 +104,204 @@ def test_what_fails_in_a_fork_is_told():
         probe._in_fork(lambda: os.kill(os.getpid(), 9))
 
 
-def measured(stock=1640.0, tuned=830.0, **more):
-    kinds = {"stock": stock, "thresholds": tuned, "freeze": stock * 0.75, "both": tuned * 0.95, "off": tuned * 0.9}
+def course(ms, page_ms=None, key="course-v1:X+10K+1"):
+    """What the probe says of a course; stock, out_of_band, hash_once and both, each time."""
+    names = ("stock", "out_of_band", "hash_once", "both")
+    page = None if page_ms is None else dict(zip(names, page_ms, strict=False))
+    return {"key": key, "bytes": 857_000, "ms": dict(zip(names, ms, strict=False)), "page_ms": page}
+
+
+def measured(*courses, **more):
+    variant = {"worst_pause_ms": 180.0, "collect_ms": 0.0, "resident_mb": 400, "collections": [9, 3, 1]}
     return {
         "python": "3.11.2",
         "objects": 490_000,
-        "candidate": [50000, 20, 100],
-        "freeze_possible": True,
-        "courses": [{"key": "course-v1:X+10K+1", "bytes": 857_000, "ms": kinds}],
-        "variants": {
-            name: {"thresholds": [50000, 20, 100], "worst_pause_ms": 180.0 if name == "stock" else 210.0, "peak_kb": 512_000}
-            for name in kinds
-        },
+        "keys_why": None,
+        "courses": list(courses or [course((1640.0, 830.0, 1500.0, 700.0))]),
+        "variants": dict.fromkeys(("stock", "out_of_band", "hash_once", "both"), variant),
+        "page_problem": None,
+        "skipped": [],
         **more,
     }
 
 
-def test_benchmark_table_shows_each_tier_and_the_cost():
+READ = (100.0, 99.0, 98.0, 97.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "offer"),
+    [
+        (course((1640.0, 830.0, 1500.0, 700.0)), ("out_of_band", "hash_once")),
+        (course((1640.0, 830.0, 1600.0, 800.0)), ("out_of_band", "stock")),
+        (course((1640.0, 1600.0, 1200.0, 1190.0)), ("stock", "hash_once")),
+        # Less than 50 ms, and less than 10 %.
+        (course((60.0, 20.0, 40.0, 15.0)), ("stock", "stock")),
+        (course((1000.0, 930.0, 940.0, 910.0)), ("stock", "stock")),
+        (course((100.0, 120.0, 110.0, 130.0)), ("stock", "stock")),
+        # Each too little, both together enough.
+        (course((400.0, 365.0, 365.0, 330.0)), ("out_of_band", "hash_once")),
+        # A page weighs more than the read that is a part of it.
+        (course(READ, (420.0, 300.0, 330.0, 220.0)), ("out_of_band", "hash_once")),
+        (course((1640.0, 830.0, 1500.0, 700.0), (900.0, 890.0, 880.0, 870.0)), ("stock", "stock")),
+        # Hashes cannot be kept here.
+        (course((1640.0, 830.0)), ("out_of_band", "stock")),
+    ],
+)
+def test_a_choice_is_offered_for_milliseconds_and_percent(given, offer):
+    why = None if "both" in given["ms"] else "unknown"
+    reported = runtime.recommend(measured(given, keys_why=why))
+    assert tuple(reported["offer"].values()) == offer
+
+
+def test_one_course_that_gains_is_enough():
+    reported = runtime.recommend(measured(course(READ), course((1640.0, 830.0, 1500.0, 700.0), key="large")), {"large": 10_000})
+    assert reported["offer"] == {"collector": "out_of_band", "keys": "hash_once"}
+    assert [(one["blocks"], one["saved_ms"]) for one in reported["courses"]] == [(None, 3.0), (10_000, 940.0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "blocks", "complete"),
+    [
+        (measured(course(READ, READ)), {"c": 700}, True),
+        (measured(course(READ)), {"c": 700}, False),
+        (measured(course(READ, READ), skipped=[{"key": "large"}]), {"c": 700}, False),
+        (measured(course(READ, READ)), {"c": 700, "unknown": None}, False),
+    ],
+)
+def test_what_was_not_measured_is_known(given, blocks, complete):
+    assert runtime.recommend(given, blocks)["complete"] is complete
+
+
+def test_benchmark_table_shows_each_tier_and_the_gain():
     key = "course-v1:X+10K+1"
-    reported = runtime.recommend(measured(), blocks={key: 10_000})
-    course = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
-    after = {**sample_runs.run([course]), "runtime": reported}
+    reported = runtime.recommend(measured(course((1600.0, 800.0, 1500.0, 700.0), (8500.0, 4000.0, 7000.0, 2700.0))))
+    course_run = sample_runs.course(key, 10_000, cache=[2.0], storage=[30.0], unpickle=[1600.0])
+    reported["courses"][0]["blocks"] = 10_000
+    after = {**sample_runs.run([course_run]), "runtime": reported}
     before = sample_runs.run([sample_runs.course(key, 10_000, rebuild=[20_000.0])])
     table = tables.collector(after, before)
-    assert table.cells() == [[key, "10,000", "20,000", "1,670", "1,642", "832", "749", "49 %"]]
+    assert table.cells() == [
+        [key, "10,000", "20,000", "1,630", "1,602", "802", "702", "8,500", "4,000", "2,700", "68 %"],
+    ]
     assert table.title == (
-        "Garbage collector tuned to [50000, 20, 100]: peak memory 512,000 -> 512,000 KiB, worst pause 180 -> 210 ms"
+        "What each choice for the workers' runtime brings: resident memory 400 -> 400 MiB, longest pause in a read "
+        "180 -> 180 ms"
     )
     assert tables.collector({**after, "runtime": None}).cells() == tables.collector(before).cells() == []
     runs.save(after, Path(os.devnull))
 
 
-def test_uncacheable_course_is_read_from_storage_also_when_tuned():
+def test_uncacheable_course_is_read_from_storage_also_out_of_band():
     key = "course-v1:X+10K+1"
-    course = sample_runs.course(key, 10_000, storage=[30.0])
-    [row] = runs.ways({**sample_runs.run([course]), "runtime": runtime.recommend(measured())})
-    assert (row["rebuild"], row["storage"], row["cache"], row["tuned"]) == (None, 1670.0, None, 860.0)
+    given = sample_runs.course(key, 10_000, storage=[30.0])
+    reported = runtime.recommend(measured(course((1640.0, 830.0)), keys_why="unknown"))
+    [row] = runs.ways({**sample_runs.run([given]), "runtime": reported})
+    assert (row["rebuild"], row["storage"], row["cache"], row["out_of_band"], row["both"]) == (None, 1670.0, None, 860.0, None)
 
 
-@pytest.mark.parametrize(
-    ("stock", "tuned", "worth"), [(1640.0, 830.0, True), (60.0, 20.0, False), (1000.0, 930.0, False), (100.0, 120.0, False)]
-)
-def test_gain_must_be_large_in_milliseconds_and_percent(stock, tuned, worth):
-    assert runtime.recommend(measured(stock, tuned))["worth_it"] is worth
-
-
-def test_a_look_measures_what_its_finding_is_made_of_and_no_more():
-    assert runtime.inspect(runtime.Wanted(None, False)) == {
-        "op": "runtime",
-        "thresholds": None,
-        "variants": ["stock", "thresholds", "off"],
-        "seconds": 10,
-    }
-    assert runtime.inspect(runtime.Wanted([60000, 20, 100], True))["variants"] == ["stock", "thresholds", "both", "off"]
+def test_a_look_is_limited_in_time():
+    assert runtime.inspect() == {"op": "runtime", "seconds": 10}
 
 
 class Platform:
     """The parts of the platform that the operation needs, and a clock that only forks advance."""
 
-    def __init__(self, monkeypatch, seconds):
-        self.now, self.rounds = 0.0, 0
+    def __init__(self, monkeypatch, seconds, keys_why=None):
+        self.now, self.reads, self.seconds, self.keys_why = 0.0, [], seconds, keys_why
         monkeypatch.setattr(probe.edxapp, "store", Store, raising=False)
         monkeypatch.setattr(probe.edxapp, "forget_request", lambda: None)
         monkeypatch.setattr(probe.edxapp, "close_connections", lambda: None)
         rows = type("Rows", (), {"objects": None})
         monkeypatch.setattr(probe.edxapp, "models", lambda: type("Models", (), {"BlockStructureModel": rows}))
-        monkeypatch.setattr(probe, "_stored", lambda _store, _rows, _key: ((b"data", None), None))
+        monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None, True), None))
         monkeypatch.setattr(probe, "emit", lambda *_, **__: None)
         monkeypatch.setattr(probe.time, "time", lambda: self.now)
-        monkeypatch.setattr(probe, "_in_fork", lambda _function: self.answer(seconds))
+        monkeypatch.setattr(probe.keys, "hash_once", lambda: keys_why)
+        monkeypatch.setattr(probe, "_in_fork", self.fork)
+        monkeypatch.setattr(probe, "_reads", self.read)
+        monkeypatch.setattr(probe.pages, "find_user", self.nobody)
 
-    def answer(self, seconds):
-        self.now += seconds
-        self.rounds += 1
-        reported = {"thresholds": [700, 10, 10], "worst_pause_ms": 0.0, "peak_kb": 1, "collections": [0, 0, 0]}
-        return {"ms": [1.0], "failed": {}, **reported}
+    def fork(self, function):
+        self.now += self.seconds
+        return function()
+
+    def read(self, name, structures, _store):
+        self.reads.append(name)
+        return {
+            "ms": [1.0] * len(structures),
+            "failed": {},
+            "worst_pause_ms": 0.0,
+            "collect_ms": 0.0,
+            "resident_mb": 1,
+            "collections": [0, 0, 0],
+        }
+
+    @staticmethod
+    def nobody():
+        raise LookupError("there is no active superuser or staff member")
 
 
-@pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (5.0, 2), (0.1, 3)])
+@pytest.mark.parametrize(("seconds", "rounds"), [(60.0, 1), (1.0, 2), (0.1, 3)])
 def test_rounds_end_in_time_and_at_least_one_runs(monkeypatch, seconds, rounds):
     platform = Platform(monkeypatch, seconds)
-    reported = probe.run({"courses": ["c"], "variants": ["stock"], "seconds": 10}, None)
-    assert platform.rounds == rounds
-    assert [course["ms"] for course in reported["courses"]] == [{"stock": 1.0}]
+    reported = probe.run({"courses": ["c"], "seconds": 10}, None)
+    assert platform.reads == ["both", "hash_once", "out_of_band", "stock"] * rounds
+    assert [found["ms"] for found in reported["courses"]] == [dict.fromkeys(probe.VARIANTS, 1.0)]
+    # A site without such a user has no page measured, and that is said.
+    assert [found["page_ms"] for found in reported["courses"]] == [None]
+    assert reported["page_problem"]["message"] == "there is no active superuser or staff member"
+
+
+def test_where_keys_are_left_alone_only_the_collector_is_tried(monkeypatch):
+    platform = Platform(monkeypatch, 0.1, keys_why="unknown edx-opaque-keys")
+    reported = probe.run({"courses": ["c"], "repeats": 1}, None)
+    assert platform.reads == ["out_of_band", "stock"]
+    assert reported["keys_why"] == "unknown edx-opaque-keys"
+
+
+def test_pages_are_asked_for_in_each_variant_until_time_is_up(monkeypatch):
+    """The first course always; the page loads what it needs before the first fork."""
+    platform = Platform(monkeypatch, 1.0)
+    asked = []
+
+    class Answer:
+        status_code = 200
+
+    monkeypatch.setattr(probe.pages, "find_user", lambda: "staff")
+    monkeypatch.setattr(probe.pages, "opener", lambda _user: lambda path: asked.append(path) or Answer())
+    monkeypatch.setattr(probe, "Variant", lambda _name: type("V", (), {"timed": lambda _self, work: (2.0, work())})())
+    reported = probe.run({"courses": ["a", "b", "c"], "repeats": 1, "seconds": 6}, None)
+    assert [found["page_ms"] and found["page_ms"]["both"] for found in reported["courses"]] == [2.0, 2.0, None]
+    assert asked[:13] == ["/api/course_home/outline/a"] * 13
+    assert (reported["page_problem"], platform.now > 8) == (None, True)
+
+
+def test_page_with_an_error_is_told_and_reads_are_kept(monkeypatch):
+    Platform(monkeypatch, 0.1)
+    monkeypatch.setattr(probe.pages, "find_user", lambda: "staff")
+    monkeypatch.setattr(probe.pages, "opener", lambda _user: lambda _path: type("Answer", (), {"status_code": 404}))
+    monkeypatch.setattr(probe, "Variant", lambda _name: type("V", (), {"timed": lambda _self, work: (2.0, work())})())
+    reported = probe.run({"courses": ["a"], "repeats": 1}, None)
+    assert reported["page_problem"]["message"] == "/api/course_home/outline/a answers 404"
+    assert [(found["key"], found["page_ms"]) for found in reported["courses"]] == [("a", None)]
 
 
 def test_corrupt_object_is_named_and_other_courses_are_measured(monkeypatch):
-    class Reading:
-        def _deserialize(self, data, _usage_key):
-            if data == b"corrupt":
-                raise ValueError("not a structure")
-
-    fork = probe._in_fork
-    Platform(monkeypatch, 0.1)
+    reads, fork = probe._reads, probe._in_fork
+    Platform(monkeypatch, 0.1, keys_why="left alone")
     monkeypatch.setattr(probe, "_in_fork", fork)
-    monkeypatch.setattr(probe.edxapp, "store", Reading, raising=False)
-    monkeypatch.setattr(probe, "_stored", lambda _store, _rows, key: ((key.encode(), None), None))
-    reported = probe.run({"courses": ["corrupt", "whole"], "variants": ["stock"]}, None)
-    assert [course["key"] for course in reported["courses"]] == ["whole"]
+    monkeypatch.setattr(probe, "_reads", reads)
+    reported = probe.run({"courses": ["corrupt", "whole"], "repeats": 1}, None)
+    assert [found["key"] for found in reported["courses"]] == ["whole"]
     assert [(one["key"], one["type"], one["message"]) for one in reported["skipped"]] == [
         ("corrupt", "ValueError", "not a structure")
     ]
 
 
-def test_without_a_course_only_named_variants_are_tried(monkeypatch):
+def test_without_a_course_nothing_is_forked(monkeypatch):
     platform = Platform(monkeypatch, 0.1)
-    assert probe.run({"courses": []}, None)["variants"] == {}
-    assert platform.rounds == 0
-    assert list(probe.run({"courses": [], "variants": ["thresholds"]}, None)["variants"]) == ["thresholds"]
+    reported = probe.run({"courses": []}, None)
+    assert (reported["variants"], reported["courses"], platform.now) == ({}, [], 0.0)
 
 
 def test_what_other_processes_do_is_not_taken_for_the_collector():
@@ -239,46 +310,93 @@ def test_what_other_processes_do_is_not_taken_for_the_collector():
     class Waiting:
         def _deserialize(self, _data, _usage_key):
             time.sleep(0.2)
+            return Structure(0)
 
-    reported = probe._reads({"thresholds": [700, 10, 10], "freeze": False}, [(b"", None)], Waiting())
-    assert reported["ms"][0] < 100
-
-
-def test_unsupported_python_is_refused_before_any_change():
-    old = measured(python="3.5.2", freeze_possible=False)
-    with pytest.raises(BlockStructureError, match=r"Python 3\.5\.2 of the LMS has no gc\.freeze"):
-        runtime.check_possible(runtime.Wanted(None, True), old)
-    runtime.check_possible(TUNED, old)
-    with pytest.raises(BlockStructureError, match=r"turns the thresholds \[60000, 20, 100\] into \[50000, 20, 100\]"):
-        runtime.check_possible(runtime.Wanted([60000, 20, 100], False), measured())
+    [milliseconds] = probe._in_fork(lambda: probe._reads("stock", [(b"", None, True)], Waiting()))["ms"]
+    assert milliseconds < 100
 
 
-def test_python_3_14_has_no_third_threshold():
-    assert runtime.takes([50000, 20, 100], [50000, 20, 0], "3.14.0")
-    assert not runtime.takes([50000, 20, 100], [50000, 20, 0], "3.12.1")
+def worker(pid=7, service="lms", collector="out_of_band", keys="hash_once", **report):
+    """A worker that was asked for both, with what it runs with."""
+    reported = {
+        "thresholds": [500_000, 10, 10],
+        "enabled": True,
+        "collector": {"mode": collector, "asked": "out_of_band", "why": None, "bound": 500_000},
+        "keys": {"mode": keys, "asked": "hash_once", "why": None},
+        **report,
+    }
+    return {"pid": pid, "service": service, "report": reported}
 
 
-def worker(**report):
-    reported = {"thresholds": [50000, 20, 100], "python": "3.11.2", "enabled": True, "frozen": 0, **report}
-    return {"pid": 7, "service": "lms", "report": reported}
+def refusing(choice, why, asked, **more):
+    found = worker(**more)
+    found["report"][choice] = {"mode": "stock", "asked": asked, "why": why}
+    return found
 
 
 @pytest.mark.parametrize(
     ("found", "want", "problems"),
     [
-        (worker(), TUNED, []),
-        (worker(thresholds=[700, 10, 10]), TUNED, ["worker 7 of lms runs with [700, 10, 10], wanted is [50000, 20, 100]"]),
-        ({**worker(), "report": None}, TUNED, ["worker 7 of lms does not report its thresholds"]),
-        (worker(), runtime.Wanted(None, True), ["worker 7 of lms has frozen nothing"]),
-        (worker(frozen=1000), runtime.Wanted(None, True), []),
-        (worker(enabled=False), TUNED, ["worker 7 of lms has garbage collection disabled"]),
-        (worker(), runtime.Wanted(None, False), ["worker 7 of lms still runs with [50000, 20, 100]"]),
-        ({**worker(), "report": None}, runtime.Wanted(None, False), []),
-        ({**worker(), "service": "other"}, TUNED, ["no worker of lms is running"]),
+        (worker(), BOTH, []),
+        (worker(collector="stock"), BOTH, ["worker 7 of lms runs with collector stock, wanted is out_of_band"]),
+        (worker(keys="stock"), BOTH, ["worker 7 of lms runs with keys stock, wanted is hash_once"]),
+        (worker(), OUT_OF_BAND, ["worker 7 of lms runs with keys hash_once, wanted is stock"]),
+        (worker(), HASH_ONCE, ["worker 7 of lms runs with collector out_of_band, wanted is stock"]),
+        ({**worker(), "report": None}, BOTH, ["worker 7 of lms does not report what it runs with"]),
+        ({**worker(), "pid": None, "report": None}, BOTH, ["worker of lms does not report what it runs with"]),
+        (worker(enabled=False), BOTH, ["worker 7 of lms has garbage collection disabled"]),
+        (worker(thresholds=[700, 10, 10]), BOTH, ["worker 7 of lms collects at 700 young objects, wanted is 500000"]),
+        (worker(collector="stock", keys="hash_once", thresholds=[700, 10, 10], enabled=False), HASH_ONCE, []),
+        (worker(), runtime.Wanted(), ["worker 7 of lms still runs with collector out_of_band and keys hash_once"]),
+        ({**worker(), "report": None}, runtime.Wanted(), []),
+        (worker(service="other"), BOTH, ["no worker of lms is running"]),
+        # Another version of the package, or another package of that name.
+        (
+            {**worker(), "report": {"thresholds": [50000, 20, 100], "enabled": True}},
+            BOTH,
+            [
+                "worker 7 of lms runs with collector None, wanted is out_of_band",
+                "worker 7 of lms runs with keys None, wanted is hash_once",
+            ],
+        ),
     ],
 )
-def test_workers_are_checked_by_their_reports(found, want, problems):
-    assert runtime.judge_workers([found], ["lms"], want) == problems
+def test_workers_are_judged_by_their_reports(found, want, problems):
+    judged = runtime.judge_workers([found], ["lms"], want)
+    assert (judged.problems, judged.refusals) == (problems, [])
+
+
+def test_a_reason_to_leave_workers_alone_is_told_once_and_is_no_problem():
+    threads = "gunicorn's worker class gunicorn.workers.gthread.ThreadWorker may serve several requests at once"
+    unknown = "the installed edx-opaque-keys is not as expected: OpaqueKey has no method __eq__ of its own"
+    found = [refusing("collector", threads, "out_of_band", pid=pid) for pid in (7, 8)]
+    found += [refusing("keys", unknown, "hash_once", pid=9, service="lms worker"), worker(10)]
+    judged = runtime.judge_workers(found, ["lms", "lms worker"], BOTH)
+    assert judged.problems == []
+    assert judged.refusals == [
+        {"choice": "collector", "why": threads, "services": ["lms"], "workers": 2},
+        {"choice": "keys", "why": unknown, "services": ["lms worker"], "workers": 1},
+    ]
+    findings = worker_findings({"problems": ["worker 7 of lms has garbage collection disabled"], "refusals": judged.refusals})
+    assert [(one["id"], one["severity"], one["variable"], one["value"]) for one in findings] == [
+        ("runtime-differs", "error", "block_structure_runtime_collector", None),
+        ("runtime-left-alone", "warning", "block_structure_runtime_collector", "stock"),
+        ("runtime-left-alone", "warning", "block_structure_runtime_keys", "stock"),
+    ]
+    more = "\nRemedy: set block_structure_runtime_{} to stock, or change what the message names (docs/runtime.md)."
+    assert [one["message"] for one in findings] == [
+        "Worker 7 of lms has garbage collection disabled.\nRemedy: run playbooks/deploy.yml.",
+        f"Garbage collection left as it is in 2 workers (lms): {threads}.{more.format('collector')}",
+        f"Hashing of opaque keys left as it is in 1 worker (lms worker): {unknown}.{more.format('keys')}",
+    ]
+
+
+def test_a_refusal_of_what_was_not_asked_for_now_is_a_difference():
+    """As when the variable was changed and the worker was not restarted."""
+    found = refusing("collector", "several threads", "stock")
+    assert runtime.judge_workers([found], ["lms"], BOTH).problems == [
+        "worker 7 of lms runs with collector stock, wanted is out_of_band"
+    ]
 
 
 def test_workers_are_children_with_the_command_line_of_their_service():
@@ -311,6 +429,81 @@ def test_workers_are_children_with_the_command_line_of_their_service():
     ]
 
 
+SLEEPER = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()", "/edx/lms_gunicorn.py", "gunicorn"]
+SITE = {"variable": "LMS_CFG", "path": "/edx/etc/lms.yml"}
+
+
+@contextmanager
+def sleeper(*before, **environment):
+    """A process with the command line of a gunicorn; yields its pid."""
+    argv = [*before, *SLEEPER]
+    system = {**os.environ, **environment}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=system) as child:
+        assert child.stdout.readline() == "up\n"
+        yield child.pid
+        child.stdin.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process mounts of its own")
+def test_processes_with_other_mounts_are_not_of_this_host():
+    """Such as those of a container, whose paths look like the host's. `unshare` becomes the program that it starts."""
+    with sleeper() as here, sleeper("unshare", "--mount", "--") as elsewhere:
+        found = {process.pid for process in processes.running()}
+        assert Path(f"/proc/{elsewhere}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink()
+        assert (here in found, elsewhere in found) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "root", "counts"),
+    [
+        ("0::/system.slice/openedx-lms.service\n", "/", True),
+        ("12:cpu:/x\n1:name=systemd:/system.slice/openedx-lms.service\n", "/", True),
+        ("0::/system.slice/docker-1f2e.scope\n", "/", False),
+        ("0::/system.slice/openedx-lms.service\n", "/usr", False),
+    ],
+)
+def test_services_of_this_host_may_have_mounts_of_their_own(tmp_path, cgroup, root, counts):
+    """As proc(5) shows a service with PrivateTmp, and a container, which may run systemd itself."""
+    (tmp_path / "ns").mkdir()
+    (tmp_path / "ns" / "mnt").symlink_to("mnt:[1]")
+    (tmp_path / "root").symlink_to(root)
+    (tmp_path / "cgroup").write_text(cgroup)
+    assert processes._elsewhere(tmp_path) is not counts
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process a root directory of its own")
+def test_the_probe_leaves_out_processes_with_another_root_directory():
+    """/usr is enough of a root for `sleep` where /bin and /lib are parts of it."""
+    with subprocess.Popen(["chroot", "/usr", "/bin/sleep", "60"]) as child:
+        try:
+            deadline = time.monotonic() + 10
+            while not (found := running._elsewhere(child.pid)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert (found, running._elsewhere(os.getpid())) == (True, False)
+        finally:
+            child.kill()
+
+
+def test_processes_of_another_settings_file_are_of_another_site():
+    with sleeper(LMS_CFG="/edx/etc/lms.yml") as own, sleeper(LMS_CFG="/edx/etc/other.yml") as other, sleeper() as silent:
+        every = [process for process in processes.running() if process.pid in (own, other, silent)]
+        service = {"name": "lms", "kind": "gunicorn", "match": "lms_gunicorn.py"}
+
+        def found(settings):
+            return {process.pid for process in every if processes._belongs(process, {**service, "settings": settings})}
+
+        assert found(SITE) == {own, silent}
+        assert found(None) == {own, other, silent}
+
+
+def test_a_settings_file_may_be_named_by_a_link(tmp_path):
+    (tmp_path / "lms.yml").touch()
+    (tmp_path / "link.yml").symlink_to("lms.yml")
+    with sleeper(LMS_CFG=str(tmp_path / "link.yml")) as pid:
+        [process] = [process for process in processes.running() if process.pid == pid]
+        assert not processes._of_another_site(process, {"variable": "LMS_CFG", "path": str(tmp_path / "lms.yml")})
+
+
 def test_a_process_is_known_by_pid_and_start():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
@@ -328,39 +521,47 @@ def test_a_process_is_known_by_pid_and_start():
 
 
 AGENT = """
-import gc, signal, sys, time
+import gc, os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
-import block_structure_runtime
-from block_structure_runtime import gunicorn_hooks
-block_structure_runtime.REPORTS = sys.argv[2]
+from block_structure_runtime import gunicorn_hooks, reports
+reports.REPORTS = sys.argv[2]
 signal.signal(signal.SIGUSR1, lambda *_: print("logs reopened", flush=True))
 class Worker:
     class cfg: preload_app = False
-gunicorn_hooks.post_worker_init([50000, 20, 100], freeze=True, former=lambda worker: print("former", flush=True))(Worker)
-gc.set_threshold(1234, 5, 6)
+    class log: exception = print
+gunicorn_hooks.concurrency_of = lambda worker: None
+gunicorn_hooks._after_each = lambda worker, ours: None
+hook = gunicorn_hooks.post_worker_init(collector="out_of_band", previous=lambda worker: print("previous", flush=True))
+hook(Worker)
 print("ready", flush=True)
+signal.pause()
+gc.set_threshold(1234, 5, 6)
+os.kill(os.getpid(), signal.SIGUSR1)
 while True: time.sleep(0.1)
 """
 
 
-def test_worker_reports_current_thresholds_and_keeps_its_handler(tmp_path):
-    (tmp_path / "4194305.json").write_text("{}")  # no pid is that large: its process is gone
-    argv = [sys.executable, "-B", "-c", AGENT, str(ROLE / "files"), str(tmp_path)]
+def test_a_live_worker_is_judged_by_what_it_answers(tmp_path):
+    """The package's report, the reader and the judgement together; tests/runtime has the real servers."""
+    argv = [sys.executable, "-B", "-c", AGENT, str(PLUGINS / "module_utils/probe"), str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
         try:
-            assert [child.stdout.readline().strip() for _ in range(2)] == ["former", "ready"]
-            path = tmp_path / f"{child.pid}.json"
-            assert list(tmp_path.iterdir()) == [path]
-            first = json.loads(path.read_text())
-            assert (first["thresholds"], first["kind"], first["enabled"]) == ([50000, 20, 100], "gunicorn", True)
-            assert first["frozen"] > 1000
-            assert first["started"] == next(entry for entry in processes.running() if entry.pid == child.pid).started
+            assert [child.stdout.readline().strip() for _ in range(2)] == ["previous", "ready"]
+            [process] = [process for process in processes.running() if process.pid == child.pid]
+
+            def judged(want=OUT_OF_BAND):
+                entry = {"pid": child.pid, "service": "lms", "report": processes.report_of(tmp_path, process)}
+                return runtime.judge_workers([entry], ["lms"], want).problems
+
+            assert judged() == []
+            assert judged(BOTH) == [f"worker {child.pid} of lms runs with keys stock, wanted is hash_once"]
             child.send_signal(signal.SIGUSR1)
-            assert child.stdout.readline().strip() == "logs reopened"
+            assert [child.stdout.readline().strip() for _ in range(2)] == ["logs reopened"] * 2
             deadline = time.monotonic() + 10
-            while (now := json.loads(path.read_text()))["time"] <= first["time"] and time.monotonic() < deadline:
+            while not judged() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            assert now["thresholds"] == [1234, 5, 6]
+            bound = processes.report_of(tmp_path, process)["collector"]["bound"]
+            assert judged() == [f"worker {child.pid} of lms collects at 1234 young objects, wanted is {bound}"]
         finally:
             child.kill()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
 
 from . import surveys
-from .conftest import ROLE
+from .conftest import PLUGINS
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -69,22 +70,22 @@ def test_plugin_has_the_format_of_tutor():
     assert tutor_plugin.render({"FEATURES": {"A": "é"}}).isascii()
 
 
-SOURCES = tutor_plugin.sources(ROLE / "files" / "block_structure_runtime")
+SOURCES = tutor_plugin.sources(PLUGINS / "module_utils/probe/block_structure_runtime")
 
 
 @settings(deadline=None)
-@given(SETTINGS, st.none() | st.lists(st.integers(1, 10**6), min_size=3, max_size=3), st.booleans())
-def test_settings_and_collector_are_read_back_from_one_plugin(settings, thresholds, freeze):
-    text = tutor_plugin.render(settings, tutor_plugin.Collector(thresholds, freeze, SOURCES))
+@given(SETTINGS, st.sampled_from(["stock", "out_of_band"]), st.sampled_from(["stock", "hash_once"]))
+def test_settings_and_runtime_are_read_back_from_one_plugin(settings, collector, keys):
+    text = tutor_plugin.render(settings, tutor_plugin.Runtime(collector, keys, SOURCES))
     assert tutor_plugin.parse(text) == settings
-    assert tutor_plugin.collector_of(text) == {"thresholds": thresholds, "freeze": freeze}
-    assert tutor_plugin.collector_of(tutor_plugin.render(settings)) is None
+    assert tutor_plugin.runtime_of(text) == {"collector": collector, "keys": keys}
+    assert tutor_plugin.runtime_of(tutor_plugin.render(settings)) is None
     assert yaml.safe_load(text)["patches"].keys() == {tutor_plugin.PATCH, tutor_plugin.LMS_PATCH}
 
 
-def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
-    """As the LMS's settings do, without uWSGI and with Celery: thresholds at once, and a pool process reports itself."""
-    text = tutor_plugin.render({}, tutor_plugin.Collector([50000, 20, 100], True, SOURCES))
+def test_the_rendered_runtime_prepares_a_pool_process_and_nothing_else(tmp_path):
+    """As the LMS's settings do, without uWSGI and with Celery. Without edx-opaque-keys, its keys stay as they are."""
+    text = tutor_plugin.render({}, tutor_plugin.Runtime("out_of_band", "hash_once", SOURCES))
     patch = yaml.safe_load(text)["patches"][tutor_plugin.LMS_PATCH]
     rendered = SandboxedEnvironment(autoescape=False).from_string(patch).render()
     (tmp_path / "settings.py").write_text(rendered.replace("/tmp/", f"{tmp_path}/"))
@@ -99,7 +100,7 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         "    def __init__(self):\n        self.receivers = []\n"
         "    def connect(self, receiver, weak=True):\n        self.receivers.append(receiver)\n"
         "    def send(self, sender):\n        [receiver(sender=sender) for receiver in self.receivers]\n"
-        "worker_process_init, task_postrun = Signal(), Signal()\n"
+        "worker_process_init, worker_ready, task_postrun = Signal(), Signal(), Signal()\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],
@@ -109,11 +110,15 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         text=True,
         check=True,
     )
-    assert ended.stdout.strip() == "(50000, 20, 100) {'thresholds': [50000, 20, 100], 'freeze': True}"
+    chosen = "{'collector': 'out_of_band', 'keys': 'hash_once'}"
+    assert ended.stdout.strip() == f"{gc.get_threshold()} {chosen}"
     (report,) = (tmp_path / "block_structure_runtime" / "reports").glob("*.json")
     reported = json.loads(report.read_text())
-    assert (reported["kind"], reported["thresholds"]) == ("celery", [50000, 20, 100])
+    assert (reported["kind"], reported["collector"]["mode"]) == ("celery", "out_of_band")
+    assert reported["thresholds"][0] == reported["collector"]["bound"]
     assert reported["frozen"] > 0
+    assert reported["keys"]["mode"] == "stock"
+    assert "No module named 'opaque_keys'" in reported["keys"]["why"]
 
 
 @pytest.mark.parametrize(
@@ -122,23 +127,23 @@ def test_the_rendered_collector_tunes_the_process_that_executes_it(tmp_path):
         (
             {"block_structure_release": "juniper"},
             (
-                "Tuning of the garbage collector is requested, and Python 3.5 of Tutor 10 (juniper) has no gc.freeze and no "
-                "worker that reports.\n"
-                "Remedy: remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
+                "A runtime for the LMS's workers is requested, and Tutor 10 (juniper) serves by gunicorn, configured in the "
+                "image.\n"
+                "Remedy: remove block_structure_runtime_collector and block_structure_runtime_keys."
             ),
         ),
         (
             {"block_structure_manage_settings": False},
             (
-                "Tuning of the garbage collector is requested, which on Tutor is part of the settings, and "
+                "A runtime for the LMS's workers is requested, which on Tutor is part of the settings, and "
                 "block_structure_manage_settings is off.\n"
-                "Remedy: turn it on, or remove block_structure_runtime_gc_thresholds and block_structure_runtime_gc_freeze."
+                "Remedy: turn it on, or remove block_structure_runtime_collector and block_structure_runtime_keys."
             ),
         ),
     ],
 )
-def test_a_collector_that_tutor_cannot_tune_is_refused(on_tutor, variables, table, given_variables, message):
-    asked = {**on_tutor, "block_structure_runtime_gc_thresholds": [50000, 20, 100], **given_variables}
+def test_a_runtime_that_tutor_cannot_apply_is_refused(on_tutor, variables, table, given_variables, message):
+    asked = {**on_tutor, "block_structure_runtime_collector": "out_of_band", **given_variables}
     assert messages(desired.resolve(asked, table, platforms=PLATFORMS, defaults=variables)) == [message]
 
 

@@ -24,11 +24,12 @@ def test_settings_are_active_and_keep_owner_and_mode(lms: Host, path: str) -> No
 
 
 @pytest.mark.parametrize(("unit", "kind"), [("openedx-lms", "gunicorn"), ("openedx-lms-worker", "celery")])
-def test_services_of_systemd_run_with_the_tuned_collector(lms: Host, unit: str, kind: str) -> None:
+def test_services_of_systemd_collect_out_of_band(lms: Host, unit: str, kind: str) -> None:
     main = lms.check_output("systemctl show --property MainPID --value %s", unit)
     worker = lms.check_output("pgrep --parent %s", main).split()[0]
     reported = json.loads(lms.check_output("cat /srv/openedx/block_structure/reports/%s.json", worker))
-    assert (reported["kind"], reported["thresholds"]) == (kind, [50000, 20, 100])
+    assert (reported["kind"], reported["collector"]["mode"], reported["keys"]["mode"]) == (kind, "out_of_band", "stock")
+    assert reported["thresholds"][0] == reported["collector"]["bound"]
 
 
 def test_nothing_is_where_a_native_installation_has_it(lms: Host) -> None:

@@ -4,14 +4,57 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Any
 
 import pytest
+from testinfra.host import Host
 
 from ...conftest import stopped
+from .conftest import USER
 
 ENROL = "REPLACE INTO student_courseenrollment (user_id, course_id, is_active, mode) SELECT id, @key, 1, 'audit' FROM auth_user"
 UNPUBLISH = "UPDATE split_modulestore_django_splitmodulestorecourseindex SET published_version = '' WHERE course_id = @key"
 FORGET = "DELETE FROM block_structure WHERE data_usage_key = @key"
+
+
+# In the LMS: all that the stored objects of the courses hold, as plain values, after the name of each object.
+STRUCTURES = """
+import json
+from opaque_keys import OpaqueKey
+from opaque_keys.edx.keys import UsageKey
+from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
+from openedx.core.lib.cache_utils import zunpickle
+
+def plain(value):
+    if isinstance(value, dict):
+        return sorted(([plain(name), plain(item)] for name, item in value.items()), key=repr)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=repr)
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, OpaqueKey) or not (slots or hasattr(value, "__dict__")):
+        return repr(value)
+    fields = dict(getattr(value, "__dict__", {}), **{name: getattr(value, name, None) for name in slots if name != "__dict__"})
+    return [type(value).__name__, plain(fields)]
+
+found = {}
+for text in COURSES:
+    usage_key = UsageKey.from_string(text.replace("course-v1:", "block-v1:") + "+type@course+block@course")
+    row = BlockStructureModel.objects.get(data_usage_key=usage_key)
+    with row.data.storage.open(row.data.name) as stream:
+        found[text] = [row.data.name, plain(zunpickle(stream.read()))]
+print("FOUND " + json.dumps(found))
+"""
+
+
+def structures(lms: Host, courses: list[str]) -> dict[str, list[Any]]:
+    """Return [name of the object, what it holds] of each course."""
+    program = f"exec({STRUCTURES.replace('COURSES', repr(courses))!r}, {{}})"
+    command = " ".join(["%s"] * (len(USER) + 5))
+    output = lms.check_output(command, *USER, "lms", "--settings=production", "shell", "-c", program)
+    found: dict[str, list[Any]] = json.loads(output.rpartition("FOUND ")[2].splitlines()[0])
+    return found
 
 
 def named(courses: list[str]) -> list[str]:
@@ -27,6 +70,20 @@ def test_a_fresh_site_costs_one_boot_and_changes_nothing(playbooks, boots, rows)
     assert ended.changed == []
     assert boots.count() - before == 1
     assert rows() == stored
+
+
+def test_each_structure_is_what_the_platforms_own_command_makes(lms, engine, some) -> None:
+    """Our workers collect garbage between courses and keep the hashes of keys: neither may be seen in what they store."""
+    command = " ".join(["%s"] * (len(USER) + 5 + len(some)))
+    own = ("lms", "--settings=production", "generate_course_blocks", "--force_update", "--courses", *some)
+    lms.check_output(command, *USER, *own)
+    before = structures(lms, some)
+    result = engine.generate(some, workers=2).result()
+    assert (result["failures"], result["left"]) == ([], [])
+    after = structures(lms, some)
+    assert all(before[course][0] != after[course][0] for course in some)
+    assert {course: held for course, (_, held) in after.items()} == {course: held for course, (_, held) in before.items()}
+    assert all(len(json.dumps(held)) > 10_000 for _, held in after.values())
 
 
 @pytest.mark.slow

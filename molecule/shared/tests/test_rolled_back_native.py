@@ -18,7 +18,7 @@ def test_settings_are_what_the_first_deploy_found(lms: Host, release) -> None:
 
 @pytest.mark.usefixtures("rollback")
 @pytest.mark.skipif(
-    "BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS" not in os.environ, reason="this scenario leaves the garbage collector alone"
+    "BLOCK_STRUCTURE_SANDBOX_RUNTIME_COLLECTOR" not in os.environ, reason="this scenario leaves the workers alone"
 )
 def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
     for name in ("lms_gunicorn.py", "edxapp_env"):

@@ -1,4 +1,4 @@
-"""The garbage collector of the LMS's workers, as each live process reports it: tuned where the scenario asks for it."""
+"""What the LMS's workers run with, as each live process reports it: the runtime package where the scenario asks for it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ from testinfra.host import Host
 
 from ...conftest import restart, wait_until
 
-THRESHOLDS = json.loads(os.environ.get("BLOCK_STRUCTURE_SANDBOX_GC_THRESHOLDS", "null"))
+COLLECTOR = os.environ.get("BLOCK_STRUCTURE_SANDBOX_RUNTIME_COLLECTOR")
+KEYS = os.environ.get("BLOCK_STRUCTURE_SANDBOX_RUNTIME_KEYS", "stock")
 REPORTS = "/edx/app/edxapp/block_structure/reports"
-tuned = pytest.mark.skipif(THRESHOLDS is None, reason="this scenario leaves the garbage collector alone")
-untouched = pytest.mark.skipif(THRESHOLDS is not None, reason="this scenario tunes the garbage collector")
+tuned = pytest.mark.skipif(COLLECTOR is None, reason="this scenario leaves the workers alone")
+untouched = pytest.mark.skipif(COLLECTOR is not None, reason="this scenario uses the runtime package")
+
+
+def check(report: dict[str, Any]) -> None:
+    """The worker has what was asked for, has frozen its start, and collects again, only later."""
+    modes = {name: (report[name]["mode"], report[name]["why"]) for name in ("collector", "keys")}
+    assert modes == {"collector": (COLLECTOR, None), "keys": (KEYS, None)}
+    assert (report["thresholds"][0], report["enabled"]) == (report["collector"]["bound"], True)
+    assert report["frozen"] > 50_000
 
 
 def gunicorn_workers(lms: Host) -> list[int]:
@@ -39,12 +48,11 @@ def answer(lms: Host, pid: int) -> dict[str, Any]:
 
 
 @tuned
-def test_each_gunicorn_worker_says_that_it_runs_with_the_thresholds(lms: Host) -> None:
+def test_each_gunicorn_worker_says_that_it_runs_with_what_was_asked_for(lms: Host) -> None:
     workers = gunicorn_workers(lms)
     assert len(workers) == 2
     for report in [answer(lms, pid) for pid in workers]:
-        assert (report["thresholds"], report["enabled"]) == (THRESHOLDS, True)
-        assert report["frozen"] > 50_000
+        check(report)
         stat = lms.check_output("cat /proc/%s/stat", str(report["pid"]))
         assert report["started"] == int(stat.rsplit(")", 1)[1].split()[19])
 
@@ -56,8 +64,8 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
         for system in ("lms", "cms")
     }
     report = json.loads(lms.check_output(f"cat {REPORTS}/{pools['lms'][0]}.json"))
-    assert (report["kind"], report["thresholds"]) == ("celery", THRESHOLDS)
-    assert report["frozen"] > 50_000
+    assert report["kind"] == "celery"
+    check(report)
     assert not lms.file(f"{REPORTS}/{pools['cms'][0]}.json").exists
 
 
@@ -65,23 +73,51 @@ def test_the_pool_of_the_lmss_celery_worker_runs_with_them_and_studios_does_not(
 def test_verify_returns_every_worker_with_its_memory(verified) -> None:
     workers = verified["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
-    assert all(worker["report"]["thresholds"] == THRESHOLDS and worker["resident_kb"] > 10_000 for worker in workers)
+    assert all(worker["report"]["collector"]["mode"] == COLLECTOR for worker in workers)
+    assert all(worker["resident_kb"] > 10_000 for worker in workers)
 
 
 @tuned
 def test_a_worker_that_was_started_on_other_hooks_is_found_and_restarted(lms: Host, playbooks, boots) -> None:
     """As after a run that was stopped between the file and the restart."""
     configuration = "/edx/app/edxapp/lms_gunicorn.py"
-    lms.check_output("cp --archive %s /tmp/kept && sed -i s/50000/60000/ %s", configuration, configuration)
+    lms.check_output("cp --archive %s /tmp/kept && sed -i s/out_of_band/stock/ %s", configuration, configuration)
     restart(lms, "lms")
     lms.check_output("cp --archive /tmp/kept %s", configuration)
     verified = playbooks.run("verify")
     assert verified.exit_code != 0
-    assert "runs with [60000, 20, 100], wanted is [50000, 20, 100]." in " ".join(verified.output.split())
+    assert "runs with collector stock, wanted is out_of_band." in " ".join(verified.output.split())
     before = boots.count()
     assert playbooks.run("deploy", "--tags", "block_structure_runtime").exit_code == 0
     assert boots.count() - before == 1
-    assert {tuple(answer(lms, pid)["thresholds"]) for pid in gunicorn_workers(lms)} == {tuple(THRESHOLDS)}
+    for pid in gunicorn_workers(lms):
+        check(answer(lms, pid))
+
+
+@tuned
+def test_workers_with_threads_are_left_alone_and_verify_says_so_once(lms: Host, playbooks, tmp_path) -> None:
+    """Two workers, one cause: one finding, no error; a deploy neither fails nor takes the hooks back."""
+    configuration = "/edx/app/edxapp/lms_gunicorn.py"
+    lms.check_output("cp --archive %s /tmp/kept && sed -i '1i threads = 4' %s", configuration, configuration)
+    try:
+        restart(lms, "lms")
+        deployed = playbooks.run("deploy", "--tags", "block_structure_runtime")
+        assert deployed.exit_code == 0, deployed.output
+        assert 'collector="out_of_band"' in lms.check_output("cat %s", configuration)
+        path = tmp_path / "result.json"
+        verified = playbooks.run("verify", "-e", f"block_structure_report_path={path}")
+        assert verified.exit_code == 0, verified.output
+        findings = [one for one in json.loads(path.read_text())["findings"] if one["id"].startswith("runtime-")]
+        assert [(one["id"], one["severity"]) for one in findings] == [("runtime-left-alone", "warning")]
+        assert "left as it is in 2 workers (lms): gunicorn's worker class" in findings[0]["message"]
+        for pid in gunicorn_workers(lms):
+            report = answer(lms, pid)
+            assert (report["collector"]["mode"], report["thresholds"][0]) == ("stock", 700)
+            assert "gthread" in report["collector"]["why"]
+            assert report["keys"]["mode"] == KEYS
+    finally:
+        lms.check_output("cp --archive /tmp/kept %s", configuration)
+        restart(lms, "lms")
 
 
 @tuned
@@ -99,7 +135,7 @@ def test_a_gunicorn_of_the_configuration_playbooks_runs_with_the_variable_that_i
         heartbeat = "curl --silent --fail --output /dev/null http://127.0.0.1:8099/heartbeat"
         assert wait_until(lambda: lms.run(heartbeat).rc == 0)
         report = answer(lms, int(lms.check_output(f"pgrep --parent $(cat {folder}/pid)")))
-        assert (report["thresholds"], report["frozen"] > 50_000) == (THRESHOLDS, True)
+        check(report)
     finally:
         lms.check_output(f"kill $(cat {folder}/pid) && rm -r {folder}")
 
@@ -114,15 +150,23 @@ def test_diagnose_and_benchmark_measure_what_tuning_brings_here(playbooks, tmp_p
         assert ended.changed == [], ended.output
         report[name] = json.loads(path.read_text())
     for measured in (report["diagnose"]["runtime"], report["benchmark"]["runtime"]):
-        assert (measured["thresholds"], measured["freeze"]) == (THRESHOLDS, True)
         assert measured["objects"] > 50_000
+        assert (measured["keys_why"], measured["page_problem"]) == (None, None)
         assert measured["courses"]
-        assert all(course["blocks"] >= 600 and course["stock_ms"] > 0 < course["tuned_ms"] for course in measured["courses"])
-    # It is active already, so nothing is proposed.
-    assert "runtime-collector" not in {finding["id"] for finding in report["diagnose"]["findings"]}
+        assert all(course["blocks"] >= 600 for course in measured["courses"])
+        # A structure that the cache does not hold has no page measured: opening it would write.
+        pages = [course["page_ms"] for course in measured["courses"] if course["page_ms"]]
+        assert pages
+        for times in (*pages, *(course["ms"] for course in measured["courses"])):
+            assert times.keys() == {"stock", "out_of_band", "hash_once", "both"}
+            assert min(times.values()) > 0
+    # They are active already, so nothing is proposed.
+    proposed = {finding["id"] for finding in report["diagnose"]["findings"]} & {"runtime-collector", "runtime-keys"}
+    assert proposed <= ({"runtime-keys"} if KEYS == "stock" else set())
     workers = report["benchmark"]["workers"]
     assert sorted({worker["service"] for worker in workers}) == ["lms", "lms worker"]
-    assert all(worker["resident_kb"] > 10_000 and worker["thresholds"] == THRESHOLDS for worker in workers)
+    assert all(worker["resident_kb"] > 10_000 for worker in workers)
+    assert {(worker["collector"], worker["keys"]) for worker in workers} == {(COLLECTOR, KEYS)}
 
 
 @untouched

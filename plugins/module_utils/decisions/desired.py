@@ -51,8 +51,8 @@ class Content:
 class Desired:
     """What an operator wants of a host.
 
-    platform: its name. identify: input of probe/operations/identify.py. runtime: the tuning of the LMS's processes, and
-    whether the role manages it. tutor_majors: {release: Tutor major}. release: None while the installed one is not known.
+    platform: its name. identify: input of probe/operations/identify.py. runtime: what the LMS's workers should run with,
+    and whether the role manages it. tutor_majors: {release: Tutor major}. release: None while the installed one is not known.
     settings_files: those to edit. content: None while release or bucket are not known.
     """
 

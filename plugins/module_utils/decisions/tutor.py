@@ -7,7 +7,7 @@ from typing import Any
 
 from ..common.errors import BlockStructureError
 from .releases import Release
-from .runtime import FREEZE_VARIABLE, THRESHOLDS_VARIABLE
+from .runtime import COLLECTOR_VARIABLE, KEYS_VARIABLE
 
 # Memcached variables that apply to any cache, and may be set without a memcached.
 _ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
@@ -63,26 +63,25 @@ def check_version(installed: str, rendered: str, release: Release | None, majors
 
 
 def check_runtime(release: Release, manage_settings: bool) -> None:
-    """Raise BlockStructureError `runtime-platform` unless the garbage collector can be tuned on a site of this Tutor.
+    """Raise BlockStructureError `runtime-platform` unless the runtime package can be used on a site of this Tutor.
 
-    Our settings apply it and uWSGI's workers report it: Tutor uses uWSGI from version 11 on, with Python 3.8.
+    Our settings bring it and hook into uWSGI: Tutor uses uWSGI from version 11 on, with Python 3.8; gunicorn before.
     """
     if tuple(int(part) for part in release.python.split(".")) < (3, 7):
         site = f"Tutor {release.tutor_major} ({release.name})" if release.tutor_major else f"Tutor ({release.name})"
         raise BlockStructureError(
             "runtime-platform",
-            f"Tuning of the garbage collector is requested, and Python {release.python} of {site} has no gc.freeze and no "
-            "worker that reports.",
-            f"remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
-            THRESHOLDS_VARIABLE,
+            f"A runtime for the LMS's workers is requested, and {site} serves by gunicorn, configured in the image.",
+            f"remove {COLLECTOR_VARIABLE} and {KEYS_VARIABLE}.",
+            COLLECTOR_VARIABLE,
         )
     if not manage_settings:
         raise BlockStructureError(
             "runtime-platform",
-            "Tuning of the garbage collector is requested, which on Tutor is part of the settings, and "
+            "A runtime for the LMS's workers is requested, which on Tutor is part of the settings, and "
             "block_structure_manage_settings is off.",
-            f"turn it on, or remove {THRESHOLDS_VARIABLE} and {FREEZE_VARIABLE}.",
-            THRESHOLDS_VARIABLE,
+            f"turn it on, or remove {COLLECTOR_VARIABLE} and {KEYS_VARIABLE}.",
+            COLLECTOR_VARIABLE,
         )
 
 

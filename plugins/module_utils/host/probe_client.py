@@ -22,6 +22,7 @@ from ..common.errors import BlockStructureError
 from ..common.redact import scrub
 from ..decisions.releases import Release, refusal
 from ..probe import entry, protocol
+from ..probe.block_structure_runtime import collector, keys
 from ..probe.engine import (
     cache_server,
     edxapp,
@@ -32,6 +33,7 @@ from ..probe.engine import (
     lock,
     memory,
     objects,
+    pages,
     running,
     selection,
     site,
@@ -62,8 +64,9 @@ BOOT_TIMEOUT_SECONDS = 300
 # In import order; importing them here also makes Ansible ship them.
 _PROGRAM = [
     protocol,
-    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally, workers),
-    *(enqueue, identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
+    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally),
+    *(collector, keys, pages, workers, enqueue),
+    *(identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
     signing_keys,
     entry,
 ]

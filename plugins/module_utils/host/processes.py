@@ -25,6 +25,14 @@ class Process:
         found = _read(PROC / str(self.pid))
         return found is not None and found.started == self.started
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment that it was started with; empty if this user may not read it."""
+        try:
+            text = (PROC / str(self.pid) / "environ").read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return {}
+        return dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
+
     def memory(self) -> dict[str, int]:
         """Return {"resident_kb", "peak_kb"}, 0 for a process that ended."""
         names = {"VmRSS:": "resident_kb", "VmHWM:": "peak_kb"}
@@ -48,17 +56,33 @@ def _read(folder: Path) -> Process | None:
     return Process(int(folder.name), int(fields[19]), int(fields[1]), tuple(word for word in text if word))
 
 
+def _elsewhere(folder: Path) -> bool:
+    """Return whether a process has other mounts than this one, as in a container; False if this user may not know.
+
+    A service of this host's systemd may have mounts of its own too (PrivateTmp), and still has its root directory.
+    """
+    try:
+        if os.readlink(folder / "ns" / "mnt") == os.readlink(PROC / "self" / "ns" / "mnt"):
+            return False
+        own, its = ((process / "cgroup").read_text() for process in (PROC / "self", folder))
+        is_service = its != own and its.rstrip().endswith(".service")
+        return not (is_service and (folder / "root").samefile("/"))
+    except OSError:
+        return False
+
+
 def running() -> list[Process]:
-    """Return every visible process."""
-    found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit()]
+    """Return every visible process that sees the files that this one sees: a container's paths only look like the host's."""
+    found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit() and not _elsewhere(folder)]
     return [process for process in found if process is not None]
 
 
 def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tuple[str, Process]]:
     """Return (service name, process) of each worker: a child of a service's main process with the same command line.
 
-    services: {"name", "kind", "match", "title"}. A process belongs to a service when one argument ends with `match` and one
-    contains `kind`, or when it has the title set by setproctitle, such as `gunicorn: worker [lms.wsgi]`.
+    services: {"name", "kind", "match", "title", "settings"}. A process belongs to a service when one argument ends with `match`
+    and one contains `kind`, or when it has the title set by setproctitle, such as `gunicorn: worker [lms.wsgi]`. settings:
+    {"variable", "path"}; a process whose environment names another file is of another site.
     """
     found = []
     for service in services:
@@ -104,6 +128,13 @@ def _described(folder: Path, service: str, process: Process) -> dict[str, Any]:
 
 def _belongs(process: Process, service: dict[str, Any]) -> bool:
     kind, match, titled = service["kind"], service["match"], service.get("title")
-    if titled and any(titled in word for word in process.argv[:1]):
-        return True
-    return any(word.endswith(match) for word in process.argv) and any(kind in word for word in process.argv)
+    by_title = titled is not None and any(titled in word for word in process.argv[:1])
+    by_words = any(word.endswith(match) for word in process.argv) and any(kind in word for word in process.argv)
+    return (by_title or by_words) and not _of_another_site(process, service.get("settings"))
+
+
+def _of_another_site(process: Process, settings: dict[str, str] | None) -> bool:
+    if not settings:
+        return False
+    named = process.environment().get(settings["variable"])
+    return named is not None and os.path.realpath(named) != os.path.realpath(settings["path"])

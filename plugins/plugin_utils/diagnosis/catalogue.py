@@ -118,8 +118,7 @@ CATALOGUE: dict[str, Entry] = {
     "redis-small": Entry("cache", ("warning",), "maxmemory is less than the structures need.", _REDIS),
     "redis-policy": Entry("cache", ("warning",), "A full Redis never evicts structures, or evicts nothing.", _REDIS),
     "redis-unlimited": Entry("cache", ("info",), "No maxmemory.", _REDIS),
-    "runtime-collector": Entry(
-        "runtime", ("info",), "Other thresholds of the garbage collector would speed up unpickling.", _FORKS
-    ),
-    "runtime-no-gain": Entry("runtime", ("info",), "Other thresholds of the garbage collector would gain nothing.", _FORKS),
+    "runtime-collector": Entry("runtime", ("info",), "Garbage collection out of band would speed up large courses.", _FORKS),
+    "runtime-keys": Entry("runtime", ("info",), "Hashes of keys computed once would speed up large courses.", _FORKS),
+    "runtime-no-gain": Entry("runtime", ("info",), "Neither choice for the runtime would gain anything.", _FORKS),
 }

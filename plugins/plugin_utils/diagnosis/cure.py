@@ -36,7 +36,7 @@ def _storage(snapshot: Snapshot) -> dict[str, Any]:
 
 
 # Trade-offs are only suggested; you decide.
-_PROPOSED = ("runtime-collector",)
+_PROPOSED = ("runtime-collector", "runtime-keys")
 # The role computes these from the measured structures at each deploy, so a fixed figure would only go stale.
 _COMPUTED = ("block_structure_memcached_item_size", "block_structure_memcached_memory_mb")
 

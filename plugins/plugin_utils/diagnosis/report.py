@@ -81,7 +81,7 @@ def of(
         "row": survey["row"],
         "workers": examination.get("workers"),
         "processes": examination.get("processes"),
-        "runtime": snapshot.collector,
+        "runtime": snapshot.gains,
         "limits": {
             "cache_cap_bytes": snapshot.release.cache_cap_bytes,
             "client_item_limit_bytes": survey["settings"]["cache"].get("client_limit_bytes")

@@ -86,13 +86,11 @@ class Snapshot:
         return Costs(self.courses)
 
     @cached_property
-    def collector(self) -> dict[str, Any] | None:
-        """What tuning the garbage collector would gain (runtime.recommend), None when it was not measured."""
+    def gains(self) -> dict[str, Any] | None:
+        """What each choice for the workers' runtime would gain (runtime.recommend), None when it was not measured."""
         if self.runtime is None:
             return None
-        asked = (self.desired or {}).get("runtime") or {}
-        blocks = {entry["key"]: entry["blocks"] for entry in self.courses}
-        return recommend(self.runtime, wants_freeze=bool(asked.get("freeze")), blocks=blocks)
+        return recommend(self.runtime, {entry["key"]: entry["blocks"] for entry in self.courses})
 
     @property
     def storage_in_use(self) -> bool:

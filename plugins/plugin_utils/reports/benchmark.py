@@ -36,14 +36,14 @@ def servers(checked: list[Any]) -> list[dict[str, Any]]:
 
 
 def workers(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return memory and reported garbage collector settings (None: no report) of each live worker from worker_info."""
+    """Return memory, and what each live worker from worker_info reports that it runs with (None: no report)."""
     reported = []
     for worker in found:
         report = worker["report"] or {}
         reported.append(
             {
                 **{name: worker[name] for name in ("service", "pid", "resident_kb", "peak_kb")},
-                "thresholds": report.get("thresholds"),
+                **{name: (report.get(name) or {}).get("mode") for name in ("collector", "keys")},
                 "worst_pause_ms": max(report["worst_pause_ms"]) if report else None,
             }
         )
@@ -82,23 +82,19 @@ def benchmark(
 ) -> dict[str, Any]:
     """Return block_structure_benchmark_result: tiers per course, servers, workers, limits, configuration, where the LMS is.
 
-    `runtime` is the gain of tuning the garbage collector (runtime.recommend), None if no course is large enough.
+    `runtime` is the gain of each choice for the runtime (runtime.recommend), None if no course is large enough.
 
     measured: what measure returned. live: workers as worker_info returned them.
     connection, address: how Ansible reaches the LMS host.
     """
-    reported, collector = measured["results"][:2]
+    reported, forks = measured["results"][:2]
     seen = servers(checked)
     return {
         "release": desired["release"]["name"],
         "platform": desired["platform"],
         "courses": reported["courses"],
-        "runtime": runtime.recommend(
-            collector,
-            wants_freeze=desired["runtime"]["freeze"],
-            blocks={course["key"]: course["blocks"] for course in reported["courses"]},
-        )
-        if collector["courses"]
+        "runtime": runtime.recommend(forks, {course["key"]: course["blocks"] for course in reported["courses"]})
+        if forks["courses"]
         else None,
         "servers": seen,
         "workers": workers(live),

@@ -77,17 +77,31 @@ def _boot_time():
     raise ValueError("no btime in /proc/stat")
 
 
+def _elsewhere(pid):
+    """Return whether a process has another root directory than this one, as in a container; False if this user may not know."""
+    try:
+        return not os.path.samefile("/proc/%s/root" % pid, "/")
+    except (OSError, IOError):
+        return False
+
+
+def _of_another_site(path, variables):
+    """Return whether a process's settings file is not the one that this LMS was started on, as far as that is named."""
+    own = [os.environ[variable] for variable in variables if os.environ.get(variable)]
+    return bool(own) and os.path.realpath(own[0]) != os.path.realpath(path)
+
+
 def _process(pid, boot, ticks):
-    """Return the facts of a process of LMS or Studio, None for any other process."""
+    """Return the facts of a process of this site's LMS or Studio, None for any other process."""
     text = [word for word in _read("/proc/%s/cmdline" % pid).split("\0") if word]
     kind = [kind for kind in _KINDS if any(word.rpartition("/")[2] == kind for word in text[:3])]
-    if not kind:
+    if not kind or _elsewhere(pid):
         return None
     environment = dict(pair.split("=", 1) for pair in _read("/proc/%s/environ" % pid).split("\0") if "=" in pair)
     system = environment.get("SERVICE_VARIANT")
     for name, variables in _SYSTEM_FILES:
         paths = [environment[variable] for variable in variables if environment.get(variable)]
-        if name == system and paths:
+        if name == system and paths and not _of_another_site(paths[0], variables):
             # The name of the command, in parentheses, may hold spaces.
             fields = _read("/proc/%s/stat" % pid).rpartition(")")[2].split()
             return {

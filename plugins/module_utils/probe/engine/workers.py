@@ -16,6 +16,7 @@ import select
 import signal
 import time
 
+from ..block_structure_runtime import collector, keys
 from ..protocol import describe, emit
 from . import edxapp, memory
 
@@ -26,13 +27,23 @@ OUTAGE_WAITS_SECONDS = (1, 2, 5, 10, 15)
 OUTAGES_PER_COURSE = 3
 # Time after a signal to finish the courses in hand.
 GRACE_SECONDS = 20
-# Structures are trees of many small objects: with the default thresholds garbage collection takes much of a rebuild.
-GC_THRESHOLDS = (50000, 20, 100)
+
+
+def _prepared():
+    """Collect between courses instead of during one, and compute the hash of a key once; return the collector.
+
+    Always, because no learner waits here. Structures are trees of many small objects and look-ups by key, so both take much
+    of a rebuild. Keys stay as they are where the installed edx-opaque-keys is not as expected.
+    """
+    keys.hash_once()
+    ours = collector.OutOfBand(collector.Watch())
+    ours.begin(shared_heap=True)
+    return ours
 
 
 def _serve(job, orders, answers, timeout):
     """Run a worker: a course key per line in, a report per line out, until the pipe closes."""
-    gc.set_threshold(*GC_THRESHOLDS)
+    ours = _prepared()
     for line in iter(orders.readline, ""):  # iterating a pipe reads ahead in Python 2
         # A backstop: a worker whose parent was killed must not hang forever.
         signal.alarm(int(timeout) + 60)
@@ -41,10 +52,11 @@ def _serve(job, orders, answers, timeout):
             report = job(line.strip())
         except Exception as error:
             report = dict(describe(error), status="failed")
+        report["seconds"] = round(time.time() - start, 3)
+        ours.ended()
         report.update(
             key=line.strip(),
             worker=os.getpid(),
-            seconds=round(time.time() - start, 3),
             memory_mb=memory.own_mb(),
             peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         )

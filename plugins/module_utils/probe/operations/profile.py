@@ -1,8 +1,4 @@
-"""Open one page inside this process as a user, and record where its time goes. Read-only, except for the page's own writes.
-
-The request goes through the platform's own middleware and view. It carries no cookie: the user is set after the session
-middleware, so that no session is created.
-"""
+"""Open one page inside this process as a user, and record where its time goes. Read-only, except for the page's own writes."""
 
 from __future__ import absolute_import
 
@@ -12,7 +8,7 @@ import sys
 import threading
 import time
 
-from ..engine import edxapp
+from ..engine import pages
 from ..protocol import outline_path
 from . import benchmark
 
@@ -50,46 +46,6 @@ class Sampler(threading.Thread):
     def __exit__(self, *_error):
         self.stopped = True
         self.join()
-
-
-def _user(name):
-    """Return the named user, else the first active superuser or staff member. Raises LookupError."""
-    from django.contrib.auth import get_user_model
-
-    users = get_user_model().objects
-    if name:
-        found = users.filter(username=name).first()
-    else:
-        active = users.filter(is_active=True).order_by("id")
-        found = active.filter(is_superuser=True).first() or active.filter(is_staff=True).first()
-    if found is None:
-        raise LookupError("there is no user %s" % name if name else "there is no active superuser or staff member")
-    return found
-
-
-def _opener(user):
-    """Return ask(path) -> response, which runs the platform's full request handling with this user."""
-    from django.conf import settings
-    from django.core.handlers.base import BaseHandler
-    from django.test.client import RequestFactory
-
-    class Handler(BaseHandler):
-        def _get_response(self, request):
-            request.user = request._cached_user = user
-            return BaseHandler._get_response(self, request)
-
-    handler = Handler()
-    handler.load_middleware()
-    host = str(getattr(settings, "LMS_BASE", None) or getattr(settings, "SITE_NAME", None) or "localhost").split(":")[0]
-    if host not in settings.ALLOWED_HOSTS:
-        settings.ALLOWED_HOSTS = [host]  # in this process only
-    factory = RequestFactory(SERVER_NAME=host)
-
-    def ask(path):
-        edxapp.forget_request()
-        return handler.get_response(factory.get(path, secure=True))
-
-    return ask
 
 
 def _short(filename, roots):
@@ -159,8 +115,8 @@ def run(operation, _release):
     before each request. Returns {"course", "cold", "username", "request", "functions", "edges", "frames", "stacks",
     "sampled_requests", "sampled_ms"}; the keys after `request` are missing when the page did not answer 200.
     """
-    user = _user(operation.get("username"))
-    ask, path, cold = _opener(user), outline_path(operation["course"]), bool(operation.get("cold"))
+    user = pages.find_user(operation.get("username"))
+    ask, path, cold = pages.opener(user), outline_path(operation["course"]), bool(operation.get("cold"))
 
     def prepare():
         if cold:

@@ -34,7 +34,7 @@ class Worker(object):
     def __init__(self, kind, collector=STOCK, keys=STOCK, concurrency=None, **more):
         self.kind = kind
         self.asked = {"collector": collector, "keys": keys}
-        self.why = {"collector": None, "keys": None}
+        self.why = {}  # by choice; a choice that is not here is as asked
         self.mode = {"collector": STOCK, "keys": STOCK}
         self.more = more
         self.watch = Watch()
@@ -91,7 +91,7 @@ class Worker(object):
         return report
 
     def _choice(self, name):
-        return {"mode": self.mode[name], "asked": self.asked[name], "why": self.why[name]}
+        return {"mode": self.mode[name], "asked": self.asked[name], "why": self.why.get(name)}
 
     def report(self):
         """Write the report of this process."""
