@@ -137,7 +137,7 @@ def test_it_prints_on_few_pages(seen: Seen) -> None:
     assert 1 <= pages <= 14
 
 
-def test_a_machine_without_a_browser_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_browser_is_reported_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BLOCK_STRUCTURE_CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NoBrowserError, match=r"No Chromium was found\.\nRemedy: run `scripts/dev/setup browser`"):

@@ -68,12 +68,12 @@ def test_a_pool_process_says_what_it_runs_with(celery):
     worker = celery("--concurrency", "2")
     assert len(worker.pool()) == 2
     for pid in worker.pool():
-        told = worker.server.reported(pid)
-        assert (told["kind"], told["pid"], told["enabled"]) == ("celery", pid, True)
-        assert (told["collector"]["mode"], told["collector"]["why"]) == ("out_of_band", None)
-        assert told["thresholds"][0] == told["collector"]["bound"]
-        assert told["frozen"] > 10_000
-        assert told["keys"]["mode"] == "hash_once"
+        said = worker.server.reported(pid)
+        assert (said["kind"], said["pid"], said["enabled"]) == ("celery", pid, True)
+        assert (said["collector"]["mode"], said["collector"]["why"]) == ("out_of_band", None)
+        assert said["thresholds"][0] == said["collector"]["bound"]
+        assert said["frozen"] > 10_000
+        assert said["keys"]["mode"] == "hash_once"
     # The process that feeds the pool runs no task.
     assert worker.server.report(worker.server.process.pid) is None
 
@@ -81,10 +81,10 @@ def test_a_pool_process_says_what_it_runs_with(celery):
 @pytest.mark.parametrize("pool", ["prefork", "solo"])
 def test_what_a_task_left_is_collected_between_two_tasks(celery, pool):
     worker = celery("--concurrency", "1", "--pool", pool)
-    told = worker.call(*[("garbage", [20_000]), ("state", [])] * 2, ("nested", [20_000]), ("state", []))
-    assert [one["alive"] for one in told] == [40_000, 0] * 3
-    assert [one["during"] for one in told if "during" in one] == [0, 0]
-    report = worker.server.reported(told[0]["pid"])
+    said = worker.call(*[("garbage", [20_000]), ("state", [])] * 2, ("nested", [20_000]), ("state", []))
+    assert [one["alive"] for one in said] == [40_000, 0] * 3
+    assert [one["during"] for one in said if "during" in one] == [0, 0]
+    report = worker.server.reported(said[0]["pid"])
     assert (report["collector"]["mode"], report["enabled"]) == ("out_of_band", True)
 
 
@@ -100,16 +100,16 @@ def test_the_young_objects_of_a_runaway_task_are_bounded(celery):
 def test_pools_that_run_several_tasks_at_once_are_left_alone(celery, pool):
     worker = celery("--concurrency", "4", "--pool", pool)
     pid = worker.server.process.pid
-    told = worker.server.reported(pid)
+    said = worker.server.reported(pid)
     module = {"threads": "thread", "gevent": "gevent"}[pool]
-    assert told["collector"] == {
+    assert said["collector"] == {
         "mode": "stock",
         "asked": "out_of_band",
         "why": f"Celery's pool {module} runs several tasks at once in this process",
     }
     [task] = worker.call(("garbage", [20_000]))
     assert (task["pid"], task["thresholds"], task["during"] > 10) == (pid, [700, 10, 10], True)
-    assert told["keys"]["mode"] == "hash_once"
+    assert said["keys"]["mode"] == "hash_once"
 
 
 def test_studios_workers_are_left_alone(celery):
@@ -132,10 +132,10 @@ def test_a_storm_of_killed_tasks_leaves_every_process_collecting(celery):
     worker.server.settle(2)
     bound = worker.server.reported(worker.pool()[0])["collector"]["bound"]
     met = {}
-    for told in worker.call(*[("garbage", [20_000])] * 16):
-        assert told["enabled"]
-        assert told["thresholds"][0] == bound
-        met.setdefault(told["pid"], []).append(told["alive"])
+    for said in worker.call(*[("garbage", [20_000])] * 16):
+        assert said["enabled"]
+        assert said["thresholds"][0] == bound
+        met.setdefault(said["pid"], []).append(said["alive"])
     # Whichever process runs a task finds nothing left of the ones before.
     assert {alive for lives in met.values() for alive in lives} == {40_000}
     assert sum(len(lives) for lives in met.values()) == 16

@@ -47,7 +47,7 @@ def asked(server, pid):
     """Ask a live worker for its report by SIGUSR1, and return it."""
     before = server.reported(pid)["time"]
     os.kill(pid, signal.SIGUSR1)
-    return servers.until(lambda: (told := server.report(pid))["time"] > before and told, f"worker {pid} answers")
+    return servers.until(lambda: (said := server.report(pid))["time"] > before and said, f"worker {pid} answers")
 
 
 def workers(server):
@@ -58,13 +58,13 @@ def workers(server):
 def test_a_worker_says_what_it_runs_with(gunicorn):
     server = gunicorn()
     [pid] = workers(server)
-    told = server.reported(pid)
-    assert (told["kind"], told["pid"], told["enabled"]) == ("gunicorn", pid, True)
-    assert told["collector"]["mode"] == told["collector"]["asked"] == "out_of_band"
-    assert told["thresholds"][0] == told["collector"]["bound"]
-    assert told["frozen"] > 10_000
-    assert told["keys"] == {"mode": "hash_once", "asked": "hash_once", "why": None}
-    assert (told["collector"]["why"], told["collector"]["collections"]) == (None, 0)
+    said = server.reported(pid)
+    assert (said["kind"], said["pid"], said["enabled"]) == ("gunicorn", pid, True)
+    assert said["collector"]["mode"] == said["collector"]["asked"] == "out_of_band"
+    assert said["thresholds"][0] == said["collector"]["bound"]
+    assert said["frozen"] > 10_000
+    assert said["keys"] == {"mode": "hash_once", "asked": "hash_once", "why": None}
+    assert (said["collector"]["why"], said["collector"]["collections"]) == (None, 0)
     assert "a hook of the site" in server.log.read_text()
 
 
@@ -75,10 +75,10 @@ def test_what_a_request_left_is_collected_between_two_requests(gunicorn):
     assert first["seen"]["in"] == 0
     second = server.json("/state")
     assert (second["alive"], second["seen"]["in"]) == (0, 0)
-    told = asked(server, second["pid"])["collector"]
-    assert (told["collections"], told["full"]) == (1, 0)
-    assert told["freed"] >= 40_000
-    assert 0 < told["worst_seconds"] <= told["seconds"]
+    said = asked(server, second["pid"])["collector"]
+    assert (said["collections"], said["full"]) == (1, 0)
+    assert said["freed"] >= 40_000
+    assert 0 < said["worst_seconds"] <= said["seconds"]
 
 
 def test_small_requests_are_not_followed_by_a_collection_each(gunicorn):
@@ -86,10 +86,10 @@ def test_small_requests_are_not_followed_by_a_collection_each(gunicorn):
     for _ in range(30):
         server.json("/garbage?pairs=500")
     [pid] = workers(server)
-    told = asked(server, pid)["collector"]
+    said = asked(server, pid)["collector"]
     # 1,000 objects a request: it takes 20 of them to be worth a collection.
-    assert told["requests"] >= 30
-    assert told["collections"] == 1
+    assert said["requests"] >= 30
+    assert said["collections"] == 1
 
 
 @pytest.mark.parametrize("path", ["/garbage?pairs=20000", "/streams?pieces=20"])
@@ -105,14 +105,14 @@ def test_no_client_waits_for_the_collection(gunicorn, path):
 
 def test_the_young_objects_of_a_runaway_request_are_bounded(gunicorn):
     server = gunicorn()
-    told = server.json("/runaway?pairs=1000000")
+    said = server.json("/runaway?pairs=1000000")
     [pid] = workers(server)
     report = asked(server, pid)
     bound = report["collector"]["bound"]
     # A few more are young than those that this page counts.
-    assert bound // 2 < told["most"] < bound + 1000
-    assert told["seen"]["in"] >= 2_000_000 // bound
-    assert sum(report["collections"]) == told["seen"]["in"]
+    assert bound // 2 < said["most"] < bound + 1000
+    assert said["seen"]["in"] >= 2_000_000 // bound
+    assert sum(report["collections"]) == said["seen"]["in"]
     assert report["worst_pause_ms"][0] > 0
     assert server.json("/state")["alive"] == 0
 
@@ -123,8 +123,8 @@ def test_garbage_that_grew_old_is_taken_by_a_full_collection(gunicorn):
         server.json("/garbage?pairs=20000")
     assert server.json("/state")["alive"] == 0
     [pid] = workers(server)
-    told = asked(server, pid)["collector"]
-    assert (told["collections"], told["full"]) == (12, 1)
+    said = asked(server, pid)["collector"]
+    assert (said["collections"], said["full"]) == (12, 1)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_workers_with_several_requests_at_once_are_left_alone(gunicorn, options,
     server = gunicorn(*options)
     server.json("/garbage?pairs=20000")
     [pid] = workers(server)
-    told = asked(server, pid)
-    assert told["collector"] == {
+    said = asked(server, pid)
+    assert said["collector"] == {
         "mode": "stock",
         "asked": "out_of_band",
         "why": f"gunicorn's worker class {name} may serve several requests at once",
     }
-    assert (told["thresholds"], told["frozen"], told["enabled"]) == ([700, 10, 10], 0, True)
+    assert (said["thresholds"], said["frozen"], said["enabled"]) == ([700, 10, 10], 0, True)
     # The keys are safe in any worker.
-    assert told["keys"]["mode"] == "hash_once"
+    assert said["keys"]["mode"] == "hash_once"
     state = server.json("/state")
     assert (state["thresholds"], state["alive"]) == ([700, 10, 10], state["alive"])
     assert state["seen"]["in"] > 10
@@ -156,8 +156,8 @@ def test_workers_with_several_requests_at_once_are_left_alone(gunicorn, options,
 def test_a_preloaded_application_is_frozen_as_it_is(gunicorn):
     server = gunicorn("--preload")
     [pid] = workers(server)
-    told = server.reported(pid)
-    assert told["frozen"] > 10_000
+    said = server.reported(pid)
+    assert said["frozen"] > 10_000
     assert server.json("/garbage?pairs=20000")["seen"]["in"] == 0
     assert server.json("/state")["alive"] == 0
 
@@ -172,10 +172,10 @@ def test_a_worker_of_max_requests_ends_without_a_last_collection(gunicorn):
 def test_choices_that_do_not_exist_are_reported(gunicorn):
     server = gunicorn(configuration=CONFIGURATION.replace("out_of_band", "other").replace("hash_once", "other"))
     [pid] = workers(server)
-    told = asked(server, pid)
-    assert told["collector"] == {"mode": "stock", "asked": "other", "why": "there is no collector other"}
-    assert told["keys"] == {"mode": "stock", "asked": "other", "why": "there is no choice other for the keys"}
-    assert told["thresholds"] == [700, 10, 10]
+    said = asked(server, pid)
+    assert said["collector"] == {"mode": "stock", "asked": "other", "why": "there is no collector other"}
+    assert said["keys"] == {"mode": "stock", "asked": "other", "why": "there is no choice other for the keys"}
+    assert said["thresholds"] == [700, 10, 10]
 
 
 def test_a_storm_of_killed_requests_and_hang_ups_leaves_every_worker_collecting(gunicorn):
@@ -211,16 +211,16 @@ def test_a_storm_of_killed_requests_and_hang_ups_leaves_every_worker_collecting(
     server.settle(3)
     counts = {}
     for pid in workers(server):
-        told = asked(server, pid)
-        assert (told["enabled"], told["collector"]["mode"]) == (True, "out_of_band")
-        assert told["thresholds"][0] == told["collector"]["bound"]
-        counts[pid] = told["collector"]["collections"]
+        said = asked(server, pid)
+        assert (said["enabled"], said["collector"]["mode"]) == (True, "out_of_band")
+        assert said["thresholds"][0] == said["collector"]["bound"]
+        counts[pid] = said["collector"]["collections"]
     # Each goes on collecting: pages are asked for until every one of them has served two, the second without a rest.
     met = {pid: [] for pid in counts}
 
     def every_worker_was_met_twice():
-        told = server.json("/garbage?pairs=20000")
-        met[told["pid"]].append(told["alive"])
+        said = server.json("/garbage?pairs=20000")
+        met[said["pid"]].append(said["alive"])
         return all(len(lives) >= 2 for lives in met.values())
 
     servers.until(every_worker_was_met_twice, "every worker serves two pages", 60)

@@ -26,9 +26,9 @@ for name, text in json.load(sys.stdin):
     exec(compile(text, module.__file__, "exec", 0, True), module.__dict__)
 module.install(collector="out_of_band", keys="hash_once")
 worker = sys.modules["block_structure_runtime.worker"]
-told = worker.parse(os.environ["BLOCK_STRUCTURE_RUNTIME"])
+said = worker.parse(os.environ["BLOCK_STRUCTURE_RUNTIME"])
 reports = sys.modules["block_structure_runtime.reports"].REPORTS
-print(json.dumps([before == gc.get_threshold(), told, reports, os.path.isdir(reports)]))
+print(json.dumps([before == gc.get_threshold(), said, reports, os.path.isdir(reports)]))
 """
 
 

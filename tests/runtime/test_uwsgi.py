@@ -40,12 +40,12 @@ def workers(server):
 def test_a_worker_says_what_it_runs_with(uwsgi, options):
     server = uwsgi("--processes", "2", *options)
     for pid in workers(server):
-        told = server.reported(pid)
-        assert (told["kind"], told["pid"], told["workers"], told["enabled"]) == ("uwsgi", pid, 2, True)
-        assert (told["collector"]["mode"], told["collector"]["why"]) == ("out_of_band", None)
-        assert told["thresholds"][0] == told["collector"]["bound"]
-        assert told["frozen"] > 1000
-        assert told["keys"] == {"mode": "hash_once", "asked": "hash_once", "why": None}
+        said = server.reported(pid)
+        assert (said["kind"], said["pid"], said["workers"], said["enabled"]) == ("uwsgi", pid, 2, True)
+        assert (said["collector"]["mode"], said["collector"]["why"]) == ("out_of_band", None)
+        assert said["thresholds"][0] == said["collector"]["bound"]
+        assert said["frozen"] > 1000
+        assert said["keys"] == {"mode": "hash_once", "asked": "hash_once", "why": None}
     assert not (server.reports / f"{server.process.pid}.json").exists()
 
 
@@ -60,8 +60,8 @@ def test_it_works_without_a_master_process(uwsgi):
 def test_what_a_request_left_is_collected_between_two_requests(uwsgi, options):
     server = uwsgi(*options)
     for _ in range(3):
-        told = server.json("/garbage?pairs=20000")
-        assert (told["alive"], told["seen"]["in"]) == (40_000, 0)
+        said = server.json("/garbage?pairs=20000")
+        assert (said["alive"], said["seen"]["in"]) == (40_000, 0)
         assert server.json("/state")["alive"] == 0
 
 
@@ -79,8 +79,8 @@ def test_the_young_objects_of_a_runaway_request_are_bounded(uwsgi):
     server = uwsgi()
     [pid] = workers(server)
     bound = server.reported(pid)["collector"]["bound"]
-    told = server.json("/runaway?pairs=1000000")
-    assert bound // 2 < told["most"] < bound + 1000
+    said = server.json("/runaway?pairs=1000000")
+    assert bound // 2 < said["most"] < bound + 1000
     assert server.json("/state")["alive"] == 0
 
 
@@ -88,15 +88,15 @@ def test_the_young_objects_of_a_runaway_request_are_bounded(uwsgi):
 def test_workers_with_several_requests_at_once_are_left_alone(uwsgi, options):
     server = uwsgi(*options)
     [pid] = workers(server)
-    told = server.reported(pid)
+    said = server.reported(pid)
     at_once = max(int(word) for word in options if word.isdigit())
-    assert told["collector"] == {
+    assert said["collector"] == {
         "mode": "stock",
         "asked": "out_of_band",
         "why": f"uWSGI serves up to {at_once} requests at once in this worker (threads, async or gevent)",
     }
-    assert (told["thresholds"], told["frozen"], told["enabled"]) == ([700, 10, 10], 0, True)
-    assert told["keys"]["mode"] == "hash_once"
+    assert (said["thresholds"], said["frozen"], said["enabled"]) == ([700, 10, 10], 0, True)
+    assert said["keys"]["mode"] == "hash_once"
     state = server.json("/garbage?pairs=20000")
     assert (state["thresholds"], state["enabled"]) == ([700, 10, 10], True)
     assert sum(state["seen"].values()) > 10
@@ -112,8 +112,8 @@ def test_a_worker_writes_its_report_anew_after_requests(uwsgi):
         server.json("/state")
         return server.report(pid)["time"] > first["time"] and server.report(pid)
 
-    told = servers.until(anew, "a new report")
-    assert (told["collector"]["collections"], told["collector"]["requests"] > 1) == (1, True)
+    said = servers.until(anew, "a new report")
+    assert (said["collector"]["collections"], said["collector"]["requests"] > 1) == (1, True)
 
 
 def test_hooks_of_the_site_still_run(uwsgi, tmp_path):
@@ -174,10 +174,10 @@ def test_a_storm_of_killed_requests_and_hang_ups_leaves_every_worker_collecting(
     met = {pid: [] for pid in workers(server)}
 
     def every_worker_was_met_twice():
-        told = server.json("/garbage?pairs=20000&ms=50")
-        assert told["enabled"]
-        assert told["thresholds"][0] == server.reported(told["pid"])["collector"]["bound"]
-        met[told["pid"]].append(told["alive"])
+        said = server.json("/garbage?pairs=20000&ms=50")
+        assert said["enabled"]
+        assert said["thresholds"][0] == server.reported(said["pid"])["collector"]["bound"]
+        met[said["pid"]].append(said["alive"])
         return all(len(lives) >= 2 for lives in met.values())
 
     def keep_busy():

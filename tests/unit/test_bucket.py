@@ -131,7 +131,7 @@ def test_a_feature_that_is_off_takes_our_statement_away_and_leaves_theirs(served
     ],
     ids=["key", "secret"],
 )
-def test_wrong_credentials_are_told_from_somebody_elses_bucket(
+def test_wrong_credentials_are_reported_from_somebody_elses_bucket(
     served: Served, client: BaseClient, keys: tuple[str, str], message: str
 ) -> None:
     client.create_bucket(Bucket="example-wrong")
@@ -163,14 +163,14 @@ def page() -> Iterator[str]:
     server.shutdown()
 
 
-def test_a_web_page_at_the_endpoint_is_told(served: Served, page: str) -> None:
+def test_a_web_page_at_the_endpoint_is_reported(served: Served, page: str) -> None:
     assert step(served, "example-console", block_structure_bucket_endpoint_url=page)["msg"] == (
         "The endpoint does not speak the S3 protocol: its answer is no XML.\n"
         "Remedy: correct block_structure_storage_endpoint_url; it is the store's API, not its web console."
     )
 
 
-def test_a_certificate_of_an_unknown_authority_is_told(served: Served) -> None:
+def test_a_certificate_of_an_unknown_authority_is_reported(served: Served) -> None:
     message = step(served, "example-tls", block_structure_bucket_ca_bundle=None)["msg"]
     assert message.startswith("The certificate of the bucket's endpoint is not trusted: ")
     assert message.endswith("\nRemedy: name the store's certificate authority in block_structure_bucket_ca_bundle.")

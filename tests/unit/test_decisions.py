@@ -51,7 +51,7 @@ def test_secrets_are_split_from_settings_and_merged_again(release):
     assert merged["STORAGE_KWARGS"]["bucket_name"] == "example-bucket"
 
 
-def test_a_kwarg_that_an_old_release_ignores_is_told(release):
+def test_a_kwarg_that_an_old_release_ignores_is_reported(release):
     options = storage_settings.StorageOptions(**OPTIONS, extra_kwargs={"acl_name": "x"})
     findings = storage_settings.build(options, release("palm")).findings
     assert [finding.identifier for finding in findings] == ["kwarg-ignored"]
@@ -377,7 +377,7 @@ def test_renamed_variable_is_refused_with_its_new_name():
         ({"type": "OSError", "code": None, "message": "m"}, "OSError: m"),
     ],
 )
-def test_canary_problems_are_told_with_a_remedy(release, problem, message):
+def test_canary_problems_are_reported_with_a_remedy(release, problem, message):
     result = {"key_hash": None, "canary": {"problem": {**problem, "step": "write"}}}
     with pytest.raises(BlockStructureError, match="The LMS cannot write an object in its storage") as refused:
         candidate.judge(result, release("teak"))
@@ -461,7 +461,7 @@ def test_memcached_flags_are_set_and_idempotent(text):
     assert memcached_config.set_flags(once, {"-m": "256", "-I": "3m"}) == once
 
 
-def test_boto_is_told_the_endpoint_in_parts_and_the_region_by_its_host(release):
+def test_boto_is_reported_the_endpoint_in_parts_and_the_region_by_its_host(release):
     own = {**OPTIONS, "endpoint_url": "https://s3.example.com:9000", "addressing_style": "path", "region": "eu-central-1"}
     kwargs = storage_settings.build(storage_settings.StorageOptions(**own), release("ironwood")).public["STORAGE_KWARGS"]
     report = {name: kwargs.get(name) for name in ("host", "port", "calling_format", "endpoint_url", "region_name")}

@@ -809,7 +809,7 @@ def test_only_the_keys_are_proposed_where_the_collector_costs_nothing(release):
     assert "now 640 ms, hashed once 500 ms" in finding["cause"]
 
 
-def test_why_hashes_cannot_be_kept_is_told_where_nothing_is_gained(release):
+def test_why_hashes_cannot_be_kept_is_reported_where_nothing_is_gained(release):
     site = Site(release("teak"))
     measured(40.0, 30.0, page=(200.0, 190.0), keys_why="the installed edx-opaque-keys is not as expected")(site)
     [finding] = site.found()

@@ -219,7 +219,7 @@ def test_latest_run_with_work_is_resumed(tmp_path):
         runs.to_resume(tmp_path, "20250101T000000Z-0000")
 
 
-def test_nothing_to_resume_is_told(tmp_path):
+def test_nothing_to_resume_is_reported(tmp_path):
     with pytest.raises(BlockStructureError, match="There is no run to resume in"):
         runs.to_resume(tmp_path / "nowhere", "latest")
     log = runs.Log(tmp_path, "20260101T000000Z-0000")
@@ -368,7 +368,7 @@ def test_progress_shows_rate_time_left_and_the_slow_course(monkeypatch):
 @pytest.mark.parametrize(
     ("seconds", "message"), [(0.2, "1 s"), (119.4, "119 s"), (120, "2 min"), (3600, "60 min"), (7200, "2.0 h")]
 )
-def test_times_are_told_as_exactly_as_they_are_known(seconds, message):
+def test_times_are_reported_as_exactly_as_they_are_known(seconds, message):
     assert progress.duration(seconds) == message
 
 
@@ -380,7 +380,7 @@ def tallied(sizes):
     return tally.Tally("generate", sizes, seen.append), seen
 
 
-def test_time_left_is_told_by_size_and_never_rises_while_a_large_course_runs():
+def test_time_left_is_reported_by_size_and_never_rises_while_a_large_course_runs():
     counts, _ = tallied({"large": 10**6, "small": 10**4, "other": 10**4})
     assert counts.left({}, 1) is None
     counts.final({"key": "small", "status": "ok"}, 1.0)
@@ -667,7 +667,7 @@ def away(module: str, name: str, **attributes):
         (away("lxml.etree", "XMLSyntaxError"), None),
     ],
 )
-def test_an_outage_is_told_from_a_course_that_is_broken(error, service):
+def test_an_outage_is_reported_from_a_course_that_is_broken(error, service):
     assert generate.outage_of(error) == service
     wrapper = Exception("wrapped")
     wrapper.__cause__ = error

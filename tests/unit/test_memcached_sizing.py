@@ -140,7 +140,7 @@ def test_a_running_server_is_never_shrunk_unless_told(release):
     assert (report.memory_mb, report.item_size_flag) == (128, "3m")
 
 
-def test_pointless_item_sizes_are_told_with_the_figure(release):
+def test_pointless_item_sizes_are_reported_with_the_figure(release):
     over_cap = memcached_sizing.plan([], release("teak"), item_size="8m")
     assert [finding.identifier for finding in over_cap.findings] == ["item-size-over-cap"]
     assert "has no benefit over 3m" in over_cap.findings[0].cause
@@ -149,7 +149,7 @@ def test_pointless_item_sizes_are_told_with_the_figure(release):
     assert "server_max_value_length: 3145728" in over_client.findings[0].remedy
 
 
-def test_a_server_that_is_too_small_is_told(release):
+def test_a_server_that_is_too_small_is_reported(release):
     plan = memcached_sizing.plan([1_900_000] * 200, release("teak"), memory_max_mb=128)
     assert plan.memory_mb == 128
     assert [finding.identifier for finding in plan.findings] == ["memory-short"]

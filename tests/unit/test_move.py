@@ -354,7 +354,7 @@ def test_report_summary():
     assert move_report.summary(move_report.report(move_report.NOTHING)) == ["there are no objects to move"]
 
 
-def test_a_failed_copy_is_told_as_it_happens():
+def test_a_failed_copy_is_reported_as_it_happens():
     event = {"event": "object", **moved("failed", problem=PROBLEM)}
     assert progress.Progress().lines(event) == ["x could not be copied: ClientError: An error occurred"]
 

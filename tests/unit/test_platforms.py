@@ -67,7 +67,7 @@ def test_platform_is_detected_from_the_host(named, evidence, platform):
         ),
     ],
 )
-def test_what_does_not_agree_is_told_with_both_sides(named, evidence, text):
+def test_what_does_not_agree_is_reported_with_both_sides(named, evidence, text):
     with pytest.raises(BlockStructureError) as refused:
         platforms.decide(named, evidence)
     assert str(refused.value) == text

@@ -59,7 +59,7 @@ def identified(table, named: str | None, found: str | None, tmp_path) -> probe_c
     return probe_client.run([sys.executable, str(path), "lms"], None, [{"op": "generate"}], identify=how)
 
 
-def test_what_is_installed_is_told_apart_from_the_results(table, tmp_path):
+def test_what_is_installed_is_reported_apart_from_the_results(table, tmp_path):
     answer = identified(table, None, "palm", tmp_path)
     assert (answer.results, answer.identified["release"]) == ([{"generated": 1}], "palm")
 
@@ -85,7 +85,7 @@ def test_operations_for_another_release_are_refused(table, tmp_path):
         ),
     ],
 )
-def test_a_boot_that_fails_is_told_in_the_platforms_words(release, tmp_path, program, identifier, message):
+def test_a_boot_that_fails_is_reported_in_the_platforms_words(release, tmp_path, program, identifier, message):
     with pytest.raises(BlockStructureError) as refused:
         answer(release, program, tmp_path, boot_timeout=1)
     assert refused.value.identifier == identifier
@@ -106,7 +106,7 @@ def test_secrets_are_scrubbed_from_the_platforms_output(release, tmp_path):
     assert refused.value.cause == "The LMS does not start: ValueError: key (secret) is wrong"
 
 
-def test_a_command_that_is_not_there_is_told(release):
+def test_a_command_that_is_not_there_is_reported(release):
     with pytest.raises(BlockStructureError, match="The LMS's command cannot be run"):
         probe_client.run(["/nowhere/python"], release("teak"), [])
 

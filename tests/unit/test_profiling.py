@@ -51,7 +51,7 @@ def test_modules_count_the_time_of_calls_into_them(seen):
     assert report == [("views", [], 1000), ("manager", ["collection"], 900)]
 
 
-def test_a_page_that_reads_no_structure_is_told_from_one_that_does(seen):
+def test_a_page_that_reads_no_structure_is_reported_from_one_that_does(seen):
     assert profiling.reads_structure(seen)
     seen["functions"] = seen["functions"][:1]
     assert not profiling.reads_structure(seen)
@@ -65,7 +65,7 @@ def test_command_reports_it_and_exits_with_attention(seen, tmp_path, monkeypatch
     assert (tmp_path / "flamegraph.svg").exists()
 
 
-def test_a_refused_page_is_told_with_a_remedy(seen, tmp_path, monkeypatch):
+def test_a_refused_page_is_reported_with_a_remedy(seen, tmp_path, monkeypatch):
     seen["request"] = {**seen["request"], "status": 403, "body": "no access"}
     monkeypatch.setattr("block_structure_cli.commands.profile.play_for_report", lambda *_words, **_more: seen)
     ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path / "new")])

@@ -97,7 +97,7 @@ def test_fork_measures_without_changing_this_process():
     assert all(len(one["ms"]) == 2 and min(one["ms"]) > 0 and one["resident_mb"] > 10 for one in reported.values())
 
 
-def test_what_fails_in_a_fork_is_told():
+def test_what_fails_in_a_fork_is_reported():
     with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
         probe._in_fork(lambda: 1 / 0)
     with pytest.raises(RuntimeError, match="the measuring process was killed"):
@@ -276,7 +276,7 @@ def test_pages_are_asked_for_in_each_variant_until_time_is_up(monkeypatch):
     assert (reported["page_problem"], platform.now > 8) == (None, True)
 
 
-def test_page_with_an_error_is_told_and_reads_are_kept(monkeypatch):
+def test_page_with_an_error_is_reported_and_reads_are_kept(monkeypatch):
     Platform(monkeypatch, 0.1)
     monkeypatch.setattr(probe.pages, "find_user", lambda: "staff")
     monkeypatch.setattr(probe.pages, "opener", lambda _user: lambda _path: type("Answer", (), {"status_code": 404}))
@@ -366,7 +366,7 @@ def test_workers_are_judged_by_their_reports(found, want, problems):
     assert (judged.problems, judged.refusals) == (problems, [])
 
 
-def test_a_reason_to_leave_workers_alone_is_told_once_and_is_no_problem():
+def test_a_reason_to_leave_workers_alone_is_reported_once_and_is_no_problem():
     threads = "gunicorn's worker class gunicorn.workers.gthread.ThreadWorker may serve several requests at once"
     unknown = "the installed edx-opaque-keys is not as expected: OpaqueKey has no method __eq__ of its own"
     found = [refusing("collector", threads, "out_of_band", pid=pid) for pid in (7, 8)]

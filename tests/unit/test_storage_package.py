@@ -340,7 +340,7 @@ def test_which_settings_leave_waiting_objects_behind(state, settings, leaves: bo
         (2, None, "2 objects wait on this host for S3, and all of them are for another bucket."),
     ],
 )
-def test_objects_that_stay_are_told_with_why(files: int, problem: str | None, message: str) -> None:
+def test_objects_that_stay_are_reported_with_why(files: int, problem: str | None, message: str) -> None:
     state = {"local_directory": "/a", "spool": {"files": files}}
     with pytest.raises(BlockStructureError) as caught:
         spool.require_empty({"state": state, "drained": {"problem": problem}})
@@ -420,6 +420,6 @@ def test_root_does_nothing_where_a_link_of_another_user_leads(packages: Path, li
     assert {path.owner() for path in (rooted, *rooted.rglob("*"))} == {"root"}
 
 
-def test_directory_without_a_parent_and_a_python_that_does_not_run_are_told(lms: Lms, tmp_path: Path) -> None:
+def test_directory_without_a_parent_and_a_python_that_does_not_run_are_reported(lms: Lms, tmp_path: Path) -> None:
     assert "Remedy: make it, or correct block_structure_storage_local_dir." in lms.run(local_dir=f"{tmp_path}/a/b")["msg"]
     assert "Remedy: correct block_structure_native_python." in lms.run(python="/bin/false")["msg"]

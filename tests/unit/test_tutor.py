@@ -320,7 +320,7 @@ def test_sufficient_redis_is_no_finding(release):
         ),
     ],
 )
-def test_a_redis_that_loses_structures_is_told(release, changed, message):
+def test_a_redis_that_loses_structures_is_reported(release, changed, message):
     assert redis_messages(release, **changed) == [message]
 
 

@@ -83,7 +83,7 @@ def test_what_somebody_removed_is_made_anew(where: folder.Folder, gone: str) -> 
     assert os.stat(str(where.path)).st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_made_anew_is_told(where: folder.Folder, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_anew_is_reported(where: folder.Folder, tmp_path: Path) -> None:
     (tmp_path / "host").rename(tmp_path / "elsewhere")
     (tmp_path / "host").write_text("no directory")
     assert where.problem == f"{where.path} cannot be used: is a link or no directory"

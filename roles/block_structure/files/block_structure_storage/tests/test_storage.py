@@ -373,7 +373,7 @@ def test_folder_that_others_can_reach_is_not_used(s3: Any, calm: Any, tmp_path: 
         read(made, "a/2")
 
 
-def test_folder_without_parent_is_told(calm: Any, tmp_path: Path) -> None:
+def test_folder_without_parent_is_reported(calm: Any, tmp_path: Path) -> None:
     made = calm(local_directory=str(tmp_path / "none" / "folder"))
     assert "No such file or directory" in made.state()["problem"]
     write(made)
