@@ -60,17 +60,17 @@ def _hosts(snapshot: Snapshot) -> list[Finding]:
     found: list[Finding] = []
     for host, survey in sorted(snapshot.others.items()):
         # What the storage class counted is each host's own.
-        apart = [
+        unlike = [
             name for name in differing(snapshot.survey["settings"], survey["settings"]) if not name.startswith("storage_state")
         ]
-        if apart:
+        if unlike:
             found.append(
                 Finding(
                     "hosts-differ",
                     "error",
-                    f"The LMS on {host} has different settings from the first LMS host: {names(apart, 5)}.",
+                    f"The LMS on {host} has different settings from the first LMS host: {names(unlike, 5)}.",
                     "run playbooks/deploy.yml without --limit.",
-                    evidence=found,
+                    evidence=unlike,
                     cost="hosts do not find each other's structures; each rebuilds them in the request",
                 )
             )
