@@ -91,7 +91,7 @@ options:
     type: path
   restore:
     description: File with the configuration to restore as it is, instead of computed flags.
-    type: str
+    type: path
 attributes:
   check_mode:
     support: full
