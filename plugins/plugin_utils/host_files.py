@@ -13,10 +13,7 @@ MODULE = "openedx_operators.block_structure.host_file"
 
 
 class HostFiles:
-    """The files of an action's host.
-
-    variable: the public variable that names the path, for refusals.
-    """
+    """The files of an action's host. `variable` is the public variable that names a path, for refusals."""
 
     def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
         self._action, self._task_vars = action, task_vars
@@ -41,6 +38,9 @@ class HostFiles:
         if shell.tmpdir is None:
             action._make_tmp_path()
         source = shell.join_path(shell.tmpdir, "content")
-        action._transfer_data(source, data)
-        self._run(path, variable, new_key(), src=source, **arguments)
-        action._remove_tmp_path(shell.tmpdir)
+        try:
+            action._transfer_data(source, data)
+            self._run(path, variable, new_key(), src=source, **arguments)
+        finally:
+            # It may hold secrets.
+            action._remove_tmp_path(shell.tmpdir)
