@@ -15,6 +15,7 @@ file, and the time of a write, with few and many copies. The last line is one JS
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import statistics
@@ -60,6 +61,12 @@ def milliseconds(work: Callable[[], Any]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
+def read(made: Any, name: str) -> bytes:
+    """Return an object as a structure's reader gets it."""
+    data: bytes = made.open(name).read()
+    return data
+
+
 def local_side(kwargs: dict[str, Any], folder: str, copies: int) -> dict[str, float]:
     """Measure reads and writes among this number of copies, without S3."""
     made: Any = storage.ResilientS3Storage(**kwargs, local_directory=folder)
@@ -73,8 +80,8 @@ def local_side(kwargs: dict[str, Any], folder: str, copies: int) -> dict[str, fl
     for name in measured:
         path = Path(folder, "objects", made._copies.file(name))
         plain.append(milliseconds(path.read_bytes))
-        through.append(milliseconds(lambda name=name: made.open(name).read()))
-    writes = [milliseconds(lambda name=name: made._copies.write(name, data)) for name in added]
+        through.append(milliseconds(functools.partial(read, made, name)))
+    writes = [milliseconds(functools.partial(made._copies.write, name, data)) for name in added]
     overhead = statistics.median(through) - statistics.median(plain)
     return {
         f"local_read_overhead_us_{copies}": round(overhead * 1000, 1),
