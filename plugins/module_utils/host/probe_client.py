@@ -36,6 +36,7 @@ from ..probe.engine import (
     pages,
     running,
     selection,
+    shortcuts,
     site,
     tally,
     workers,
@@ -64,7 +65,7 @@ BOOT_TIMEOUT_SECONDS = 300
 # In import order; importing them here also makes Ansible ship them.
 _PROGRAM = [
     protocol,
-    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, lock, tally),
+    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, shortcuts, lock, tally),
     *(collector, keys, pages, workers, enqueue),
     *(identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
     signing_keys,

@@ -17,6 +17,7 @@ from ..engine import (
     memory,
     objects,
     selection,
+    shortcuts,
     site,
     tally,
     workers,
@@ -87,6 +88,7 @@ class CourseJob(object):
     def __call__(self, key_text):
         edxapp.forget_request()
         edxapp.assume_storage(self.release)
+        shortcuts.install()
         report = {"status": "failed", "why": self.reasons.get(key_text), "type": None, "message": None, "code": None}
         try:
             self._generate(key_text, report)
