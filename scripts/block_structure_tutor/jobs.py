@@ -19,7 +19,7 @@ from block_structure.filter import block_structure as reports
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import needs_attention
 from block_structure.module_utils.decisions import plan, runtime, signing, storage_settings
-from block_structure.module_utils.host import probe_client
+from block_structure.module_utils.host import kubectl, probe_client
 from block_structure.plugin_utils.reports import generation
 from block_structure.plugin_utils.reports.progress import Progress
 from tutor import config as tutor_config
@@ -73,6 +73,10 @@ def _site() -> Site:
         namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
         argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
         site = Site("tutor_k8s", argv, "tutor k8s start", commands.resolved(configuration, "tutor_k8s"))
+        cluster = kubectl.cluster(["kubectl"], site.wanted.variables["block_structure_tutor_kube_context"])
+        click.echo(
+            f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
+        )
     elif isinstance(context, LocalContext):
         argv = [*_TUTOR, "--root", context.root, "local", "exec", "-T", "lms"]
         site = Site("tutor_local", argv, "tutor local start --detach", commands.resolved(configuration))

@@ -24,7 +24,7 @@ _APPLIED = re.compile(
     "block_structure_("
     "storage_.*|task_settings|runtime_.*|blake2b_hashing|generation_.*|release_overrides"
     "|cache_timeout_seconds|num_versions_to_keep|raise_error_when_not_found|invalidate_cache_on_publish|delete_inert_switches"
-    "|memcached_other_tenants_mb|memcached_growth_percent)"
+    "|tutor_kube_context|memcached_other_tenants_mb|memcached_growth_percent)"
 )
 _PRINTED = "# Printed by `tutor block-structure print`. Enable either this plugin or block-structure, never both.\n"
 _OWN = "a plugin of your own adds to BLOCK_STRUCTURES_SETTINGS['STORAGE_KWARGS'] on the machine that renders."
