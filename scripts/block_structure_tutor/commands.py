@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from block_structure.module_utils.common.changes import Change
+from block_structure.module_utils.common.findings import Finding
 from block_structure.module_utils.decisions import storage_settings
 from block_structure.plugin_utils import tutor_plugin
 from tutor import config as tutor_config
@@ -82,6 +84,24 @@ def _secret_differences(live: dict[str, dict[str, Any]], secrets: dict[str, Any]
                     yield Change(f"{dictionary}.{group_name}.{name}", "(secret)" if name in before else _text(None), "(secret)")
 
 
+def inherited_endpoint(wanted: settings.Wanted, source: str) -> list[Finding]:
+    """Return a finding if another plugin sends every S3 storage without an endpoint of its own, so ours too, elsewhere."""
+    variable = "block_structure_storage_endpoint_url"
+    found = re.findall(r"^AWS_S3_ENDPOINT_URL\s*=\s*(.+)$", source, re.MULTILINE)
+    if not found or wanted.variables[variable]:
+        return []
+    return [
+        Finding(
+            "endpoint-inherited",
+            "warning",
+            f"Another plugin sets AWS_S3_ENDPOINT_URL to {found[-1].strip()}, so the LMS looks for this bucket there.",
+            f"set {variable} to the endpoint of your bucket, such as https://s3.eu-central-1.amazonaws.com, or create the "
+            "bucket there.",
+            variable,
+        )
+    ]
+
+
 def why(field: str) -> str:
     """Return why a field of a change is written."""
     return next((_WHY[part] for part in reversed(field.split(".")) if part in _WHY), _TASKS)
@@ -112,7 +132,8 @@ def plan(context: Any, given: dict[str, Any]) -> None:
     """
     configuration = {**tutor_config.load(context.root), **given}
     wanted = resolved(configuration)
-    for finding in wanted.findings:
+    sources = {system: rendered(context.root, system) for system in _SYSTEMS}
+    for finding in (*wanted.findings, *inherited_endpoint(wanted, sources["lms"])):
         click.echo(settings.spelled(f"{finding.severity}: {finding}"))
     if not wanted.settings:
         click.echo(
@@ -120,7 +141,7 @@ def plan(context: Any, given: dict[str, Any]) -> None:
             "Remedy: run `tutor config save --set BLOCK_STRUCTURE_STORAGE_BUCKET=your-bucket`."
         )
         return
-    found = changes(wanted, {system: rendered(context.root, system) for system in _SYSTEMS})
+    found = changes(wanted, sources)
     for change, systems in found.items():
         where = " and ".join(_SYSTEMS[system] for system in systems)
         click.echo(f"{change.field}: {change.before} -> {change.after}\n  for {where}: {why(change.field)}")

@@ -20,6 +20,7 @@ class Tutor:
 
     def __init__(self, series: int, folder: Path, *more: Path) -> None:
         """more: directories with further packages."""
+        self.series = series
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.packages = ROOT / ".cache" / "tutor" / f"{series}-{version}"
         subprocess.run([ROOT / "molecule/tutor/install", self.packages, version, *SERIES[series]], check=True)

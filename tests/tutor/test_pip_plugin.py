@@ -193,6 +193,39 @@ def test_the_plugin_of_the_role_and_this_one_are_never_both_rendered(enabled: Tu
     }
 
 
+@pytest.fixture(scope="module")
+def minio(tutor: Tutor) -> Path:
+    """The real plugin tutor-minio of the same series."""
+    folder = ROOT / ".cache" / "tutor" / f"minio-{tutor.series}"
+    if not folder.exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+        wanted = f"tutor-minio>={tutor.series},<{tutor.series + 1}"
+        subprocess.run([*pip, "--target", folder, wanted], check=True)
+    return folder
+
+
+def test_beside_tutor_minio_both_sets_of_settings_are_rendered(enabled: Tutor, minio: Path) -> None:
+    alone = enabled.path
+    enabled.path = os.pathsep.join((alone, str(minio)))
+    try:
+        enabled.run("plugins", "enable", "minio")
+        enabled.run("config", "save", "--set", BUCKET, *KEYS)
+        planned = enabled.end(NAME, "plan")
+        sources = [path.read_text() for path in (enabled.root / "env/apps/openedx/settings").glob("*/production.py")]
+        assert len(sources) == 2
+        for source in sources:
+            compile(source, "production.py", "exec")
+            kwargs = tutor_plugin.updates(source)["BLOCK_STRUCTURES_SETTINGS"]["STORAGE_KWARGS"]
+            assert (kwargs["bucket_name"], kwargs["secret_key"]) == ("example-block-structures", SECRET)
+            assert "AWS_S3_ENDPOINT_URL = " in source
+        assert "so the LMS looks for this bucket there.\nRemedy: set BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL to" in planned.stdout
+        own = "BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL=https://s3.eu-central-1.amazonaws.com"
+        assert "AWS_S3_ENDPOINT_URL" not in enabled.end(NAME, "plan", "--set", own).stdout
+    finally:
+        enabled.run("plugins", "disable", "minio")
+        enabled.path = alone
+
+
 @pytest.mark.parametrize("job", ["diagnose", "generate", "verify"])
 def test_a_job_on_a_site_that_does_not_run_says_so(enabled: Tutor, tmp_path: Path, job: str) -> None:
     enabled.run("config", "save", "--set", BUCKET)
