@@ -54,13 +54,14 @@ EXAMPLES = r"""
 RETURN = r"""
 tutor:
   description:
-    - version, root, plugins_root, plugins (names of those that are enabled), namespace (of Kubernetes), and context (kubectl's
-      current one; null without O(kubectl_argv), or in a pod).
+    - version, root, plugins_root, plugins (names of those that are enabled), namespace (of Kubernetes), context (kubectl's
+      current one; null without O(kubectl_argv), or in a pod), and without_root (whether this module ran as another user).
   type: dict
   returned: success
 """
 
 import ast
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,6 +104,7 @@ def facts(argv: list[str]) -> dict[str, object]:
     return {
         **answers,
         "context": None,
+        "without_root": os.geteuid() != 0,
         "version": answers["version"].rpartition(" ")[2],
         "plugins": [str(name) for name in ast.literal_eval(answers["plugins"] or "[]")],
     }

@@ -63,7 +63,7 @@ def test_nothing_of_the_plugin_is_left(lms: Host, site, secrets) -> None:
     assert not lms.file(site.plugin).exists
     assert "block_structure" not in site.tutor("config", "printvalue", "PLUGINS")
     for secret in secrets:
-        assert lms.run("grep --recursive --files-with-matches %s /home/tutor /tmp", secret).stdout == ""
+        assert lms.run("grep --recursive --files-with-matches %s /home/tutor /etc/block_structure /tmp", secret).stdout == ""
 
 
 @pytest.mark.usefixtures("rollback")
