@@ -116,8 +116,8 @@ def main() -> None:
         if report is None:
             raise BlockStructureError(
                 "no-spool",
-                "The storage class of this LMS has no spool.",
-                "set block_structure_storage_class to resilient and deploy; with plain, S3 has everything that was written.",
+                "Nothing waits: the storage class of this LMS has no spool.",
+                "none is needed with plain, S3 has what was written; set block_structure_storage_class to resilient for one.",
                 "block_structure_storage_class",
             )
         if module.params["must_be_empty"] and not module.check_mode:

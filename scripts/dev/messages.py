@@ -1,7 +1,7 @@
 """The catalogue of messages: every refusal and finding of the project, read from the code and the tasks that raise it.
 
 A message is written where its facts are, so the catalogue is collected and never copied: calls of BlockStructureError and
-Finding in plugins/ and in Tutor's plugin, and tasks that use the action `refuse`. What is filled in at run time is `…`.
+Finding in plugins/, and tasks that use the action `refuse`. What is filled in at run time is shown as `…`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import yaml
 REFUSE = "openedx_operators.block_structure.refuse"
 FIELDS = {
     "BlockStructureError": ("identifier", "cause", "remedy", "variable"),
+    # Of the probe, which cannot import the other one.
+    "SelectionError": ("identifier", "cause", "remedy"),
     "Finding": ("identifier", "severity", "cause", "remedy", "variable"),
 }
 
@@ -56,13 +58,15 @@ class Source:
             return self.text(node.value)
         if isinstance(node, ast.JoinedStr):
             return "".join(map(self.text, node.values))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+            return re.sub(r"%[a-z]", "…", self.text(node.left))
         if isinstance(node, ast.BinOp):
             return self.text(node.left) + self.text(node.right)
         return "" if node is None else "…"
 
     def message(self, call: ast.Call) -> Message | None:
         """Return the message that a call makes, None for a call that makes none."""
-        name = call.func.id if isinstance(call.func, ast.Name) else None
+        name = getattr(call.func, "id", None) or getattr(call.func, "attr", None)
         if name not in FIELDS or len(call.args) < 3:
             return None
         given = dict(zip(FIELDS[name], call.args, strict=False))
@@ -96,9 +100,8 @@ def _of_tasks(tasks: Any) -> Iterator[Message]:
 def collect(root: Path) -> list[Message]:
     """Return every message of a checkout, by identifier; one that several places raise alike is listed once."""
     found: set[Message] = set()
-    for folder in ("plugins", "scripts/block_structure_tutor"):
-        for path in (root / folder).rglob("*.py"):
-            found.update(Source(path).messages())
+    for path in (root / "plugins").rglob("*.py"):
+        found.update(Source(path).messages())
     for path in (root / "roles" / "block_structure" / "tasks").rglob("*.yml"):
         found.update(_of_tasks(yaml.safe_load(path.read_text())))
     return sorted(found)

@@ -12,7 +12,7 @@ import time
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.host import runs
-from block_structure.module_utils.probe import protocol
+from block_structure.module_utils.probe import entry, protocol
 from block_structure.module_utils.probe.engine import (
     enqueue,
     memory,
@@ -22,7 +22,7 @@ from block_structure.module_utils.probe.engine import (
     workers,
 )
 from block_structure.module_utils.probe.operations import generate, prune
-from block_structure.plugin_utils.reports import generation, progress
+from block_structure.plugin_utils.reports import exit_codes, generation, progress
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +81,9 @@ def test_nonexistent_course_is_refused_or_reported_gone():
     ) as refused:
         chosen({"courses": ["course-v1:X+nowhere+1"]})
     assert (refused.value.identifier, bool(refused.value.remedy)) == ("course-unknown", True)
+    with pytest.raises(selection.SelectionError) as near:
+        selection.require_published(["course-v1:ExampleX+Dmo+2026"], ["course-v1:ExampleX+Demo+2026", "course-v1:Y+A+1"])
+    assert near.value.remedy.startswith("correct the key (the nearest is course-v1:ExampleX+Demo+2026); ")
     plan = selection.choose(SITE, {"courses": ["course-v1:X+nowhere+1"], "absent_is_gone": True})
     assert (plan["run"], plan["gone"]) == ([], ["course-v1:X+nowhere+1"])
 
@@ -240,6 +243,19 @@ def test_oldest_runs_are_removed_and_directories_are_private(tmp_path):
     assert kept[0].stat().st_mode & 0o777 == 0o700
 
 
+# The program in the LMS
+
+
+def test_an_operation_without_an_answer_does_not_end_the_others(monkeypatch):
+    """As of the spool of a storage class that has none."""
+    events = []
+    monkeypatch.setattr(entry, "emit", lambda event, **data: events.append({"event": event, **data}))
+    monkeypatch.setitem(entry.OPERATIONS, "spool", lambda _operation, _release: None)
+    entry.run({"protocol": entry.PROTOCOL, "release": {}, "operations": [{"op": "spool"}, {"op": "spool"}]})
+    assert events[-1]["event"] == "result", events
+    assert events[-1]["results"] == [None, None]
+
+
 # Reports and exit codes
 
 COURSE = {"key": "a", "status": "ok", "blocks": 1}
@@ -262,35 +278,35 @@ def done(courses=(COURSE,), **result):
 @pytest.mark.parametrize(
     ("given_back", "code", "message"),
     [
-        (done(), generation.OK, ""),
+        (done(), exit_codes.OK, ""),
         (
             done([COURSE, {"key": "b", "status": "failed", "type": "XMLSyntaxError", "message": "no"}]),
-            generation.FAILED,
+            exit_codes.FAILED,
             "b failed: XMLSyntaxError: no\nRemedy: fix",
         ),
         (
             done(ended="stopped", left=["b"]),
-            generation.INTERRUPTED,
+            exit_codes.INTERRUPTED,
             "The run was stopped; 1 courses are left.\nRemedy: continue",
         ),
         (
             done(ended="outage", outage="storage", left=["b"]),
-            generation.ENVIRONMENT,
+            exit_codes.ENVIRONMENT,
             "The storage was unavailable for too long; 1 courses are left.\nRemedy: fix it",
         ),
         (
             {"failed": True, "error": BlockStructureError("run-held", "Held.", "wait.").as_dict()},
-            generation.REFUSED,
+            exit_codes.REFUSED,
             "Held.\nRemedy: wait.",
         ),
         (
             {"failed": True, "error": BlockStructureError("course-unknown", "No.", "correct.").as_dict()},
-            generation.USAGE,
+            exit_codes.USAGE,
             "No.\nRemedy: correct.",
         ),
         (
             {"failed": True, "msg": "Timeout exceeded"},
-            generation.ENVIRONMENT,
+            exit_codes.ENVIRONMENT,
             "The run broke off: Timeout exceeded\nRemedy: run it",
         ),
         (
@@ -299,12 +315,12 @@ def done(courses=(COURSE,), **result):
                 "data": "",
                 "msg": "Traceback (most recent call last):\n  File\nValueError: No start of json char",
             },
-            generation.ENVIRONMENT,
+            exit_codes.ENVIRONMENT,
             "The run broke off: its process on the host ended without an answer; was it killed?\nRemedy: run it",
         ),
         (
             {"failed": True, "data": "Killed", "msg": "Traceback (most recent call last):\n  File\nValueError: No start"},
-            generation.ENVIRONMENT,
+            exit_codes.ENVIRONMENT,
             "The run broke off: ValueError: No start\nRemedy: run it",
         ),
     ],
@@ -314,6 +330,13 @@ def test_each_outcome_has_its_exit_code_and_message(given_back, code, message):
     assert reported["exit_code"] == code
     assert generation.failure_text(reported).startswith(message)
     assert bool(generation.failure_text(reported)) == bool(code)
+
+
+def test_totals_have_wall_time_and_processor_time():
+    courses = [{**COURSE, "cpu_seconds": 1.25}, {**COURSE, "key": "b", "cpu_seconds": 2.5}]
+    assert "took 2.0 s, 3.8 s of processor time" in generation.totals(generation.report(done(courses, seconds=2.0)))
+    unknown = generation.totals(generation.report(done(seconds=2.0)))
+    assert "took 2.0 s, processor time unknown (Celery workers do not report it)" in unknown
 
 
 def test_failed_courses_come_last():
@@ -450,6 +473,22 @@ def test_a_crew_does_each_course_once_in_several_processes(monkeypatch):
     pids = [report["pid"] for report in made.reports]
     assert os.getpid() not in pids
     assert max(pids.count(pid) for pid in pids) == 3
+
+
+@pytest.mark.usefixtures("reported")
+def test_waiting_counts_as_wall_time_and_work_as_processor_time():
+    def job(key):
+        until = time.monotonic() + 0.3
+        while key == "busy" and time.monotonic() < until:
+            pass
+        time.sleep(0.3 if key == "waiting" else 0)
+        return {"status": "ok"}
+
+    made = pool(job, ["busy", "waiting"], size=1)
+    made.work()
+    found = {report["key"]: report for report in made.reports}
+    assert min(report["seconds"] for report in found.values()) >= 0.3
+    assert found["busy"]["cpu_seconds"] > 10 * found["waiting"]["cpu_seconds"]
 
 
 class Block:
@@ -681,7 +720,7 @@ def test_events_are_parsed_from_mixed_output(capsys):
 
 def test_interrupted_prune_cannot_be_resumed():
     reported = generation.prune_report({"failed": True, "msg": "Timeout exceeded"})
-    assert reported["exit_code"] == generation.ENVIRONMENT
+    assert reported["exit_code"] == exit_codes.ENVIRONMENT
     assert generation.failure_text(reported) == (
         "The run broke off: Timeout exceeded\nRemedy: run it again; removed objects are no longer listed."
     )

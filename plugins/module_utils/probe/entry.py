@@ -76,7 +76,7 @@ def run(request):
                 release = identify.row_of(operation, results[-1]["release"])
                 if release is None:
                     break  # the following operations need a release
-            if results[-1].get("ended") in ("stopped", "outage"):
+            if (results[-1] or {}).get("ended") in ("stopped", "outage"):
                 break  # the following operations need a completed generation
     except Exception as error:
         reported = dict((name, getattr(error, name, None)) for name in ("identifier", "remedy", "holder"))

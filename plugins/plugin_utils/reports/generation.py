@@ -7,20 +7,8 @@ from typing import Any
 from ...module_utils.common.errors import BlockStructureError
 from ...module_utils.host import probe_client
 from ..diagnosis.snapshot import names
+from .exit_codes import ENVIRONMENT, FAILED, INTERRUPTED, OK, of_message
 
-OK, FAILED, USAGE, ENVIRONMENT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-
-# Error identifier -> exit code; all others are ENVIRONMENT.
-_CODES = {
-    "course-unknown": USAGE,
-    "course-unpublished": USAGE,
-    "pattern-matches-nothing": USAGE,
-    "run-unknown": USAGE,
-    "nothing-to-resume": USAGE,
-    "run-held": REFUSED,
-    "lock-unsupported": REFUSED,
-    "would-delete-all": REFUSED,
-}
 _LISTS = ("planned", "courses", "failures", "left", "published_meanwhile", "gone", "unpublished")
 # Maximum number of keys in one line; the report has all of them.
 SHOWN_KEYS = 5
@@ -71,7 +59,7 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     reported.update(workers=None, worker_mb=None, worker_peak_mb=None)
     if done.get("failed") or "results" not in done:
         reported["error"] = broken(done, "run it again with --resume; finished courses are not repeated.")
-        reported["exit_code"] = _CODES.get(reported["error"]["id"], ENVIRONMENT)
+        reported["exit_code"] = of_message(reported["error"]["id"])
         return reported
     # A deploy surveys the site after generation; a run that was stopped during the boot has no result.
     results = [result for result in done["results"] if "ended" in result]
@@ -99,7 +87,7 @@ def prune_report(done: dict[str, Any]) -> dict[str, Any]:
     reported: dict[str, Any] = {"objects": [], "bytes": 0, "listed": 0, "removed": [], "failures": [], "error": None}
     if done.get("failed") or not done.get("results"):
         reported["error"] = broken(done, "run it again; removed objects are no longer listed.")
-        reported["exit_code"] = _CODES.get(reported["error"]["id"], ENVIRONMENT)
+        reported["exit_code"] = of_message(reported["error"]["id"])
         return reported
     reported.update((name, value) for name, value in done["results"][-1].items() if name in reported)
     reported["exit_code"] = FAILED if reported["failures"] else OK
@@ -117,6 +105,15 @@ def _unpublished_text(keys: list[str] | None) -> list[str]:
     return [f"{len(keys)} never published, so there is nothing to generate: {names(keys, SHOWN_KEYS)}"]
 
 
+def _took(reported: dict[str, Any]) -> list[str]:
+    """Return a line with the wall time and the processor time, [] for a run that generated nothing."""
+    if not reported["courses"] or reported.get("seconds") is None:
+        return []
+    spent = [course["cpu_seconds"] for course in reported["courses"] if course.get("cpu_seconds") is not None]
+    unknown = "processor time unknown (Celery workers do not report it)"
+    return [f"took {reported['seconds']:,.1f} s, " + (f"{sum(spent):,.1f} s of processor time" if spent else unknown)]
+
+
 def totals(reported: dict[str, Any]) -> list[str]:
     """Return the totals of a report as lines."""
     if "listed" in reported:
@@ -131,7 +128,7 @@ def totals(reported: dict[str, Any]) -> list[str]:
     lines = [f"{done}{_skipped_text(reported['skipped'])}; run {reported['run']}"]
     if reported["published_meanwhile"]:
         lines.append(f"{len(reported['published_meanwhile'])} were published meanwhile; the platform's own task follows")
-    return [*lines, *never]
+    return [*lines, *_took(reported), *never]
 
 
 def summary(reported: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...module_utils.common.errors import BlockStructureError
 from ...module_utils.decisions import candidate
-from . import generation
+from . import exit_codes, generation
 
 # Outcomes of an object (probe/move.py), in the order of the report; `copy` occurs in a dry run only.
 OUTCOMES = ("copy", "copied", "replaced", "present", "missing", "damaged", "unverified", "failed", "left")
@@ -52,11 +52,11 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     reported["ended"] = done.get("ended") or "failed"
     if done.get("failed") or "results" not in done:
         reported["error"] = generation.broken(done, _AGAIN)
-        reported["exit_code"] = generation.ENVIRONMENT
+        reported["exit_code"] = exit_codes.ENVIRONMENT
         return reported
     if reported["ended"] == "stopped":
         reported["error"] = BlockStructureError("run-stopped", "The move was stopped.", _AGAIN).as_dict()
-        reported["exit_code"] = generation.INTERRUPTED
+        reported["exit_code"] = exit_codes.INTERRUPTED
         return reported
     result = done["results"][-1]
     reported.update(
@@ -70,16 +70,16 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     refused = _refused(result)
     if refused:
         reported["error"] = refused.as_dict()
-        reported["exit_code"] = generation.ENVIRONMENT
+        reported["exit_code"] = exit_codes.ENVIRONMENT
     elif result["outage"]:
         reported["error"] = BlockStructureError(
             "service-away",
             f"The {result['outage']} does not answer; {reported['counts'].get('left', 0)} objects are left.",
             f"fix it, then {_AGAIN}",
         ).as_dict()
-        reported["exit_code"] = generation.ENVIRONMENT
+        reported["exit_code"] = exit_codes.ENVIRONMENT
     else:
-        reported["exit_code"] = generation.FAILED if reported["counts"].get("failed") else generation.OK
+        reported["exit_code"] = exit_codes.FAILED if reported["counts"].get("failed") else exit_codes.OK
     return reported
 
 

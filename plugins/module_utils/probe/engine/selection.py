@@ -2,6 +2,7 @@
 
 from __future__ import absolute_import
 
+import difflib
 import fnmatch
 
 ORDERS = ("key", "enrolled", "largest")
@@ -59,23 +60,32 @@ def in_scope(courses, spec):
     return [facts for facts in courses if facts["key"] in matching]
 
 
+def require_published(wanted, known, unpublished=None):
+    """Raise SelectionError unless every wanted course is known; it names the nearest one. unpublished: as in `choose`."""
+    absent = sorted(set(wanted) - set(known))
+    if not absent:
+        return
+    never = sorted(set(absent) & set(unpublished or []))
+    if never:
+        raise SelectionError(
+            "course-unpublished",
+            "Never published, so learners cannot open it: %s." % ", ".join(never),
+            "publish it in Studio, then run this again.",
+        )
+    near = difflib.get_close_matches(absent[0], sorted(known), 1, 0.5)
+    raise SelectionError(
+        "course-unknown",
+        "The site has no published course %s." % ", ".join(absent),
+        "correct the key%s; Studio shows it, and `regenerate --dry-run --force` lists all."
+        % (" (the nearest is %s)" % near[0] if near else ""),
+    )
+
+
 def check(courses, spec, unpublished=None):
     """Raise SelectionError for courses that do not exist or were never published, and for patterns that match nothing."""
     known = {facts["key"] for facts in courses}
-    absent = sorted(set(spec.get("courses") or []) - known)
-    if absent and not spec.get("absent_is_gone"):
-        never = sorted(set(absent) & set(unpublished or []))
-        if never:
-            raise SelectionError(
-                "course-unpublished",
-                "Never published, so learners cannot open it: %s." % ", ".join(never),
-                "publish it in Studio, then run this again.",
-            )
-        raise SelectionError(
-            "course-unknown",
-            "The site has no published course %s." % ", ".join(absent),
-            "correct the key; Studio shows it, and `regenerate --dry-run` lists all.",
-        )
+    if not spec.get("absent_is_gone"):
+        require_published(spec.get("courses") or [], known, unpublished)
     for pattern in spec.get("patterns") or []:
         if not any(fnmatch.fnmatchcase(key, pattern) for key in known):
             raise SelectionError(

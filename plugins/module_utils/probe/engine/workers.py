@@ -41,18 +41,24 @@ def _prepared():
     return ours
 
 
+def _processor_seconds():
+    """Return the seconds that processors have worked for this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 def _serve(job, orders, answers, timeout):
     """Run a worker: a course key per line in, a report per line out, until the pipe closes."""
     ours = _prepared()
     for line in iter(orders.readline, ""):  # iterating a pipe reads ahead in Python 2
         # A backstop: a worker whose parent was killed must not hang forever.
         signal.alarm(int(timeout) + 60)
-        start = time.time()
+        start, busy = time.time(), _processor_seconds()
         try:
             report = job(line.strip())
         except Exception as error:
             report = dict(describe(error), status="failed")
-        report["seconds"] = round(time.time() - start, 3)
+        report.update(seconds=round(time.time() - start, 3), cpu_seconds=round(_processor_seconds() - busy, 3))
         ours.ended()
         report.update(
             key=line.strip(),

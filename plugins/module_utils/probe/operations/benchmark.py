@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from ..engine import edxapp, facts
+from ..engine import edxapp, facts, selection
 from ..protocol import describe, emit
 
 MAX_SIZED = 200  # courses whose size is read to choose a sample
@@ -116,16 +116,29 @@ def sample(keys, wanted):
     return [ranked[place][1] for place in places]
 
 
+def published(wanted):
+    """Return the keys of all published courses. Raises SelectionError: there is none, or a wanted one is not among them."""
+    edxapp.forget_request()
+    index, unpublished = edxapp.course_index()
+    known = edxapp.course_keys(index)
+    if not known:
+        raise selection.SelectionError(
+            "no-courses", "The site has no published course to measure.", "publish a course in Studio first."
+        )
+    selection.require_published(wanted, known, unpublished)
+    return known
+
+
 def run(operation, release):
     """Time the named courses, or a sample over all sizes.
 
     courses: keys or None; sample: how many when None; repeats: reads of each tier; rebuilds: collections of each course.
     Returns {"settings", "switches", "row", "storage_in_use", "courses": [times]}.
     """
-    edxapp.forget_request()
     keys = operation.get("courses")
-    if keys is None:
-        keys = sample(edxapp.course_keys(edxapp.course_index()[0]), int(operation["sample"]))
+    if keys is None or keys:
+        known = published(keys or [])
+        keys = sample(known, int(operation["sample"])) if keys is None else keys
     result = {
         "settings": facts.settings_facts(),
         "switches": facts.switches(release),

@@ -115,6 +115,7 @@ def run(operation, _release):
     before each request. Returns {"course", "cold", "username", "request", "functions", "edges", "frames", "stacks",
     "sampled_requests", "sampled_ms"}; the keys after `request` are missing when the page did not answer 200.
     """
+    benchmark.published([operation["course"]])
     user = pages.find_user(operation.get("username"))
     ask, path, cold = pages.opener(user), outline_path(operation["course"]), bool(operation.get("cold"))
 
