@@ -36,3 +36,13 @@ def test_every_finding_that_is_described_can_be_raised():
     chosen = {*courses, "studio-differs", "workers-differ"}
     raised = {message.identifier for message in MESSAGES}
     assert set(catalogue.CATALOGUE) - raised <= chosen
+
+
+def test_a_finding_has_the_severities_of_the_catalogue_and_otherwise_one():
+    """A refusal is an `error` beside them: it stops a run."""
+    severities: dict[str, set[str]] = {}
+    for message in MESSAGES:
+        severities.setdefault(message.identifier, set()).update({message.severity} - {"…", "error"})
+    for name, found in severities.items():
+        entry = catalogue.CATALOGUE.get(name)
+        assert found <= set(entry.severities) if entry else len(found) <= 1, name

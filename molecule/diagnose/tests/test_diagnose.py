@@ -71,7 +71,7 @@ def needs_no_attention(found: dict[str, Any]) -> None:
     assert (measured["keys_why"], measured["page_problem"]) == (None, None)
     assert all(course["ms"].keys() == {"stock", "out_of_band", "hash_once", "both"} for course in measured["courses"])
     # memcached is on a host of its own, which listens for the LMS without a password.
-    assert notes == {"cache-client-limit": "info", "cache-open": "info", "secret-in-plain-inventory": "info"}
+    assert notes == {"cache-client-limit": "info", "cache-open": "info"}
     assert {course["tier_when_cold"] for course in report["courses"]} == {"storage"}
     assert all(course["blocks"] and course["bytes"] for course in report["courses"])
 

@@ -89,15 +89,13 @@ class Resolution:
     def for_reading(self) -> Resolution:
         """Adapt it to a read-only run: only a wrong release or platform stops it.
 
-        All other errors become findings. A missing bucket is no error: diagnose runs before you choose one. Warnings become
-        `info`: they are no fault of the inspected site.
+        All other errors become findings. A missing bucket is no error: diagnose runs before you choose one.
         """
         stopping = tuple(error for error in self.errors if error.variable in _DECIDE_READING)
-        notes = [replace(finding, severity="info", cost="nothing") for finding in self.findings]
         reported = [
             error.finding for error in self.errors if error not in stopping and (error.identifier, error.variable) != _NO_BUCKET
         ]
-        return replace(self, errors=stopping, findings=(*notes, *reported))
+        return replace(self, errors=stopping, findings=(*self.findings, *reported))
 
 
 class _Errors(list[BlockStructureError]):
