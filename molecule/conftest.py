@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
 NAME = os.environ.get("BLOCK_STRUCTURE_SANDBOX_NAME", "block-structure")
 HOSTS = ("lms1", "cache1", "s3")
+# Tests that name no inventory mean the sandbox's; a scenario with more inventories names them in its environment.
+os.environ.setdefault("ANSIBLE_INVENTORY", str(ROOT / "inventory/sandbox"))
 CONNECTION = yaml.safe_load((ROOT / "inventory/sandbox/group_vars/sandbox/connection.yml").read_text())
 
 # The documentation keys of AWS; molecule/images/s3/sandbox_s3/users.json gives them their rights.

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO, Any
 
 import click
 from block_structure.module_utils.common.findings import two_lines
+from block_structure.plugin_utils.reports import exit_codes
 
-OK = 0
-ATTENTION = 1  # the command ran and found a problem: a finding, a failed course
-USAGE = 2  # the command line is wrong (click's own code)
-ENVIRONMENT = 3  # a host, inventory or tool is missing or does not answer
-REFUSED = 4  # not done without the operator's consent
-INTERRUPTED = 130  # stopped by SIGINT or SIGTERM
+OK, ATTENTION, USAGE = exit_codes.OK, exit_codes.FAILED, exit_codes.USAGE
+ENVIRONMENT, REFUSED, INTERRUPTED = exit_codes.ENVIRONMENT, exit_codes.REFUSED, exit_codes.INTERRUPTED
 
-EPILOG = "Exit codes: 0 all well, 1 needs attention, 2 usage, 3 environment, 4 refused, 130 interrupted."
+
+@dataclass(frozen=True)
+class Code:
+    """One exit code: its number, its name in --help, and what it means."""
+
+    number: int
+    name: str
+    meaning: str
+
+
+CODES = (
+    Code(OK, "all well", "The command did what you asked, and nothing needs attention."),
+    Code(
+        ATTENTION,
+        "needs attention",
+        "The command ran and found something: a finding, a course that failed, an object that waits, a change to be made.",
+    ),
+    Code(
+        USAGE,
+        "usage",
+        "The command line does not fit: an unknown option, no inventory, a course that the site does not have, a file that is "
+        "not what it should be, a command for something that this site does not use.",
+    ),
+    Code(
+        ENVIRONMENT,
+        "environment",
+        "A host, the inventory, a variable or a tool is missing, wrong or does not answer.",
+    ),
+    Code(
+        REFUSED,
+        "refused",
+        "Not done without your consent: load on a site that may not be yours, a file that would be overwritten, a second run.",
+    ),
+    Code(INTERRUPTED, "interrupted", "Stopped by Ctrl-C or SIGTERM. Finished work is kept."),
+)
+EPILOG = "Exit codes: " + ", ".join(f"{code.number} {code.name}" for code in CODES) + "."
 
 
 class Failure(click.ClickException):

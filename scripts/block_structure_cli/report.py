@@ -12,7 +12,7 @@ from typing import Any
 from block_structure.module_utils.common.redact import is_secret_name
 
 from . import charts, collector, pictures, runs, tables
-from .exits import USAGE, Failure
+from .saved import load_json
 
 _MIB = 1024 * 1024
 _MOST_COURSES = 25  # in a chart; the tables have all
@@ -45,32 +45,20 @@ class Sources:
         return [{**(self.bench or {}), "courses": []}, *self.runs, *self.diagnoses][-1]
 
 
-def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
-    """Return a JSON object with the required keys. Raises Failure (USAGE)."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Failure(f"{path} is not {what}: {error}.", remedy, USAGE) from error
-    missing = [name for name in needed if not isinstance(found, dict) or name not in found]
-    if missing:
-        raise Failure(f"{path} is not {what}: it has no {', '.join(missing)}.", remedy, USAGE)
-    return dict(found)
-
-
 def load_diagnosis(path: Path) -> dict[str, Any]:
     """Return the output of `diagnose --format json` (or `verify --format json`)."""
     return load_json(
         path,
         ("release", "courses", "findings"),
         "a diagnosis",
-        "name a file with the output of `scripts/block-structure diagnose --format json`.",
+        "name a file with the output of `block-structure diagnose --format json`.",
     )
 
 
 def load_profile(path: Path) -> dict[str, Any]:
     """Return the profile.json of a `profile` run."""
     return load_json(
-        path, ("course", "frames", "stacks"), "a profile", "name a profile.json that `scripts/block-structure profile` wrote."
+        path, ("course", "frames", "stacks"), "a profile", "name a profile.json that `block-structure profile` wrote."
     )
 
 
@@ -93,7 +81,7 @@ def _faster(report: dict[str, Any] | None) -> str | None:
     was, now = charts.seconds(row["before"]["cold"]), charts.seconds(row["after"]["cold"])
     return (
         f"With a cold cache, reading the structure of {row['key']} ({row['blocks']:,} blocks) "
-        f"took {was} before and takes {now} now: {row['cold']:.1f} times faster."
+        f"took {was} before and takes {now} now: {tables.in_words(row['cold'])}."
     )
 
 

@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import numpy
-
 from .exits import USAGE, Failure
 
 SCHEMA = "block-structure-run"
@@ -31,7 +28,9 @@ def _schema() -> dict[str, Any]:
 
 def load(path: Path) -> Run:
     """Return the content of a run file. Raises Failure (USAGE) if it is not one, or has another version."""
-    remedy = "name a file that `scripts/block-structure benchmark --output` wrote."
+    import jsonschema
+
+    remedy = "name a file that `block-structure benchmark --output` wrote."
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -52,6 +51,8 @@ def load(path: Path) -> Run:
 
 def save(run: Run, path: Path) -> None:
     """Validate and write a run file. Raises Failure (USAGE) if it cannot be written."""
+    import jsonschema
+
     jsonschema.validate(run, _schema(), cls=jsonschema.Draft202012Validator)
     try:
         path.write_text(json.dumps(run, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -61,11 +62,15 @@ def save(run: Run, path: Path) -> None:
 
 def median(times: list[float]) -> float | None:
     """Return the median, None without times."""
+    import numpy
+
     return float(numpy.median(times)) if times else None
 
 
 def percentile(times: list[float], which: float) -> float | None:
     """Return a percentile, None without times."""
+    import numpy
+
     return float(numpy.percentile(times, which)) if times else None
 
 
@@ -172,6 +177,8 @@ def ratio(before: list[float], after: list[float]) -> dict[str, float] | None:
 
     The resampling is seeded, so the same times give the same interval.
     """
+    import numpy
+
     if not before or not after or not numpy.median(after):
         return None
     generator = numpy.random.default_rng(0)

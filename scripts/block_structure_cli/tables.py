@@ -24,23 +24,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: title, columns, and one dictionary per row."""
+    """A table: title, columns, one dictionary per row, and the sentence that says that there is none (empty: say nothing)."""
 
     title: str
     columns: tuple[Column, ...]
     rows: list[Row]
+    empty: str = ""
 
     def cells(self) -> list[list[str]]:
         """Return the text of each cell; None shows as `-`."""
-        values = ([column.cell(row) for column in self.columns] for row in self.rows)
-        return [["-" if value is None else str(value) for value in row] for row in values]
+        return [[output.shown(column.cell(row)) for column in self.columns] for row in self.rows]
 
     def show(self) -> None:
-        """Print the table; nothing if it has no rows."""
-        if self.rows:
-            headings = [column.heading for column in self.columns]
-            right = [column.heading for column in self.columns if column.number]
-            output.print_table(self.title, headings, self.cells(), right=right)
+        """Print the table, or the sentence that says that there is none."""
+        headings = [column.heading for column in self.columns]
+        right = [column.heading for column in self.columns if column.number]
+        if self.rows or self.empty:
+            output.print_table(self.title, headings, self.cells(), right=right, empty=self.empty)
 
 
 def milliseconds(value: float | None) -> str | None:
@@ -50,11 +50,24 @@ def milliseconds(value: float | None) -> str | None:
     return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def _factor(value: float) -> tuple[str, str] | None:
+    """Return (factor, faster or slower) of a ratio; None where it rounds to 1.0, which is no change."""
+    factor = f"{value if value >= 1 else 1 / value:,.1f}"
+    return None if factor == "1.0" else (factor, "faster" if value >= 1 else "slower")
+
+
 def times(value: float | None) -> str | None:
-    """Return a ratio as text; two significant digits below 1, so that a slow-down never shows as 0.0x."""
+    """Return a ratio of times as a cell."""
     if value is None:
         return None
-    return f"{value:.1f}x" if value >= 1 else f"{value:.2g}x"
+    found = _factor(value)
+    return f"{found[0]}x {found[1]}" if found else "the same"
+
+
+def in_words(value: float) -> str:
+    """Return a ratio of times as the end of a sentence."""
+    found = _factor(value)
+    return f"{found[0]} times {found[1]}" if found else "no difference"
 
 
 def _count(name: str) -> Callable[[Row], str | None]:
@@ -162,9 +175,14 @@ def compared_tiers(report: dict[str, Any]) -> Table:
     for state in ("cold", "warm"):
         columns += (
             Column(f"{state} ms", _before_and_after(read(state))),
-            Column(f"{state} faster", lambda row, s=state: times(row[s])),
+            Column(f"{state} change", lambda row, s=state: times(row[s])),
         )
-    return Table("Reading a structure inside the LMS, before → after", columns, report["courses"])
+    return Table(
+        "Reading a structure inside the LMS, before → after",
+        columns,
+        report["courses"],
+        "The two runs have no course in common; measure the same ones with --course.",
+    )
 
 
 def compared_pages(report: dict[str, Any]) -> Table:
@@ -179,7 +197,7 @@ def compared_pages(report: dict[str, Any]) -> Table:
     columns = (
         *(_STATE, _PAGE),
         *(waits(which) for which in ("p50", "p95", "p99")),
-        Column("p50 faster", lambda row: times(row["ratio"]["times_faster"]) if row["ratio"] else None),
+        Column("p50 change", lambda row: times(row["ratio"]["times_faster"]) if row["ratio"] else None),
         Column("95 % interval", spread),
         Column("requests", _before_and_after(lambda side: side["n"])),
         Column("errors", _before_and_after(lambda side: side["errors"])),

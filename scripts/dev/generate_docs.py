@@ -4,6 +4,7 @@ README.md, docs/releases.md: the tables of releases come from roles/block_struct
 refused or reported come from scripts/dev/combinations.yml, and the messages from the role's own validation.
 docs/variables.md: roles/block_structure/meta/argument_specs.yml, entry point `main`.
 docs/diagnose.md: the catalogue of plugins/plugin_utils/diagnosis.
+docs/command.md: commands and exit codes, from scripts/block_structure_cli.
 docs/report.md, docs/runtime.md: figures measured on a sandbox, from docs/examples.
 Markers of a generated part: see scripts/dev/lib/pages.py.
 
@@ -19,12 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import messages
 import yaml
 from block_structure.module_utils.decisions import desired
 from block_structure.plugin_utils import role_variables
 from block_structure.plugin_utils.diagnosis import catalogue
-from block_structure_cli import charts, collector
+from block_structure_cli import charts, collector, exits
+from block_structure_cli.main import main as command_line
 from lib import pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,8 +205,22 @@ def message_table() -> str:
     return pages.table(("message", "severity", "cause", "remedy", "variable"), rows)
 
 
+def command_table() -> str:
+    """Return one row per command: what it does, and whether it changes the site."""
+    context = click.Context(command_line)
+    commands = {name: command_line.get_command(context, name) for name in command_line.list_commands(context)}
+    rows = [[f"`{name}`", command.get_short_help_str(200)] for name, command in commands.items() if command]
+    return pages.table(("command", "what it does"), rows)
+
+
+def exit_table() -> str:
+    """Return one row per exit code of the command line."""
+    return pages.table(("code", "", "meaning"), [[code.number, code.name, code.meaning] for code in exits.CODES])
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"releases": release_summary},
+    "docs/command.md": {"commands": command_table, "exits": exit_table},
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"releases": release_matrix, "combinations": combination_table},
     "docs/messages.md": {"messages": message_table},

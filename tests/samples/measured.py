@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 SECRET = "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"  # of AWS's documentation
@@ -79,6 +81,55 @@ def diagnosis(
         "row": {},
         "limits": {"cache_cap_bytes": 2097152, "client_item_limit_bytes": None, "item_size_bytes": 1048576},
     }
+
+
+def _finding(identifier: str, severity: str, cause: str, remedy: str, **more: Any) -> dict[str, Any]:
+    report = {"cost": None, "cost_ms": None, "evidence": None, "value": None, "variable": None, **more}
+    return {**report, "id": identifier, "severity": severity, "cause": cause, "remedy": remedy}
+
+
+def site_in_need() -> dict[str, Any]:
+    """Return a diagnosis of 42 courses: one rebuilt for learners, one stale, memcached too small, four notes alike."""
+    site = json.loads((Path(__file__).resolve().parents[2] / "docs" / "examples" / "diagnosis.json").read_text())
+    by_key = {found["key"]: found for found in site["courses"]}
+    rebuilt = by_key["course-v1:SandboxX+HUGE8K+2026"]
+    rebuilt.update(tier="modulestore", tier_when_cold="modulestore", cache_ms=None, storage_ms=None, rebuild_ms=12345.6)
+    rebuilt["reason"] = "rebuilt in the request: storage has no object; larger than -I of memcached (1048576 bytes)"
+    by_key["course-v1:SandboxX+M04+2026"]["fresh"] = False
+    for server in site["servers"]:
+        server["aliases"] = ["default", "course_structure_cache"]
+    key, number = rebuilt["key"], "block_structure_memcached_memory_mb"
+    site["findings"] = [
+        _finding(
+            "course-not-stored",
+            "error",
+            f"{key} has no object in storage, so each cold read rebuilds it.",
+            "run playbooks/deploy.yml, which generates it.",
+            cost=f"12346 ms for a rebuild in the request (measured on {key})",
+            cost_ms=12345.6,
+        ),
+        _finding(
+            "memcached-small",
+            "warning",
+            "cache1:11211 has 64 MiB, and the structures need 128 MiB.",
+            f"set {number} to 128.",
+            variable=number,
+            value=128,
+        ),
+        *(
+            _finding(
+                "switch-inert",
+                "info",
+                f"This release no longer reads {name}.",
+                f"remove {name} from the inventory.",
+                variable=name,
+            )
+            for name in ("switch_one", "switch_two", "switch_three", "switch_four")
+        ),
+    ]
+    site["counts"] = {"error": 1, "warning": 1, "info": 4}
+    site["cure"] = [{"name": number, "value": 128, "findings": ["memcached-small"], "note": None, "proposed": False}]
+    return site
 
 
 def profile() -> dict[str, Any]:

@@ -253,4 +253,4 @@ def test_unwritable_page_is_reported(tmp_path):
     (tmp_path / "d.json").write_text(json.dumps(diagnosis()))
     ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "nowhere" / "r.html"))
     assert ended.exit_code == exits.USAGE
-    assert "r.html cannot be written: No such file or directory." in ended.stderr
+    assert "r.html cannot be written: its folder does not exist." in ended.stderr

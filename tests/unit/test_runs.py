@@ -145,6 +145,21 @@ def test_ratio_without_times_is_none():
     assert runs.median([]) is None
 
 
-@pytest.mark.parametrize(("value", "message"), [(None, None), (12.34, "12.3x"), (1.0, "1.0x"), (0.0268, "0.027x")])
-def test_ratio_below_one_never_shows_as_zero(value, message):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, None),
+        (12.34, "12.3x faster"),
+        (1.04, "the same"),
+        (1.0, "the same"),
+        (0.96, "the same"),
+        (0.9, "1.1x slower"),
+        (0.0268, "37.3x slower"),
+    ],
+)
+def test_a_ratio_says_its_direction_and_never_one(value, message):
     assert tables.times(value) == message
+
+
+def test_no_difference_is_said_as_such():
+    assert [tables.in_words(value) for value in (90.0, 1.01, 0.5)] == ["90.0 times faster", "no difference", "2.0 times slower"]

@@ -96,7 +96,8 @@ def test_file_that_is_not_a_diagnosis_is_refused(tmp_path, content):
     path.write_text(content)
     ended = size("--report", str(path))
     assert ended.exit_code == exits.USAGE
-    assert "is not a diagnosis.\nRemedy: write it with `scripts/block-structure diagnose --format json`." in ended.output
+    assert " is not a diagnosis: " in ended.output
+    assert ended.output.endswith("\nRemedy: write it with `block-structure diagnose --format json`.\n")
 
 
 def test_a_site_without_structures_has_nothing_to_scale(tmp_path):

@@ -14,19 +14,65 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = {("outline", None), ("blocks", 2), ("blocks", 3)}
 
 
-def tool(*message: str) -> str:
-    """Run the operator's tool on the sandbox and return what it printed."""
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    done = subprocess.run(
+def started(*message: str) -> subprocess.CompletedProcess[str]:
+    """Run the operator's tool on the sandbox."""
+    return subprocess.run(
         [str(ROOT / "scripts/block-structure"), *message],
-        env=environment,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def tool(*message: str) -> str:
+    """Run the operator's tool on the sandbox and return what it printed."""
+    done = started(*message)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def refused(*message: str) -> tuple[int, list[str]]:
+    """Return the exit code and the lines of a refusal, which prints nothing else."""
+    done = started(*message)
+    assert done.stdout == ""
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("command", [["benchmark", "--no-http"], ["profile"], ["regenerate"]], ids=lambda words: words[0])
+def test_a_course_that_does_not_exist_is_refused_with_the_nearest_one(command, courses):
+    wrong = courses[2].replace("+2026", "+20226")
+    code, lines = refused(*command, "--course", wrong)
+    assert code == 2, lines
+    assert lines[-2].endswith(f"The site has no published course {wrong}.")
+    assert lines[-1].startswith(f"Remedy: correct the key (the nearest is {courses[2]}); ")
+
+
+def test_a_storage_class_without_a_spool_has_nothing_to_list():
+    code, lines = refused("spool")
+    assert code == 2, lines
+    assert lines[-2].endswith("Nothing waits: the storage class of this LMS has no spool.")
+    assert lines[-1].startswith("Remedy: none is needed with plain, ")
+
+
+def test_a_deploy_and_its_preview_have_nothing_to_change():
+    for command in ("check", "deploy"):
+        shown = tool(command).splitlines()
+        assert shown[0].startswith("Nothing needs attention: "), shown
+        assert ("Nothing would change." if command == "check" else "Nothing had to change.") in shown
+        assert json.loads(tool(command, "--format", "json"))["changes"] == []
+
+
+def test_the_summary_of_a_site_names_its_slowest_course_in_milliseconds(courses):
+    shown = tool("diagnose").splitlines()
+    slowest = next(line for line in shown if line.startswith("Slowest course: "))
+    assert any(key in slowest for key in courses)
+    assert " ms from " in slowest
+
+
+def test_nothing_to_generate_is_a_sentence():
+    assert "Every course in scope is up to date; nothing was generated." in tool("regenerate").splitlines()
 
 
 @pytest.fixture(scope="module")

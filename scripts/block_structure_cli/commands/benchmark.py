@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress
 
 from .. import load, output, runs, tables, target
 from ..exits import ATTENTION, REFUSED, Failure
-from ..options import Site, format_option, site_options
+from ..options import Site, format_option, overwrite_option, site_options, unclaimed
 from ..runner import play_for_report
 
 PASSWORD = "BLOCK_STRUCTURE_LEARNER_PASSWORD"
@@ -47,7 +46,9 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
 def _load_with_bar(
     message: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
 ) -> list[dict[str, Any]]:
-    with Progress(console=output.stderr, transient=True) as bar:
+    from rich.progress import Progress
+
+    with Progress(console=output.console(sys.stderr), transient=True) as bar:
         row = bar.add_task(message, total=None if amount is load.ONCE else amount.seconds)
         return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
 
@@ -119,12 +120,13 @@ def _load_with_bar(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Run file to write. Default: benchmark-TIME.json.",
 )
+@overwrite_option
 @click.option("--label", help="Label of the run in comparisons and reports, such as 'before the cure'.")
 @click.option(
     "--compare", nargs=2, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Compare two run files instead."
 )
-def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path | None, **given: Any) -> None:
-    """Measure read times: each tier inside the LMS, and pages over HTTP.
+def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path | None, overwrite: bool, **given: Any) -> None:
+    """Measure read times, inside the LMS and of pages over HTTP.
 
     Changes nothing, except that a cold round removes the cached structures of the measured courses; the next read caches them
     again. Load is bounded by --users and --duration, and goes only to loopback or the sandbox unless you confirm that the site
@@ -132,39 +134,66 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
 
     \b
     Examples:
-      scripts/block-structure benchmark --rebuilds 1 -o before.json
-      scripts/block-structure benchmark -i inventory/production --no-http --sample 20
-      scripts/block-structure benchmark -i inventory/production --url https://learn.example.com \\
+      block-structure benchmark -i inventory/production --no-http --sample 20
+      block-structure benchmark -i inventory/production --url https://learn.example.com \\
           --learner tester@example.com --username tester --users 10 --duration 60 -o after.json
-      scripts/block-structure benchmark --compare before.json after.json
+      block-structure benchmark --compare before.json after.json
     """
     if compare:
-        compared = [runs.load(name) for name in compare]
-        report = runs.compare(*compared)
-        if form == "json":
-            output.print_json(report)
-        else:
-            tables.compared_tiers(report).show()
-            tables.compared_pages(report).show()
-            tables.workers(compared).show()
+        _compare([runs.load(name) for name in compare], form)
         return
+    path = unclaimed(path or Path(f"benchmark-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"), overwrite)
     if given["http"] and given["url"]:
         target.require_consent(
             given["url"], f"{given['users']} learners will open pages for {given['duration']} s", given["own"]
         )
     run = measure(site, given)
-    path = path or Path(f"benchmark-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
     runs.save(run, path)
     if form == "json":
         output.print_json(run)
+    elif form == "csv":
+        output.print_csv(
+            [{**_facts(course), **runs.tiers(course, run["configuration"]["storage_in_use"])} for course in run["courses"]]
+        )
     else:
+        _summary(run)
         tables.tiers(run).show()
         tables.collector(run).show()
         tables.pages(run).show()
         tables.workers([run]).show()
-    output.stderr.print(f"written to {path}", markup=False)
+    output.message(f"written to {path}")
     if any(course["error"] for course in run["courses"]) or any(row["errors"] for row in runs.pages(run)):
         raise SystemExit(ATTENTION)
+
+
+def _facts(course: dict[str, Any]) -> dict[str, Any]:
+    return {name: course[name] for name in ("key", "blocks", "bytes", "error")}
+
+
+def _summary(run: runs.Run) -> None:
+    """Print the slowest course first."""
+    in_use = run["configuration"]["storage_in_use"]
+    rows = [(course, runs.tiers(course, in_use)) for course in run["courses"]]
+    for state in ("cold", "warm"):
+        timed = [(times[state], times[f"{state}_from"], course["key"]) for course, times in rows if times[state] is not None]
+        if timed:
+            slowest, tier, key = max(timed)
+            output.say(f"Slowest with a {state} cache: {tables.milliseconds(slowest)} ms from {tier}, {key}", rest="  ")
+        else:
+            output.say(f"No course was read with a {state} cache.")
+
+
+def _compare(compared: list[runs.Run], form: str) -> None:
+    """Print the comparison of two runs."""
+    report = runs.compare(*compared)
+    if form == "json":
+        output.print_json(report)
+    elif form == "csv":
+        output.print_csv(report["courses"])
+    else:
+        tables.compared_tiers(report).show()
+        tables.compared_pages(report).show()
+        tables.workers(compared).show()
 
 
 def measure(site: Site, given: dict[str, Any]) -> runs.Run:

@@ -21,10 +21,10 @@ def _show(report: dict[str, Any]) -> None:
         for one in report["objects"]
         if one["done"] not in ("copied", "present")
     ]
-    if rows:
-        output.print_table("objects", _COLUMNS, rows, right=("bytes",))
     for line in move.summary(report):
-        output.stderr.print(line, markup=False)
+        output.say(line)
+    if rows:
+        output.print_table("Objects that were not copied", _COLUMNS, rows, right=("bytes",))
 
 
 @click.command()
@@ -33,17 +33,18 @@ def _show(report: dict[str, Any]) -> None:
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Number of objects copied in parallel (8).")
 @follow_format_option
 def command(site: Site, dry_run: bool, workers: int | None, form: str) -> None:
-    """Copy stored structures to the place that the inventory names: another bucket or prefix, or from files to S3.
+    """Copy stored structures to where the inventory wants them.
 
-    Each copy is read back and compared. Settings and rows do not change until playbooks/deploy.yml, which copies what is left.
-    After an interruption, run it again: existing copies are only compared. Nothing is deleted at the source.
+    That is another bucket or prefix, or S3 instead of files. Each copy is read back and compared. Settings and rows do not
+    change until playbooks/deploy.yml, which copies what is left. After an interruption, run it again: existing copies are
+    only compared. Nothing is deleted at the source.
 
     \b
     Examples:
-      scripts/block-structure move -i inventory/production --dry-run
-      scripts/block-structure move -i inventory/production
+      block-structure move -i inventory/production --dry-run
+      block-structure move -i inventory/production
     """
     variables: dict[str, Any] = {"block_structure_move_dry_run": dry_run}
     if workers is not None:
         variables["block_structure_move_workers"] = workers
-    follow("move", site, form, _show, **variables)
+    follow("move", site, form, _show, rows="objects", **variables)

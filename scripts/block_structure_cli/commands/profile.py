@@ -10,9 +10,9 @@ from typing import Any
 import click
 from block_structure.plugin_utils.reports import profiling
 
-from .. import output, pictures, tables
+from .. import output, tables
 from ..exits import ATTENTION, ENVIRONMENT, USAGE, Failure
-from ..options import Site, format_option, site_options
+from ..options import Site, format_option, overwrite_option, site_options, unclaimed
 from ..runner import play_for_report
 
 
@@ -27,6 +27,8 @@ def summary(profile: dict[str, Any]) -> dict[str, Any]:
 
 def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     """Write profile.json, flamegraph.svg and callgraph.svg (callgraph.dot without Graphviz); return their paths."""
+    from .. import pictures
+
     drawn = pictures.callgraph(profile)
     files = {"profile.json": json.dumps(profile), "flamegraph.svg": pictures.flamegraph(profile)}
     files.update({"callgraph.svg": drawn} if drawn else {"callgraph.dot": pictures.dot(profile)})
@@ -37,7 +39,7 @@ def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     except OSError as error:
         raise Failure(f"{folder} cannot be written: {error.strerror}.", "name another folder with --output.", USAGE) from error
     if not drawn:
-        output.stderr.print(
+        output.message(
             "Graphviz is not installed, so the call graph was written as callgraph.dot.\nRemedy: apt-get install graphviz."
         )
     return [folder / name for name in files]
@@ -64,8 +66,18 @@ def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write to. Default: profile-TIME.",
 )
-def command(site: Site, form: str, course: str, username: str | None, cold: bool, top: int, folder: Path | None) -> None:
-    """Open one outline inside the LMS under a profiler, and show where the time goes.
+@overwrite_option
+def command(
+    site: Site,
+    form: str,
+    course: str,
+    username: str | None,
+    cold: bool,
+    top: int,
+    folder: Path | None,
+    overwrite: bool,
+) -> None:
+    """Show where one outline request spends its time in the LMS.
 
     The request runs the LMS's middleware and view in a separate process: learners are not affected, and the site does not
     change (with --cold the course's cached structure is removed, and the request caches it again). Writes profile.json, a flame
@@ -73,9 +85,10 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
 
     \b
     Examples:
-      scripts/block-structure profile -i inventory/production --course course-v1:Example+Demo+2026
-      scripts/block-structure profile -i inventory/production --course course-v1:Example+Demo+2026 --cold -o cold
+      block-structure profile -i inventory/production --course course-v1:Example+Demo+2026
+      block-structure profile -i inventory/production --course course-v1:Example+Demo+2026 --cold -o cold
     """
+    folder = unclaimed(folder or Path(f"profile-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"), overwrite)
     profile = play_for_report(
         "profile",
         site,
@@ -90,17 +103,18 @@ def command(site: Site, form: str, course: str, username: str | None, cold: bool
             "name an existing course with --course, and a user who may see it with --username.",
             ENVIRONMENT,
         )
-    written = write(profile, folder or Path(f"profile-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"))
+    written = write(profile, folder)
     if form == "json":
         output.print_json(summary(profile))
+    elif form == "csv":
+        output.print_csv(profiling.modules(profile))
     else:
         tables.profile_parts(profile).show()
         tables.profile_modules(profile, top).show()
-    output.stderr.print("written: " + ", ".join(str(path) for path in written), markup=False)
+    output.message("written: " + ", ".join(str(path) for path in written))
     if not profiling.reads_structure(profile):
-        output.stderr.print(
+        output.message(
             f"The page did not read the course's structure: {profile['username']} may not see the course.\n"
-            "Remedy: name an enrolled learner or a staff member with --username.",
-            markup=False,
+            "Remedy: name an enrolled learner or a staff member with --username."
         )
         raise SystemExit(ATTENTION)

@@ -18,11 +18,17 @@ def _show(report: dict[str, Any]) -> None:
     rows = [
         [entry["name"], entry["bytes"], round(entry["age_seconds"] / 86400, 1), entry["why"]] for entry in report["objects"]
     ]
-    output.print_table("objects that no row names", _COLUMNS, rows, right=("bytes", "days old"))
     for line in generation.summary(report):
-        output.stderr.print(line, markup=False)
+        output.say(line)
+    output.print_table(
+        "Objects that no row names",
+        _COLUMNS,
+        rows,
+        right=("bytes", "days old"),
+        empty="Every object is named by a row; there is nothing to remove.",
+    )
     for failure in report["failures"]:
-        output.stderr.print(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}", markup=False)
+        output.message(f"{failure['key']} could not be removed: {failure['type']}: {failure['message']}")
 
 
 @click.command()
@@ -36,17 +42,19 @@ def _show(report: dict[str, Any]) -> None:
 )
 @format_option
 def command(site: Site, yes: bool, min_age_hours: float | None, form: str) -> None:
-    """List objects that no row names: those of deleted courses, and versions beyond the kept ones. Remove them with --yes.
+    """List objects that no row names, or remove them with --yes.
+
+    They are those of deleted courses, and versions beyond the kept ones.
 
     Never removes an object that a row names, nor one of the newest versions that the site keeps. In a versioned bucket, removed
     objects can be recovered.
 
     \b
     Examples:
-      scripts/block-structure prune -i inventory/production
-      scripts/block-structure prune -i inventory/production --yes
+      block-structure prune -i inventory/production
+      block-structure prune -i inventory/production --yes
     """
     variables: dict[str, Any] = {"block_structure_prune_remove": yes}
     if min_age_hours is not None:
         variables["block_structure_prune_min_age_seconds"] = int(min_age_hours * 3600)
-    follow("prune", site, form, _show, **variables)
+    follow("prune", site, form, _show, rows="objects", **variables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -9,10 +10,10 @@ from block_structure.plugin_utils.reports import generation
 
 from .. import output
 from ..follow import follow
-from ..options import Site, follow_format_option, site_options
+from ..options import Site, all_option, follow_format_option, site_options
 
-_COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "tier", "attempt", "message")
-_NUMBERS = ("blocks", "bytes", "seconds", "attempt")
+_COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "cpu seconds", "tier", "attempt", "message")
+_NUMBERS = ("blocks", "bytes", "seconds", "cpu seconds", "attempt")
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -55,21 +56,27 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
     return {f"block_structure_{name}": value for name, value in chosen.items() if value is not None}
 
 
-def _show(report: dict[str, Any]) -> None:
+def _show(report: dict[str, Any], *, everything: bool) -> None:
+    """Print the totals, then what would be generated, or the courses that failed and on request all."""
+    for line in generation.totals(report):
+        output.say(line, rest="  ")
     if report["ended"] == "dry-run":
         rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
-        output.print_table("would be generated", ("course", "why", "bytes", "reason"), rows, right=("bytes",))
-    elif report["courses"]:
-        rows = [[_shortened(course, name) for name in ("key", *_COLUMNS[1:])] for course in report["courses"]]
-        output.print_table(f"run {report['run']}", _COLUMNS, rows, right=_NUMBERS)
-    for line in generation.totals(report):
-        output.stderr.print(line, markup=False)
+        empty = "Every course in scope is up to date; there is nothing to generate."
+        output.print_table("Would be generated", ("course", "why", "bytes", "reason"), rows, right=("bytes",), empty=empty)
+        return
+    shown = report["courses"] if everything else [course for course in report["courses"] if course["status"] != "ok"]
+    if not report["courses"]:
+        output.say("Every course in scope is up to date; nothing was generated.")
+    elif shown:
+        rows = [[_cell(course, name) for name in ("key", *_COLUMNS[1:])] for course in shown]
+        output.print_table("All courses of the run" if everything else "Not generated", _COLUMNS, rows, right=_NUMBERS)
 
 
-def _shortened(course: dict[str, Any], name: str) -> Any:
+def _cell(course: dict[str, Any], name: str) -> Any:
     if name == "message" and course.get("type"):
         return f"{course['type']}: {course.get('message')}"[:300]
-    return course.get(name)
+    return course.get(name.replace(" ", "_"))
 
 
 @click.command()
@@ -98,19 +105,20 @@ def _shortened(course: dict[str, Any], name: str) -> Any:
 @click.option("--course-timeout", type=click.IntRange(1), metavar="SECONDS", help="Time limit of one attempt at a course.")
 @click.option("--routing-key", metavar="KEY", help="Routing key of the tasks, with --engine celery.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Number of queued tasks, with --engine celery.")
+@all_option("every course of the run")
 @follow_format_option
-def command(site: Site, form: str, **given: Any) -> None:
-    """Generate block structures: by default those that are missing, stale or have lost their object.
+def command(site: Site, form: str, everything: bool, **given: Any) -> None:
+    """Generate structures that are missing, stale or lost.
 
     Courses that are up to date are skipped, so a run with nothing to do costs one boot of the LMS. Options that you leave out
     come from the inventory.
 
     \b
     Examples:
-      scripts/block-structure regenerate -i inventory/production --dry-run
-      scripts/block-structure regenerate -i inventory/production --only stale --order enrolled --workers 4
-      scripts/block-structure regenerate -i inventory/production --course course-v1:ExampleX+Demo+2026 --force
-      scripts/block-structure regenerate -i inventory/production --resume
+      block-structure regenerate -i inventory/production --dry-run
+      block-structure regenerate -i inventory/production --only stale --order enrolled --workers 4
+      block-structure regenerate -i inventory/production --course course-v1:ExampleX+Demo+2026 --force
+      block-structure regenerate -i inventory/production --resume
     """
     _check(given)
-    follow("regenerate", site, form, _show, **_variables(given))
+    follow("regenerate", site, form, partial(_show, everything=everything), **_variables(given))

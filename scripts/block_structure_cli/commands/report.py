@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from .. import output, report, runs
+from .. import output
 from ..exits import ATTENTION, USAGE, Failure
-from ..options import format_option
+from ..options import document_format_option, overwrite_option, unclaimed
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@format_option
+@document_format_option
 @click.option(
     "--diagnosis",
     "diagnoses",
@@ -37,6 +37,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="File to write.",
 )
+@overwrite_option
 def command(
     form: str,
     diagnoses: tuple[Path, ...],
@@ -47,15 +48,21 @@ def command(
     bench: Path | None,
     title: str,
     path: Path,
+    overwrite: bool,
 ) -> None:
-    """Write measurements and findings as one HTML page; contacts no host, and the page needs no network.
+    """Write measurements and findings as one HTML page.
+
+    Contacts no host, and the page needs no network.
 
     \b
     Examples:
-      scripts/block-structure report --before before.json --after after.json -o report.html
-      scripts/block-structure diagnose -i inventory/production --format json > diagnosis.json
-      scripts/block-structure report --diagnosis diagnosis.json --after after.json --profile cold/profile.json
+      block-structure report --before before.json --after after.json -o report.html
+      block-structure diagnose -i inventory/production --format json -o diagnosis.json
+      block-structure report --diagnosis diagnosis.json --after after.json --profile cold/profile.json
     """
+    from .. import report, runs
+
+    unclaimed(path, overwrite)
     sources = report.Sources(
         before=runs.load(before) if before else None,
         after=runs.load(after) if after else None,
@@ -66,16 +73,11 @@ def command(
     )
     if not sources.diagnoses and not sources.runs and not sources.bench:
         raise Failure("There is nothing to report.", "name a file with --diagnosis, --before, --after or --collector.", USAGE)
-    page = report.html(sources, title)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --output.", USAGE) from error
+    output.write(path, report.html(sources, title))
     reported = report.summary(sources)
     if form == "json":
         output.print_json({"report": str(path), **reported})
     else:
         output.data().print(f"{reported['line']}\n{reported['text']}".strip(), markup=False)
-    output.stderr.print(f"written to {path}", markup=False)
     if reported["state"] == "bad":
         raise SystemExit(ATTENTION)

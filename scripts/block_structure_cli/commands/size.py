@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import memcached_sizing
 from block_structure.module_utils.decisions.releases import Release, pick
 
-from .. import ROOT, exits, output
+from .. import ROOT, exits, output, screens
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
+from ..saved import load_json
 
 MIB = memcached_sizing.MIB
+_NEEDED = ("release", "courses", "servers", "limits")
+_REMEDY = "write it with `block-structure diagnose --format json`."
 
 
 class Percent(click.IntRange):
@@ -35,6 +36,8 @@ class Percent(click.IntRange):
 
 def release_of(report: dict[str, Any]) -> Release:
     """Return the release of a report, with the effective limit of the site's cache client."""
+    import yaml
+
     table = yaml.safe_load((ROOT / "roles" / "block_structure" / "vars" / "releases.yml").read_text())
     limit = report["limits"]["client_item_limit_bytes"]
     return pick(table["__block_structure_releases"], report["release"], {"client_item_limit_bytes": limit})
@@ -80,6 +83,11 @@ def plan_for(
     }
 
 
+def planned_row(reported: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan of one server with the names that the running servers have."""
+    return {name: reported["plan"][name] for name in ("memory_mb", "item_size_bytes")}
+
+
 def show(reported: dict[str, Any]) -> None:
     """Print a plan: the flags, the running servers and the arithmetic."""
     planned = reported["plan"]
@@ -98,7 +106,7 @@ def show(reported: dict[str, Any]) -> None:
     output.print_table("memcached", ("server", "-m MiB", "-I", "used MiB"), rows, right=("-m MiB", "used MiB"))
     for line in planned["arithmetic"]:
         click.echo(line)
-    output.print_findings(planned["findings"])
+    screens.findings(planned["findings"], everything=True)
 
 
 @click.command()
@@ -124,24 +132,22 @@ def command(
     other_tenants: int | None,
     report: Path | None,
 ) -> None:
-    """Plan memcached's -m and -I from the measured structures, and show the arithmetic. Changes nothing.
+    """Plan memcached's -m and -I, and show the arithmetic. Changes nothing.
 
     \b
     Examples:
-      scripts/block-structure size -i inventory/production
-      scripts/block-structure diagnose -i inventory/production --format json > site.json
-      scripts/block-structure size --report site.json --courses 5000 --growth 30 --servers 2
+      block-structure size -i inventory/production
+      block-structure diagnose -i inventory/production --format json -o site.json
+      block-structure size --report site.json --courses 5000 --growth 30 --servers 2
     """
+    found = load_json(report, _NEEDED, "a diagnosis", _REMEDY) if report else play_for_report("diagnose", site)
     try:
-        found = json.loads(report.read_text()) if report else play_for_report("diagnose", site)
         reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
-    except (ValueError, KeyError) as error:
-        raise exits.Failure(
-            f"{report} is not a diagnosis.", "write it with `scripts/block-structure diagnose --format json`.", exits.USAGE
-        ) from error
     except BlockStructureError as error:
         raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error
     if form == "json":
         output.print_json(reported)
+    elif form == "csv":
+        output.print_csv([{"server": "planned", **planned_row(reported)}, *reported["live"]])
     else:
         show(reported)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import click
-from block_structure.plugin_utils.diagnosis import metrics
+from block_structure.plugin_utils.diagnosis import metrics, summary
 
 from .. import exits, output
 from ..options import Site, site_options
@@ -40,15 +40,16 @@ def write(path: Path, text: str) -> None:
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="File for the whole diagnosis as JSON."
 )
 def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
-    """Diagnose a site and write the result for a monitor; run it from a timer, such as once an hour.
+    """Write the state of a site for a monitor.
 
-    Replaces the files atomically. The exit code is 0 once they are written, regardless of the findings: alert on
-    block_structure_findings and on the age of block_structure_looked_timestamp_seconds.
+    Run it from a timer, such as once an hour. Replaces the files atomically. The exit code is 0 once they are written,
+    regardless of the findings: alert on block_structure_findings and on the age of
+    block_structure_looked_timestamp_seconds.
 
     \b
     Examples:
-      scripts/block-structure watch -i inventory/production --textfile /var/lib/prometheus/node-exporter/block_structure.prom
-      scripts/block-structure watch -i inventory/production --json /var/lib/monitor/block_structure.json
+      block-structure watch -i inventory/production --textfile /var/lib/prometheus/node-exporter/block_structure.prom
+      block-structure watch -i inventory/production --json /var/lib/monitor/block_structure.json
     """
     if not textfile and not json_file:
         raise click.UsageError("Give --textfile, --json or both.")
@@ -59,5 +60,4 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
         write(textfile, metrics.prometheus(report))
     if json_file:
         write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
-    counts = report["counts"]
-    output.stderr.print(f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes")
+    output.message(summary.verdict(summary.of(report)))

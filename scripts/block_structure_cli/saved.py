@@ -1,0 +1,31 @@
+"""Files that other commands wrote, read back: refused with a remedy if they are something else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .exits import USAGE, Failure
+
+
+def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
+    """Return a JSON object with the required keys. Raises Failure (USAGE)."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Failure(f"{path} is not {what}: {error}.", remedy, USAGE) from error
+    missing = [name for name in needed if not isinstance(found, dict) or name not in found]
+    if missing:
+        raise Failure(f"{path} is not {what}: it has no {', '.join(missing)}.", remedy, USAGE)
+    return dict(found)
+
+
+def load_diagnosis(path: Path) -> dict[str, Any]:
+    """Return the output of `diagnose --format json`."""
+    return load_json(
+        path,
+        ("release", "platform", "host", "courses", "findings", "servers", "limits"),
+        "a diagnosis",
+        "write it with `block-structure diagnose --format json`.",
+    )
