@@ -64,7 +64,7 @@ docs: tools ## Write the generated parts of the documents
 	@$(ACTIVATE) && python scripts/dev/generate_docs.py
 
 .PHONY: release
-release: tools ## Check the checkout, collect the changelog, build and verify the collection's archive in dist/; pushes nothing
+release: tools ## Check the checkout, collect the changelog, build and verify archive and wheel in dist/; pushes nothing
 	@scripts/dev/release
 
 .PHONY: lint

@@ -10,6 +10,7 @@ author:
   - The block_structure maintainers (@openedx-operators)
 description:
   - Runs the C(tutor) command, changes nothing, and fails when its version does not belong to the release.
+  - With O(kubectl_argv) also fails when it is not certain which cluster Tutor uses, or when that does not answer.
   - Of Tutor's configuration only the list of plugins and the namespace are read.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -26,6 +27,13 @@ options:
     description: Tutor major version of each release, to name the installed release.
     type: dict
     required: true
+  kubectl_argv:
+    description: Command that runs C(kubectl), with its user; for a site on Kubernetes, whose cluster is then checked.
+    type: list
+    elements: str
+  context:
+    description: Context of kubectl that has to be the current one.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -45,12 +53,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tutor:
-  description: version, root, plugins_root, plugins (names of those that are enabled) and namespace (of Kubernetes).
+  description:
+    - version, root, plugins_root, plugins (names of those that are enabled), namespace (of Kubernetes), context (kubectl's
+      current one; null without O(kubectl_argv), or in a pod), and without_root (whether this module ran as another user).
   type: dict
   returned: success
 """
 
 import ast
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +71,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.common.errors import BlockStructureError, as_failures
 from ..module_utils.decisions import tutor
 from ..module_utils.decisions.releases import from_named_row
+from ..module_utils.host import kubectl
 
 _QUERIES = {
     "version": ["--version"],
@@ -91,6 +103,8 @@ def facts(argv: list[str]) -> dict[str, object]:
         answers = dict(zip(_QUERIES, pool.map(lambda arguments: query(argv, arguments), _QUERIES.values())))
     return {
         **answers,
+        "context": None,
+        "without_root": os.geteuid() != 0,
         "version": answers["version"].rpartition(" ")[2],
         "plugins": [str(name) for name in ast.literal_eval(answers["plugins"] or "[]")],
     }
@@ -103,12 +117,16 @@ def main() -> None:
             "argv": {"type": "list", "elements": "str", "required": True},
             "release": {"type": "dict"},
             "majors": {"type": "dict", "required": True},
+            "kubectl_argv": {"type": "list", "elements": "str"},
+            "context": {"type": "str"},
         },
         supports_check_mode=True,
     )
     row = module.params["release"]
     with as_failures(module):
         found = facts(module.params["argv"])
+        if module.params["kubectl_argv"]:
+            found["context"] = kubectl.cluster(module.params["kubectl_argv"], module.params["context"])
         rendered = Path(str(found["root"]), "env", "version")
         tutor.check_version(
             str(found["version"]),

@@ -97,6 +97,10 @@ def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructur
             if option.get("default") is not None:
                 errors.append(_mistyped(name, "is null"))
             continue
+        if "options" in option and isinstance(variables[name], list):
+            # Ansible's validator looks for options in each item, and ends with a TypeError.
+            errors.append(_mistyped(name, "is refused: it is a list"))
+            continue
         # One at a time: Ansible's message does not name the variable if the value is nested.
         checked = ArgumentSpecValidator({name: _specification_of(option)}).validate({name: variables[name]})
         errors += [_mistyped(name, f"is refused: {' '.join(message.split())}") for message in checked.error_messages]

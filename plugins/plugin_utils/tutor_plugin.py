@@ -1,8 +1,9 @@
-"""The role's plugin for Tutor, as text: one YAML file that patches the settings of LMS and Studio.
+"""What Tutor adds to the settings of LMS and Studio: as patches, and as the role's plugin, one YAML file with these patches.
 
-A plugin in YAML (name, version, patches) is read by every Tutor from 3 to 22, and the patch `openedx-common-settings` is part
-of both systems' settings in each of them (Tutor's tutor/plugins and templates/apps/openedx/settings/partials/common_all.py,
-read and run in each series). Tutor renders patches with Jinja, so the role's strings must not contain braces.
+The plugin that pip installs (scripts/block_structure_tutor) gives Tutor the same patches. A plugin in YAML (name, version,
+patches) is read by every Tutor from 3 to 22, and the patch `openedx-common-settings` is part of both systems' settings in each
+of them (Tutor's tutor/plugins and templates/apps/openedx/settings/partials/common_all.py, read and run in each series). Tutor
+renders patches with Jinja, so the role's strings must not contain braces.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ NAME = "block_structure"
 PATCH = "openedx-common-settings"
 # Settings of the LMS's web and Celery workers, but not of Studio.
 LMS_PATCH = "openedx-lms-production-settings"
-_HEAD = f"""\
+_NOTE = """\
 # Written by the Ansible role block_structure, which replaces the whole file; playbooks/rollback.yml removes it.
 # It may hold secrets: keep its mode 0600.
+"""
+_HEAD = f"""\
 name: {NAME}
 version: 1.0.0
 patches:
-  {PATCH}: |
 """
 _INDENT = "    "
 _RUNTIME = "BLOCK_STRUCTURE_RUNTIME"
@@ -112,21 +114,29 @@ def _indented(text: str) -> str:
     return "".join(f"{_INDENT}{line}\n" if line else "\n" for line in text.splitlines())
 
 
-def render(settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None) -> str:
-    """Return the plugin that updates the named dictionaries of the platform's settings, such as FEATURES.
+def patches(settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None) -> dict[str, str]:
+    """Return {name of a patch: text}, which updates the named dictionaries of the platform's settings, such as FEATURES.
 
     settings: {name of a dictionary in the settings: {key: value}}. runtime: None leaves the LMS's workers alone.
     packages: directory in the containers to add to sys.path.
     """
     statements = [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
     statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
-    text = _HEAD + _indented("\n".join(statements))
-    return text + (f"  {LMS_PATCH}: |\n{_indented(_prepared(runtime))}" if runtime else "")
+    found = {PATCH: "\n".join(statements)}
+    return {**found, LMS_PATCH: _prepared(runtime)} if runtime else found
+
+
+def render(
+    settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None, note: str = _NOTE
+) -> str:
+    """Return the role's plugin with the patches of these arguments. note: comment lines at its top."""
+    named = patches(settings, runtime, packages).items()
+    return note + _HEAD + "".join(f"  {name}: |\n{_indented(text)}" for name, text in named)
 
 
 def runtime_of(text: str) -> dict[str, Any] | None:
-    """Return {"collector", "keys"} of a rendered plugin, None for one that leaves the LMS's workers alone."""
-    found = re.search(rf"^{_INDENT}{_RUNTIME} = (.*)$", text, re.MULTILINE)
+    """Return {"collector", "keys"} of a plugin or of rendered settings, None if they leave the LMS's workers alone."""
+    found = re.search(rf"^(?:{_INDENT})?{_RUNTIME} = (.*)$", text, re.MULTILINE)
     try:
         answer: dict[str, Any] | None = ast.literal_eval(found[1]) if found else None
     except (ValueError, SyntaxError):
@@ -137,17 +147,23 @@ def runtime_of(text: str) -> dict[str, Any] | None:
 def parse(text: str) -> dict[str, dict[str, Any]]:
     """Return the settings of a rendered plugin, without anything that it does not recognise."""
     own = text.partition(f"  {PATCH}: |\n")[2].partition(f"  {LMS_PATCH}: |\n")[0]
-    body = re.sub(rf"^{_INDENT}", "", own, flags=re.MULTILINE)
+    return updates(re.sub(rf"^{_INDENT}", "", own, flags=re.MULTILINE))
+
+
+def updates(source: str) -> dict[str, dict[str, Any]]:
+    """Return {name: what it is updated with} of the statements NAME.update({literals}) at the top of Python settings."""
     try:
-        tree = ast.parse(body)
+        tree = ast.parse(source)
     except SyntaxError:
         return {}
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for node in tree.body:
         call = node.value if isinstance(node, ast.Expr) else None
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
             try:
-                found[call.func.value.id] = ast.literal_eval(call.args[0])
+                value = ast.literal_eval(call.args[0])
             except (ValueError, IndexError):
                 continue
+            if isinstance(value, dict):
+                found.setdefault(call.func.value.id, {}).update(value)
     return found

@@ -2,4 +2,8 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+_BESIDE = Path(__file__).resolve().parents[1]
+_INSTALLED = _BESIDE / "ansible_collections" / "openedx_operators" / "block_structure"
+# The collection: where pip installed it, else the clone.
+IN_CLONE = not _INSTALLED.is_dir()
+ROOT = _BESIDE.parent if IN_CLONE else _INSTALLED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import exits
+from . import environment, exits
 from .version import version
 
 _FOLDER = Path(__file__).parent / "commands"
@@ -24,10 +24,28 @@ class Commands(click.Group):
         """Load a command by name; None if it does not exist."""
         if name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
+        try:
+            module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
+        except ModuleNotFoundError as error:
+            extra = environment.extra_of(error.name)
+            if extra is None:
+                raise
+            return _lacking(name, extra)
         command: click.Command = module.command
         command.epilog = exits.EPILOG
         return command
+
+
+def _lacking(name: str, extra: str) -> click.Command:
+    """Return a command in place of one whose extra is not installed; the others and the help stay usable."""
+
+    def refuse(**_given: object) -> None:
+        raise exits.Failure(*environment.missing_extra(extra))
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(
+        name, callback=refuse, help=f"Needs the extra '{extra}'.", context_settings=settings, add_help_option=False
+    )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exits.EPILOG)

@@ -1,10 +1,10 @@
-"""The version of this checkout; galaxy.yml is its only source."""
+"""The version of what is installed or checked out; galaxy.yml is its only source."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from . import ROOT
 
-GALAXY = Path(__file__).resolve().parents[2] / "galaxy.yml"
+GALAXY = ROOT / "galaxy.yml"
 
 
 def version() -> str:

@@ -1,7 +1,7 @@
 """The catalogue of messages: every refusal and finding of the project, read from the code and the tasks that raise it.
 
 A message is written where its facts are, so the catalogue is collected and never copied: calls of BlockStructureError and
-Finding in plugins/, and tasks that use the action `refuse`. What is filled in at run time is shown as `…`.
+Finding in plugins/ and in Tutor's plugin, and tasks that use the action `refuse`. What is filled in at run time is `…`.
 """
 
 from __future__ import annotations
@@ -100,8 +100,9 @@ def _of_tasks(tasks: Any) -> Iterator[Message]:
 def collect(root: Path) -> list[Message]:
     """Return every message of a checkout, by identifier; one that several places raise alike is listed once."""
     found: set[Message] = set()
-    for path in (root / "plugins").rglob("*.py"):
-        found.update(Source(path).messages())
+    for folder in ("plugins", "scripts/block_structure_tutor"):
+        for path in (root / folder).rglob("*.py"):
+            found.update(Source(path).messages())
     for path in (root / "roles" / "block_structure" / "tasks").rglob("*.yml"):
         found.update(_of_tasks(yaml.safe_load(path.read_text())))
     return sorted(found)

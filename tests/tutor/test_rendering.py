@@ -6,20 +6,16 @@ and of the sandbox's default one, and the newest. Each is installed once, into .
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from block_structure.plugin_utils import tutor_plugin
 
-ROOT = Path(__file__).resolve().parents[2]
-SERIES: dict[int, list[str]] = yaml.safe_load((ROOT / "molecule/tutor/vars.yml").read_text())["tutor_series"]
+from .conftest import ROOT, SERIES, Tutor
+
 SHORT = (min(SERIES), 11, 16, 20, max(SERIES))
 CHOSEN = list(SERIES) if os.environ.get("BLOCK_STRUCTURE_SLOW") else SHORT
 TABLE = yaml.safe_load((ROOT / "roles/block_structure/vars/releases.yml").read_text())["__block_structure_releases"]
@@ -43,42 +39,6 @@ SOURCES = tutor_plugin.sources(ROOT / "plugins/module_utils/probe/block_structur
 # The warnings of Django that the settings import in order to silence them, by the major release that removes.
 PAIR = r"^from django\.utils\.deprecation import RemovedInDjango(?P<major>\d)0Warning, RemovedInDjango(?P=major)1Warning"
 RUNTIME = tutor_plugin.Runtime("out_of_band", "hash_once", SOURCES)
-
-
-class Tutor:
-    """The real Tutor of one series, with a root and plugins of its own."""
-
-    def __init__(self, series: int, folder: Path) -> None:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        self.packages = ROOT / ".cache" / "tutor" / f"{series}-{version}"
-        subprocess.run([ROOT / "molecule/tutor/install", self.packages, version, *SERIES[series]], check=True)
-        self.root = folder / "root"
-        self.plugins = folder / "plugins"
-        self.plugins.mkdir()
-
-    def run(self, *message: str) -> str:
-        """Return the last line of what one command says."""
-        environment = {**os.environ, "PYTHONPATH": str(self.packages), "TUTOR_PLUGINS_ROOT": str(self.plugins)}
-        program = "from tutor.commands.cli import main; main()"
-        ended = subprocess.run(
-            [sys.executable, "-S", "-c", program, "--root", str(self.root), *message],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return (ended.stdout.strip().splitlines() or [""])[-1]
-
-    def settings(self, system: str) -> dict[str, Any]:
-        """Return what the rendered settings of a system come to when they are executed."""
-        program = ROOT / "tests/tutor/execute_settings.py"
-        ended = subprocess.run(
-            [sys.executable, program, self.root / "env", system], capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 0, ended.stderr
-        answer: dict[str, Any] = json.loads(ended.stdout)
-        return answer
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

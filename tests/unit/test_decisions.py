@@ -526,7 +526,7 @@ def test_an_endpoint_without_tls_is_refused_where_the_bucket_would_refuse_it(var
 def test_a_state_directory_of_others_is_refused(variables, table, path, problem):
     assert messages_of(variables, table, block_structure_state_dir=path) == [
         (
-            f"block_structure_state_dir is '{path}', which {problem}; the role would make it private to root.\n"
+            f"block_structure_state_dir is '{path}', which {problem}; the role would make it private.\n"
             "Remedy: name a directory of its own, such as /edx/etc/block_structure."
         )
     ]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import desired, tutor
+from block_structure.module_utils.host import kubectl as kubectl_client
 from block_structure.module_utils.host import probe_client
 from block_structure.module_utils.probe.engine import facts, running
 from block_structure.plugin_utils import tutor_plugin
@@ -190,6 +191,86 @@ def test_tutor_of_another_series_is_refused(release, installed, rendered, messag
 
 def test_tutor_of_the_release_is_accepted(release):
     tutor.check_version("20.0.5-nightly", "20.0.1", release("teak"), MAJORS)
+
+
+@pytest.mark.parametrize(
+    ("named", "current", "contexts"), [(None, None, []), (None, "site", ["site"]), ("site", "site", ["other", "site"])]
+)
+def test_cluster_that_is_certain_is_accepted(named, current, contexts):
+    tutor.check_context(named, current, contexts)
+
+
+@pytest.mark.parametrize(
+    ("named", "current", "contexts", "message"),
+    [
+        (
+            "site",
+            "other",
+            ["other", "site"],
+            (
+                "block_structure_tutor_kube_context is 'site', and kubectl's current context, which Tutor uses, is 'other'.\n"
+                "Remedy: run `kubectl config use-context site` as the user who runs tutor, or correct "
+                "block_structure_tutor_kube_context."
+            ),
+        ),
+        (
+            "site",
+            None,
+            [],
+            "kubectl's current context, which Tutor uses, is not set.",
+        ),
+        (
+            None,
+            "other",
+            ["other", "site"],
+            (
+                "The kubeconfig has 2 contexts (other, site), and block_structure_tutor_kube_context is not set.\n"
+                "Remedy: set it to the context of this site's cluster; the current one is other."
+            ),
+        ),
+    ],
+)
+def test_cluster_that_is_not_certain_is_refused(named, current, contexts, message):
+    with pytest.raises(BlockStructureError) as refused:
+        tutor.check_context(named, current, contexts)
+    assert message in str(refused.value)
+
+
+# Answers as the real kubectl does to the module's three questions.
+KUBECTL = """#!/bin/sh
+case "$*" in
+  "config current-context") echo site ;;
+  "config get-contexts --output=name") echo site ;;
+  "get --raw=/readyz --request-timeout=15s") {ready} ;;
+  *) exit 9 ;;
+esac
+"""
+
+
+@pytest.fixture
+def kubectl(tmp_path):
+    def make(ready: str) -> list[str]:
+        path = tmp_path / "kubectl"
+        path.write_text(KUBECTL.replace("{ready}", ready))
+        path.chmod(0o755)
+        return [str(path)]
+
+    return make
+
+
+def test_cluster_of_kubectl_is_named(kubectl):
+    assert kubectl_client.cluster(kubectl("echo ok"), None) == "site"
+
+
+def test_kubernetes_that_does_not_answer_has_its_own_remedy(kubectl):
+    refused_connection = "The connection to the server 192.0.2.9:6443 was refused - did you specify the right host or port?"
+    with pytest.raises(BlockStructureError) as refused:
+        kubectl_client.cluster(kubectl(f"echo noise >&2; echo '{refused_connection}' >&2; exit 1"), "site")
+    assert str(refused.value) == (
+        f"The Kubernetes API of the context site does not answer: {refused_connection}\n"
+        "Remedy: check the network or VPN to the cluster, and renew the login of the kubeconfig; `kubectl get --raw /readyz` "
+        "says when it answers."
+    )
 
 
 PLATFORMS = {"tutor_local": {"tutor": True}}

@@ -224,6 +224,13 @@ def mount_config_maps(environment):
     return changed
 
 
+def of_cluster(message):
+    """Return what kubectl says of its kubeconfig, whose only context is the current one, and of its cluster; else None."""
+    if message[:1] == ["config"]:
+        return "sandbox"
+    return "ok" if message[:2] == ["get", "--raw=/readyz"] else None
+
+
 def kubectl(message):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--namespace")
@@ -272,7 +279,8 @@ if __name__ == "__main__":
         service, command = sys.argv[2], sys.argv[3:]
         become(service, command or web_server(service), through_entrypoint=True)
     elif name == "kubectl":
-        kubectl(sys.argv[1:])
+        answer = of_cluster(sys.argv[1:])
+        print(answer) if answer else kubectl(sys.argv[1:])
     elif name == "docker-compose":
         compose(sys.argv[1:])
     elif sys.argv[1:2] == ["compose"]:

@@ -9,6 +9,7 @@ from ..common.errors import BlockStructureError
 from .releases import Release
 from .runtime import COLLECTOR_VARIABLE, KEYS_VARIABLE
 
+_CONTEXT = "block_structure_tutor_kube_context"
 # Memcached variables that apply to any cache, and may be set without a memcached.
 _ANY_CACHE = ("block_structure_memcached_other_tenants_mb", "block_structure_memcached_growth_percent")
 # Tutor's settings name this class for every alias from 11.0.0 on (its templates/apps/openedx/settings/partials/common_all.py).
@@ -60,6 +61,40 @@ def check_version(installed: str, rendered: str, release: Release | None, majors
             f"Tutor {installed} is installed, but the environment on this host was rendered by Tutor {rendered.strip()}.",
             "finish Tutor's own upgrade (`tutor local launch` or `tutor k8s launch`), then run again.",
         )
+
+
+def check_context(named: str | None, current: str | None, contexts: list[str]) -> None:
+    """Raise BlockStructureError unless it is certain which cluster Tutor talks to: it always uses kubectl's current context.
+
+    named: the inventory's context. current: kubectl's, None without any, as in a pod. contexts: those of the kubeconfig.
+    """
+    if named and named != current:
+        shown = f"'{current}'" if current else "not set"
+        raise BlockStructureError(
+            "kube-context-differs",
+            f"{_CONTEXT} is '{named}', and kubectl's current context, which Tutor uses, is {shown}.",
+            f"run `kubectl config use-context {named}` as the user who runs tutor, or correct {_CONTEXT}.",
+            _CONTEXT,
+        )
+    if not named and len(contexts) > 1:
+        raise BlockStructureError(
+            "kube-context-ambiguous",
+            f"The kubeconfig has {len(contexts)} contexts ({', '.join(contexts)}), and {_CONTEXT} is not set.",
+            f"set it to the context of this site's cluster; the current one is {current or 'not set'}.",
+            _CONTEXT,
+        )
+
+
+def unreachable_api(problem: str, context: str | None) -> BlockStructureError:
+    """Return the error for an API server of Kubernetes that does not answer. problem: kubectl's last line."""
+    of = f" of the context {context}" if context else ""
+    return BlockStructureError(
+        "kube-api-unreachable",
+        f"The Kubernetes API{of} does not answer: {problem}",
+        "check the network or VPN to the cluster, and renew the login of the kubeconfig; `kubectl get --raw /readyz` says when "
+        "it answers.",
+        _CONTEXT,
+    )
 
 
 def check_runtime(release: Release, manage_settings: bool) -> None:

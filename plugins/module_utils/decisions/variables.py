@@ -131,7 +131,7 @@ def _check_tls(variables: dict[str, Any]) -> list[BlockStructureError]:
     ]
 
 
-# Directories of others: the role makes block_structure_state_dir private, so that only root can enter it.
+# Directories of others: the role makes block_structure_state_dir private.
 _FOREIGN_DIRECTORIES = (
     "/", "/bin", "/boot", "/dev", "/edx", "/edx/app", "/edx/app/edxapp", "/edx/bin", "/edx/etc", "/edx/var", "/etc", "/home",
     "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib",
@@ -140,6 +140,8 @@ _FOREIGN_DIRECTORIES = (
 
 
 def _check_state_dir(variables: dict[str, Any]) -> list[BlockStructureError]:
+    if variables["block_structure_state_dir"] is None:
+        return []
     given = str(variables["block_structure_state_dir"])
     plain = posixpath.normpath(given)
     if given.startswith("/") and plain not in _FOREIGN_DIRECTORIES and ".." not in given.split("/"):
@@ -148,7 +150,7 @@ def _check_state_dir(variables: dict[str, Any]) -> list[BlockStructureError]:
     return [
         BlockStructureError(
             "state-dir-foreign",
-            f"block_structure_state_dir is '{given}', which {problem}; the role would make it private to root.",
+            f"block_structure_state_dir is '{given}', which {problem}; the role would make it private.",
             "name a directory of its own, such as /edx/etc/block_structure.",
             "block_structure_state_dir",
         )

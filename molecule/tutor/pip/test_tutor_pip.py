@@ -1,0 +1,132 @@
+"""From a stock Tutor site to a cured one and back, by the plugin that pip installs, as the user who runs tutor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from ...conftest import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+BUCKET = "example-block-structures"
+# As inventory/group_vars has them; the keys open nothing but the sandbox.
+SETTINGS = {
+    "BUCKET": BUCKET,
+    "ENDPOINT_URL": "https://s3:5000",
+    "ADDRESSING_STYLE": "path",
+    "ACCESS_KEY": "AKIAI44QH8DHBEXAMPLE",
+    "SECRET_KEY": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+}
+
+
+class Operator:
+    """The user who runs tutor on the site's host."""
+
+    def __init__(self, lms: Host) -> None:
+        self.lms = lms
+
+    def run(self, *words: str) -> Any:
+        """Return how a command of tutor ended."""
+        quoted = " ".join(f"'{word}'" for word in words)
+        return self.lms.run("runuser --login tutor --command %s", f"tutor {quoted}")
+
+    def done(self, *words: str) -> str:
+        """Return what a command of tutor printed that ended well."""
+        ended = self.run(*words)
+        assert ended.rc == 0, ended.stdout + ended.stderr
+        return str(ended.stdout)
+
+    def report(self, job: str, *words: str) -> tuple[int, Any]:
+        """Return exit code and report of a job."""
+        ended = self.run("local", "do", f"block-structure-{job}", "--format=json", *words)
+        assert "Traceback" not in ended.stderr, ended.stderr
+        assert SETTINGS["SECRET_KEY"] not in ended.stdout + ended.stderr
+        text = ended.stdout[ended.stdout.index("{") :]
+        return ended.rc, json.loads(text)
+
+    def environment(self) -> str:
+        """Return a digest of every file that Tutor renders for LMS and Studio."""
+        return self.lms.check_output("cd /home/tutor/.local/share/tutor/env && find . -type f | sort | xargs sha256sum")
+
+
+@pytest.fixture(scope="module")
+def operator(lms: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """A user of tutor who has just installed the package, whose dependencies Tutor has."""
+    folder = tmp_path_factory.mktemp("package")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    subprocess.run([*pip, "--target", folder, ROOT], check=True)
+    container = f"{os.environ.get('BLOCK_STRUCTURE_SANDBOX_NAME', 'block-structure')}-lms1"
+    engine = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
+    subprocess.run([engine, "cp", f"{folder}/.", f"{container}:/opt/tutor"], check=True)
+    return Operator(lms)
+
+
+@pytest.fixture(scope="module")
+def before(operator: Operator) -> str:
+    """The environment of the stock site."""
+    operator.done("config", "save")
+    return operator.environment()
+
+
+@pytest.fixture(scope="module")
+def cured(operator: Operator, before: str, s3_api, lms: Host) -> Operator:
+    """The site after the commands of docs/tutor.md."""
+    assert before
+    s3_api.call("create_bucket", Bucket=BUCKET)
+    operator.done("plugins", "enable", "block-structure")
+    pairs = [f"BLOCK_STRUCTURE_STORAGE_{name}={value}" for name, value in SETTINGS.items()]
+    given = [word for pair in pairs for word in ("--set", pair)]
+    planned = operator.done("block-structure", "plan", *given)
+    assert "STORAGE_KWARGS.secret_key: not set -> (secret)" in planned
+    operator.done("config", "save", *given)
+    code, report = operator.report("generate")
+    assert (code, report["error"]["id"]) == (3, "tutor-not-applied")
+    operator.done("local", "restart", "openedx")
+    assert wait_until(lambda: lms.run("curl --fail --silent http://lms:8000/heartbeat").rc == 0)
+    code, report = operator.report("generate")
+    assert (code, report["failures"]) == (0, []), report
+    return operator
+
+
+def test_every_course_stands_in_s3_and_is_served(cured: Operator, courses, learner, findings) -> None:
+    code, result = cured.report("verify")
+    assert code == 0, result["findings"]
+    assert sorted(course["key"] for course in result["courses"]) == sorted(courses)
+    assert {course["tier_when_cold"] for course in result["courses"]} == {"storage"}
+    assert findings(result) == {}
+    assert {answer["status"] for answer in learner.visit(*courses).values()} == {200}
+
+
+def test_diagnose_gives_the_report_of_the_command(cured: Operator, courses) -> None:
+    code, report = cured.report("diagnose")
+    assert code == (1 if report["counts"]["error"] + report["counts"]["warning"] else 0)
+    assert (report["release"], report["platform"], report["format"]) == ("teak", "tutor_local", 1)
+    assert len(report["courses"]) == len(courses)
+    assert report["counts"]["error"] == 0, report["findings"]
+
+
+def test_a_second_generation_has_nothing_to_do(cured: Operator) -> None:
+    assert cured.report("generate") == (0, {"changes": []})
+
+
+def test_a_site_that_does_not_run_is_reported(cured: Operator, lms: Host) -> None:
+    lms.check_output("supervisorctl stop lms")
+    try:
+        code, report = cured.report("verify")
+    finally:
+        lms.check_output("supervisorctl start lms")
+    assert (code, report["error"]["id"]) == (3, "tutor-not-running")
+
+
+def test_disabled_the_environment_is_as_before(cured: Operator, before: str) -> None:
+    """Runs last."""
+    cured.done("plugins", "disable", "block-structure")
+    cured.done("config", "save")
+    assert cured.environment() == before

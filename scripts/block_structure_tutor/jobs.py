@@ -1,0 +1,285 @@
+"""Jobs of `tutor local do` and `tutor k8s do`: they run the role's program in the running LMS and give the role's reports.
+
+The program goes to the standard input of the LMS's container, as the role sends it: a job of Tutor's own would carry it on a
+command line, which Tutor prints and the kernel limits. So LMS has to run, and the exit code is the one of `block-structure`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from block_structure.filter import block_structure as reports
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure.module_utils.common.findings import needs_attention
+from block_structure.module_utils.decisions import plan, runtime, signing, storage_settings
+from block_structure.module_utils.host import kubectl, probe_client
+from block_structure.plugin_utils.reports import generation
+from block_structure.plugin_utils.reports.progress import Progress
+from tutor import config as tutor_config
+from tutor.commands.k8s import K8sContext
+from tutor.commands.local import LocalContext
+
+from . import commands, settings
+
+OK, ATTENTION, ENVIRONMENT = 0, 1, 3  # as the command block-structure ends
+_TUTOR = [sys.executable, "-c", "from tutor.commands.cli import main; main()"]
+# As the module site_info asks them.
+_SURVEY: dict[str, Any] = {"op": "survey", "courses": None, "read": True, "rebuild": False}
+_EXAMINE: dict[str, Any] = {"op": "examine", "workers": 2}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The LMS that a job talks to. argv: prefix that runs a command in its container."""
+
+    platform: str
+    argv: list[str]
+    start: str
+    wanted: settings.Wanted
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        """What is wanted, as tasks and filters have it."""
+        findings = [finding.as_dict() for finding in self.wanted.findings]
+        return {**self.wanted.desired.as_dict(), "findings": findings}
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What the verdict needs besides the site."""
+        values = self.wanted.variables
+        names = ("growth_percent", "other_tenants_mb")
+        headroom = {name: values[f"block_structure_memcached_{name}"] for name in names}
+        return {"pod_disk": self.platform == "tutor_k8s", "headroom": headroom}
+
+    def run(self, operations: list[dict[str, Any]], **more: Any) -> probe_client.Answer:
+        """Boot the LMS once, and run the operations if it is of the release that this Tutor installs."""
+        hidden = [str(value) for value in self.wanted.secret_values()]
+        manage = [*self.argv, "./manage.py", "lms"]
+        return probe_client.run(manage, None, operations, identify=self.wanted.desired.identify, secrets=hidden, **more)
+
+
+def _site() -> Site:
+    """Return the site of the command that runs. Raises BlockStructureError `tutor-not-running`, `tutor-job-platform`."""
+    context = click.get_current_context().obj
+    configuration = tutor_config.load(context.root)
+    if isinstance(context, K8sContext):
+        namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
+        argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
+        site = Site("tutor_k8s", argv, "tutor k8s start", commands.resolved(configuration, "tutor_k8s"))
+        cluster = kubectl.cluster(["kubectl"], site.wanted.variables["block_structure_tutor_kube_context"])
+        click.echo(
+            f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
+        )
+    elif isinstance(context, LocalContext):
+        argv = [*_TUTOR, "--root", context.root, "local", "exec", "-T", "lms"]
+        site = Site("tutor_local", argv, "tutor local start --detach", commands.resolved(configuration))
+    else:
+        raise BlockStructureError(
+            "tutor-job-platform",
+            "This job supports `tutor local do` and `tutor k8s do`.",
+            "run it with one of them.",
+        )
+    _require_running(site)
+    return site
+
+
+def _require_running(site: Site) -> None:
+    try:
+        asked = subprocess.run([*site.argv, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        problem = "" if asked.returncode == 0 else probe_client.last_error_line(asked.stdout + asked.stderr)
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        raise BlockStructureError(
+            "tutor-not-running",
+            f"No command can be run in Tutor's LMS: {problem}",
+            f"start the site with `{site.start}`, as the user who installed it.",
+        )
+
+
+def _end(code: int) -> None:
+    """End with a code of the command block-structure."""
+    if code:
+        sys.exit(code)
+
+
+def _failed(error: BlockStructureError, form: str) -> None:
+    """Print an error that ended a job, and end."""
+    if form == "json":
+        click.echo(json.dumps({"error": error.as_dict()}, indent=2, sort_keys=True))
+    click.echo(settings.spelled(str(error)), err=True)
+    _end(ENVIRONMENT)
+
+
+def _show(report: dict[str, Any], form: str) -> None:
+    """Print a diagnosis or a result: as JSON, or its courses and findings as text."""
+    if form == "json":
+        click.echo(json.dumps(report, indent=2, sort_keys=True, default=str))
+        return
+    for course in report["courses"]:
+        click.echo(f"{course['key']}: {course['tier']}, without the cache {course['tier_when_cold']}; {course['reason']}")
+    for finding in report["findings"]:
+        cost = f"\nCosts: {finding['cost']}." if finding.get("cost") else ""
+        click.echo(settings.spelled(f"\n{finding['severity']}: {finding['id']}\n{finding['message']}{cost}"))
+    if not report["findings"]:
+        click.echo("Nothing needs attention.")
+
+
+def _inspected(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the module site_info would return of the operations."""
+    start = time.monotonic()
+    answer = site.run(operations)
+    results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
+    found = {name: results.get(op) for name, op in (("survey", "survey"), ("examination", "examine"), ("runtime", "runtime"))}
+    return {**found, "boots": 1, "seconds": round(time.monotonic() - start, 3)}
+
+
+_form = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
+
+
+@click.command(name="block-structure-diagnose")
+@_form
+@click.option("--rebuild", is_flag=True, help="Also time the rebuild of three courses, as slow as for a learner.")
+def diagnose(form: str, rebuild: bool) -> Iterable[tuple[str, str]]:
+    """Report what is wrong with the block structures of this site, and what it costs. Changes nothing.
+
+    Ends with 0 if all is well, 1 if something needs attention, 3 if the LMS does not answer.
+    """
+    try:
+        site = _site()
+        inspected = _inspected(site, [{**_SURVEY, "rebuild": rebuild}, _EXAMINE, runtime.inspect()])
+        report = reports.diagnosis(inspected, "lms", site.desired, [], {"skipped": True}, site.context, {})
+    except BlockStructureError as error:
+        _failed(error, form)
+        return []
+    _show(report, form)
+    _end(ATTENTION if needs_attention(report["findings"]) else OK)
+    return []
+
+
+@click.command(name="block-structure-verify")
+@_form
+def verify(form: str) -> Iterable[tuple[str, str]]:
+    """Show which tier of the running site serves each course, and why. Changes nothing.
+
+    Ends with 0 if all is well, 1 if something is wrong, 3 if the LMS does not answer.
+    """
+    try:
+        site = _site()
+        _require_settings(site)
+        inspected = _inspected(site, [_SURVEY])
+        report = reports.result(inspected["survey"], site.desired, [], [], [], {}, site.context)
+    except BlockStructureError as error:
+        _failed(error, form)
+        return []
+    _show(report, form)
+    _end(ATTENTION if any(finding["severity"] == "error" for finding in report["findings"]) else OK)
+    return []
+
+
+@click.command(name="block-structure-generate")
+@_form
+@click.option("--force", is_flag=True, help="Generate every course, also those that are up to date.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def generate(form: str, force: bool, dry_run: bool) -> Iterable[tuple[str, str]]:
+    """Set row and switches, and generate every structure that is missing or stale, in the order of the role's deploy.
+
+    Ends with 0 if all is well, 1 if a course failed, 3 if the LMS or a service does not answer, 130 if it was stopped.
+    """
+    try:
+        site = _site()
+        _require_settings(site)
+        survey = _inspected(site, [_SURVEY])["survey"]
+        _require_applied(site, survey)
+        wanted = plan.make(survey, _target(site, force), _generation(site.wanted.variables))
+        if dry_run or not wanted.operations:
+            _announce(wanted, form)
+            return []
+        reported = _generated(site, wanted.operations)
+    except BlockStructureError as error:
+        _failed(error, form)
+        return []
+    if form == "json":
+        click.echo(json.dumps(reported, indent=2, sort_keys=True, default=str))
+    else:
+        click.echo("\n".join([*generation.summary(reported), generation.failure_text(reported)]).rstrip())
+    _end(reported["exit_code"])
+    return []
+
+
+def _require_settings(site: Site) -> None:
+    if not site.wanted.settings:
+        raise BlockStructureError(
+            "variable-missing",
+            "block_structure_storage_bucket is not set.",
+            "set it to your S3 bucket.",
+            "block_structure_storage_bucket",
+        )
+
+
+def _require_applied(site: Site, survey: dict[str, Any]) -> None:
+    """Raise BlockStructureError while the LMS stores elsewhere: what it would generate now would be of no use."""
+    active = survey["settings"]["block_structures"]
+    wanted = signing.for_now(site.wanted.settings["BLOCK_STRUCTURES_SETTINGS"], survey)
+    left = storage_settings.described(storage_settings.apart(active, wanted))
+    if left:
+        raise BlockStructureError(
+            "tutor-not-applied",
+            f"The LMS does not run with the settings of this plugin yet: {'; '.join(left)}.",
+            "run `tutor config save`, then restart (`tutor local restart openedx`, or `tutor k8s start`).",
+        )
+
+
+def _target(site: Site, force: bool) -> plan.Target:
+    content = site.wanted.desired.content
+    sign = content.signing == signing.REQUIRE
+    return plan.Target(content.settings, content.row, content.switches, content.switches_if_clean, force, sign=sign)
+
+
+def _generation(values: dict[str, Any]) -> dict[str, Any]:
+    """Return how structures are generated: the options of probe/operations/generate.py, as vars/main.yml has them."""
+    names = ("engine", "workers", "memory_mb", "course_timeout_seconds", "routing_key", "batch")
+    given = {name: values[f"block_structure_generation_{name}"] for name in names}
+    return {**given, "patience_seconds": values["block_structure_generation_outage_patience_seconds"]}
+
+
+def _announce(wanted: plan.Plan, form: str) -> None:
+    changes = [change.as_dict() for change in wanted.changes]
+    if form == "json":
+        click.echo(json.dumps({"changes": changes}, indent=2, sort_keys=True))
+        return
+    for change in changes:
+        click.echo(f"{change['field']}: {json.dumps(change['before'])} -> {json.dumps(change['after'])}")
+    if not changes:
+        click.echo("Row, switches and every structure are as they should be. Nothing to do.")
+
+
+def _generated(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
+    """Run the operations with their progress on standard error, and return the report of a generation."""
+    progress = Progress()
+    courses: dict[str, dict[str, Any]] = {}
+
+    def follow(event: dict[str, Any]) -> None:
+        if event.get("event") == "course":
+            courses[event["key"]] = event
+        for line in progress.lines(event):
+            click.echo(line, err=True)
+
+    try:
+        answer = site.run(operations, on_event=follow)
+    except BlockStructureError as error:
+        return generation.report({"failed": True, "error": error.as_dict()})
+    ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
+    return generation.report({"results": answer.results, "courses": list(courses.values()), "ended": ended})
+
+
+COMMANDS = [diagnose, generate, verify]
