@@ -114,6 +114,22 @@ ROWS = [
         {"blocks": 6, "root": True},
     ),
     Row(
+        "dates_mean_this",
+        "A date field takes a text with day and month, and an aware date is what it means; the work is in one method.",
+        "edx-platform xmodule/fields.py",
+        {
+            "values": [
+                "2030-01-31 05:00:00+00:00",
+                "2030-01-31 05:00:00+03:00",
+                "2030-01-31 00:00:00+00:00",
+                "None",
+                "None",
+                "None",
+            ],
+            "parsed_here": "2030-01-31 05:00:00+00:00",
+        },
+    ),
+    Row(
         "a_managers_store_can_be_watched",
         "A manager keeps its store as `store`, may be given another, and adds one structure in an update.",
         MANAGER,

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from openedx.core.djangoapps.content.block_structure import api, config, models
 from openedx.core.djangoapps.content.block_structure.store import BlockStructureStore
 from openedx.core.djangoapps.content.block_structure.transformer_registry import TransformerRegistry
+from xmodule.fields import Date
 from xmodule.modulestore.django import clear_existing_modulestores, modulestore
 
 COURSE_INDEX = "common.djangoapps.split_modulestore_django.models.SplitModulestoreCourseIndex"
@@ -75,6 +76,15 @@ def active_learners_are_counted_by_course(course):
 def a_structure_has_the_blocks_of_the_course(course):
     structure = api.get_course_in_cache(course.key)
     return {"blocks": len(structure), "root": str(structure.root_block_usage_key) == str(course.root)}
+
+
+@row
+def dates_mean_this(_course):
+    texts = ("2030-01-31T05:00:00Z", "2030-01-31T05:00:00+03:00", "2030-01-31", "2030", "", None)
+    return {
+        "values": [str(Date().from_json(text)) for text in texts],
+        "parsed_here": str(Date()._parse_date_wo_default_month_day(texts[0])),
+    }
 
 
 @row

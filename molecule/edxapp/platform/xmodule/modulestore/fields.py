@@ -5,6 +5,8 @@ Facts: edx-platform xmodule/modulestore/inheritance.py and the fields of the blo
 
 import datetime
 
+from xmodule.fields import Date
+
 INHERITED = {
     "start": datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc),
     "due": None,
@@ -37,18 +39,16 @@ OWN = {
     "weight": None,
     "xml_attributes": None,
 }
-DATES = frozenset({"start", "due"})
+DATES = {"start": Date(), "due": Date()}
 CONTAINERS = frozenset({"course", "chapter", "sequential", "vertical"})
 SCORED = frozenset({"problem"})
 
 
 def as_value(name, stored):
     """Return the value of a field from what JSON keeps of it."""
-    if name in DATES and isinstance(stored, str):
-        return datetime.datetime.fromisoformat(stored)
-    return stored
+    return DATES[name].from_json(stored) if name in DATES else stored
 
 
 def as_stored(value):
     """Return what JSON keeps of a field's value."""
-    return value.isoformat() if isinstance(value, datetime.datetime) else value
+    return Date().to_json(value) if isinstance(value, datetime.datetime) else value
