@@ -70,7 +70,6 @@ sealed:
   returned: when the file is read
 """
 
-import errno
 import os
 from pathlib import Path
 
@@ -82,10 +81,10 @@ from ..module_utils.host import files
 
 
 def write(module: AnsibleModule, path: Path) -> None:
-    """Replace the file. Raises BlockStructureError `host-file-unwritable`; the file is then untouched."""
+    """Replace the file. Raises BlockStructureError of files.writing; the file is then untouched."""
     given = module.params
     source = Path(given["src"])
-    try:
+    with files.writing(path, given["variable"]):
         like = Path(given["like"]) if given["like"] else None
         files.replace(path, source.read_bytes(), module if given["backup"] else None, like)
         if given["owner_of"]:
@@ -93,19 +92,6 @@ def write(module: AnsibleModule, path: Path) -> None:
             os.chown(path, known.st_uid, known.st_gid)
         if given["mode"]:
             path.chmod(int(given["mode"], 8))
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise BlockStructureError(
-                "no-space-left",
-                f"There is no space left to write {path}; the active settings are untouched.",
-                "free space on that file system and run again.",
-            ) from error
-        raise BlockStructureError(
-            "host-file-unwritable",
-            f"{path} cannot be written: {error.strerror}.",
-            "fix the cause in the message; the active settings are untouched.",
-            given["variable"],
-        ) from error
 
 
 def main() -> None:

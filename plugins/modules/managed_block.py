@@ -128,7 +128,8 @@ def main() -> None:
             prove(module, after)
     changed = after != before
     if changed and not module.check_mode:
-        files.replace(path, after.encode("utf-8"), module if module.params["backup"] else None)
+        with as_failures(module), files.writing(path, module.params["variable"]):
+            files.replace(path, after.encode("utf-8"), module if module.params["backup"] else None)
     shown = {"before": previous or "", "after": block or ""}
     module.exit_json(
         changed=changed,

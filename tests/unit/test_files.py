@@ -224,6 +224,19 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path, running_memca
     )
 
 
+@pytest.mark.parametrize(("module", "more"), [("managed_block", {"block": "one"}), ("host_file", {"key": "00"})])
+def test_a_file_whose_folder_takes_none_is_named(tmp_path, module, more):
+    given = {"path": "/proc/version", "variable": "block_structure_native_lms_gunicorn_config", **more}
+    if module == "host_file":
+        given["src"] = str(tmp_path / "new")
+        (tmp_path / "new").write_text("new")
+    answer = modules.run(module, given)
+    assert answer["msg"] == (
+        "/proc/version cannot be written: No such file or directory.\n"
+        "Remedy: correct block_structure_native_lms_gunicorn_config, or the rights of its folder; the file is untouched."
+    )
+
+
 SECRET = "EXAMPLE-DATABASE-PASSWORD"
 SETTINGS_TEXT = f"PASSWORD: {SECRET}\nBLOCK_STRUCTURES_SETTINGS:\n  PRUNING_ACTIVE: false\n"
 

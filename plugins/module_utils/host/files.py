@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterator
 
 from ..common.errors import BlockStructureError
 
@@ -36,6 +38,29 @@ def real_file(path: Path, variable: str) -> Path:
     raise BlockStructureError(
         "file-not-regular", f"{path} {problem}.", f"correct {variable}, or the file; nothing was changed.", variable
     )
+
+
+@contextlib.contextmanager
+def writing(path: Path, variable: str) -> Iterator[None]:
+    """Name what keeps a file from being written. variable: the one that names the file.
+
+    Raises BlockStructureError `no-space-left` or `host-file-unwritable` for an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise BlockStructureError(
+                "no-space-left",
+                f"There is no space left to write {path}, which is untouched.",
+                "free space on that file system and run again.",
+            ) from error
+        raise BlockStructureError(
+            "host-file-unwritable",
+            f"{path} cannot be written: {error.strerror}.",
+            f"correct {variable}, or the rights of its folder; the file is untouched.",
+            variable,
+        ) from error
 
 
 def replace(path: Path, data: bytes, module: AnsibleModule | None = None, like: Path | None = None) -> None:
