@@ -37,6 +37,8 @@ PURPOSES = {
     "load": "the load test of benchmark",
     "s3": "creating and configuring the bucket",
 }
+# Commands that need an extra from their first step on; they load it late, and would do half of their work without it.
+COMMANDS = {"benchmark": "report", "profile": "report", "report": "report"}
 
 
 def missing(extra: str | None) -> list[str]:

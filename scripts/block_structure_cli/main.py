@@ -24,13 +24,10 @@ class Commands(click.Group):
         """Load a command by name; None if it does not exist."""
         if name not in self.list_commands(ctx):
             return None
-        try:
-            module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
-        except ModuleNotFoundError as error:
-            extra = environment.extra_of(error.name)
-            if extra is None:
-                raise
+        extra = environment.COMMANDS.get(name)
+        if extra and environment.missing(extra):
             return _lacking(name, extra)
+        module = importlib.import_module(f".commands.{name.replace('-', '_')}", __package__)
         command: click.Command = module.command
         command.epilog = exits.EPILOG
         return command

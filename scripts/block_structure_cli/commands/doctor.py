@@ -12,12 +12,10 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 
 import click
-import yaml
-from packaging.specifiers import SpecifierSet
 
 from .. import ROOT, environment, output
 from ..exits import ENVIRONMENT
-from ..options import format_option
+from ..options import document_format_option
 from ..version import version
 
 
@@ -37,6 +35,9 @@ class Check:
 
 
 def _ansible() -> Check:
+    import yaml
+    from packaging.specifiers import SpecifierSet
+
     wanted = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"]
     found = metadata.version("ansible-core")
     fits = found in SpecifierSet(wanted)
@@ -56,6 +57,9 @@ def _extra(extra: str) -> Check:
 
 def _collections() -> Iterator[Check]:
     """Ask Ansible itself, as each run does, which collections it finds."""
+    import yaml
+    from packaging.specifiers import SpecifierSet
+
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
     listed = subprocess.run(
         ["ansible-galaxy", "collection", "list", "--format", "json"],
@@ -92,7 +96,7 @@ def checks() -> Iterator[Check]:
 
 
 @click.command()
-@format_option
+@document_format_option
 def command(form: str) -> None:
     """Say what this command has and what it lacks, with the command that brings it.
 
@@ -100,7 +104,7 @@ def command(form: str) -> None:
 
     \b
     Example:
-      scripts/block-structure doctor
+      block-structure doctor
     """
     found = list(checks())
     complete = not any(check.lacking for check in found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from block_structure.plugin_utils.reports import move
 
 from .. import output
 from ..follow import follow
@@ -15,6 +14,8 @@ _COLUMNS = ("course", "object", "bytes", "outcome", "problem")
 
 
 def _show(report: dict[str, Any]) -> None:
+    from block_structure.plugin_utils.reports import move
+
     # Successful copies are only counted, in the summary.
     rows = [
         [one["key"], one["from"], one["bytes"], one["done"], (one.get("problem") or {}).get("message")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from block_structure.plugin_utils.reports import generation
 
 from .. import output
 from ..follow import follow
@@ -15,6 +14,8 @@ _COLUMNS = ("object", "bytes", "days old", "why")
 
 
 def _show(report: dict[str, Any]) -> None:
+    from block_structure.plugin_utils.reports import generation
+
     rows = [
         [entry["name"], entry["bytes"], round(entry["age_seconds"] / 86400, 1), entry["why"]] for entry in report["objects"]
     ]

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import click
-from block_structure.plugin_utils.reports import generation
 
 from .. import output
 from ..follow import follow
@@ -58,6 +57,8 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
 
 def _show(report: dict[str, Any], *, everything: bool) -> None:
     """Print the totals, then what would be generated, or the courses that failed and on request all."""
+    from block_structure.plugin_utils.reports import generation
+
     for line in generation.totals(report):
         output.say(line, rest="  ")
     if report["ended"] == "dry-run":
