@@ -1,120 +1,226 @@
-"""Charts of the report: SVG elements that take their colours from the page, so that they follow light and dark mode."""
+"""Charts of the report, as data that templates/charts.html.j2 draws: bars from zero, and lines with marked logarithmic axes.
+
+Bars are lines of text, each with its value at its end, so that they fit any width and nothing is printed over anything. A line
+chart is drawn twice, for a narrow and for a broad page. Colours are variables of the page, which follow light and dark mode.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-from datetime import datetime
-from pathlib import Path
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
-
-import matplotlib as mpl
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from . import runs
 
-# Placeholder colours that _svg replaces by CSS variables of the page.
-_PLACES = {"ink": "#010101", "muted": "#020202", "before": "#030303", "after": "#040404", "limit": "#050505", "grid": "#060606"}
-_STYLE = {
-    "svg.fonttype": "none",  # keep text as text: it can be searched, and no font is embedded
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.edgecolor": _PLACES["muted"],
-    "axes.labelcolor": _PLACES["ink"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": _PLACES["ink"],
-    "xtick.color": _PLACES["ink"],
-    "ytick.color": _PLACES["ink"],
-    "grid.color": _PLACES["grid"],
-    "legend.frameon": False,
-}
 _MIB = 1024 * 1024
 
 
-def seconds(milliseconds: float, _position: Any = None) -> str:
+def seconds(milliseconds: float) -> str:
     """Return a time as readable text."""
     return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
 
 
-def size(number: float, _position: Any = None) -> str:
+def size(number: float) -> str:
     """Return a size as readable text."""
     if number >= _MIB:
         return f"{number / _MIB:.3g} MiB"
     return f"{number / 1024:.3g} KiB" if number >= 1024 else f"{number:.0f} B"
 
 
-def _svg(figure: Figure, name: str, title: str, text: str) -> str:
-    """Return a figure as one <svg> element with title and description for screen readers, and ids unique on the page."""
-    stream = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(stream, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None})
-    drawn = stream.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
-    for variable, colour in _PLACES.items():
-        drawn = drawn.replace(colour, f"var(--{variable})")
-    drawn = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", drawn, count=1)
-    drawn = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", drawn, count=1)
-    drawn = re.sub(r"font: 1?\d+(\.\d+)?px [^;\"]*", lambda found: found[0].split("px")[0] + "px sans-serif", drawn)
-    message = f'<title id="{name}-title">{_escaped(title)}</title><desc id="{name}-text">{_escaped(text)}</desc>'
-    start = f'<svg class="plot" role="img" aria-labelledby="{name}-title {name}-text"'
-    return drawn.replace("<svg", start, 1).replace(">", f">{message}", 1)
+@dataclass(frozen=True)
+class Bar:
+    """One bar. percent: its length in percent of the longest. colour: variable of the page. slim: belongs to the bar above."""
+
+    percent: float
+    colour: str
+    label: str
+    slim: bool = False
 
 
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+@dataclass(frozen=True)
+class Group:
+    """The bars of one thing, below its name."""
+
+    name: str
+    bars: tuple[Bar, ...]
 
 
-def _axes(height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(8, height))
-    return figure, figure.add_subplot()
+@dataclass(frozen=True)
+class Bars:
+    """A bar chart from zero. name: id on the page. text: the figures for screen readers. legend: (colour, meaning)."""
+
+    name: str
+    title: str
+    text: str
+    groups: tuple[Group, ...]
+    legend: tuple[tuple[str, str], ...] = ()
 
 
-def _time_axis(axis: Any) -> None:
-    axis.set_major_locator(LogLocator(10, numticks=12))
-    axis.set_major_formatter(FuncFormatter(seconds))
-    axis.set_minor_formatter(NullFormatter())
+@dataclass(frozen=True)
+class Series:
+    """A line of a line chart. dotted: a second line of the same colour."""
+
+    name: str
+    colour: str
+    points: tuple[tuple[float, float], ...]
+    dotted: bool = False
 
 
-def _name_bars(axes: Any, names: list[str], xlabel: str) -> None:
-    """Label horizontal bars of times, the first one on top."""
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.set(xscale="log", xlabel=xlabel)
-    axes.set_xlim(right=axes.get_xlim()[1] * 2)
-    _time_axis(axes.xaxis)
-    axes.grid(visible=True, axis="x", which="major")
-    axes.set_axisbelow(True)
+@dataclass(frozen=True)
+class Axis:
+    """One axis: the ends of its range, whether it is logarithmic, its ticks (value, text), and what it shows.
+
+    Earlier ticks are kept where two would touch.
+    """
+
+    low: float
+    high: float
+    logarithmic: bool
+    ticks: tuple[tuple[float, str], ...]
+    name: str
+
+    def share(self, value: float) -> float:
+        """Return where a value is between the ends, 0 to 1."""
+        if self.logarithmic:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
 
 
-def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> str:
+@dataclass(frozen=True)
+class Drawing:
+    """A line chart at one width, in units of its own: lines are (colour, dotted, [(x, y)]), ticks are (place, text)."""
+
+    kind: str
+    width: int
+    height: int
+    left: float
+    right: float
+    top: float
+    bottom: float
+    lines: list[tuple[str, bool, list[tuple[float, float]]]]
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A line chart. name: id on the page. text: the figures for screen readers."""
+
+    name: str
+    title: str
+    text: str
+    x_name: str
+    y_name: str
+    series: tuple[Series, ...]
+    drawings: tuple[Drawing, ...]
+
+
+_LETTER = 6.6  # width of a letter at the font size of the drawings
+_BROAD, _NARROW = ("broad", 760, 340), ("narrow", 356, 280)
+
+
+def _logarithmic(values: Iterable[float], written: Callable[[float], str], name: str) -> Axis:
+    """Return a logarithmic axis around values above 0, with its ticks at 1, 2 and 5 times the powers of ten."""
+    values = list(values)
+    powers = range(math.floor(math.log10(min(values))) - 1, math.ceil(math.log10(max(values))) + 2)
+    steps = [factor * 10.0**power for factor in (1, 2, 5) for power in powers]
+    low = max(step for step in steps if step <= min(values))
+    high = min(step for step in steps if step > max(values))
+    ticks = tuple((step, written(step)) for step in steps if low <= step <= high)
+    return Axis(low, high, True, ticks, f"{name} (logarithmic)")
+
+
+def _counts(values: Iterable[float], name: str) -> Axis:
+    """Return an axis of whole numbers from zero."""
+    most = max(1, *values)
+    power = 10 ** math.floor(math.log10(most))
+    step = max(1, next(power * factor for factor in (0.2, 0.5, 1, 2) if most / (power * factor) <= 6))
+    high = step * math.ceil(most / step)
+    return Axis(0, high, False, tuple((step * n, f"{step * n:,.0f}") for n in range(round(high / step) + 1)), name)
+
+
+_TIME_STEPS = tuple(60 * minutes for minutes in (1, 2, 5, 10, 30, 60, 120, 360, 720, 1440, 2880, 10080, 40320, 131040, 525600))
+_DAY = 86400
+
+
+def _moments(values: Sequence[float], name: str) -> Axis:
+    """Return an axis of POSIX times, with at most six ticks."""
+    low, high = min(values), max(*values, min(values) + 1)
+    step = next((step for step in _TIME_STEPS if (high - low) / step <= 6), _TIME_STEPS[-1])
+    form = "%H:%M" if step < _DAY else "%d %b"
+    first = math.ceil(low / step)
+    ticks = tuple(
+        (float(n * step), f"{datetime.fromtimestamp(n * step, UTC):{form}}") for n in range(first, math.floor(high / step) + 1)
+    )
+    days = sorted({f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}" for moment in (low, high)})
+    return Axis(low, high, False, ticks, f"{name}, {' to '.join(days)}")
+
+
+def _apart(ticks: Iterable[tuple[float, str]], least: Callable[[str], float]) -> list[tuple[float, str]]:
+    """Return the ticks, in the order of their places, without those that would touch an earlier one."""
+    kept: list[tuple[float, str]] = []
+    for place, text in ticks:
+        if all(abs(place - other) >= (least(text) + least(shown)) / 2 for other, shown in kept):
+            kept.append((place, text))
+    return sorted(kept)
+
+
+def _drawn(kind: str, width: int, height: int, series: Iterable[Series], x: Axis, y: Axis) -> Drawing:
+    left = 10 + _LETTER * max(len(text) for _, text in y.ticks)
+    right, top, bottom = width - 28.0, 14.0, height - 26.0
+
+    def across(value: float) -> float:
+        return round(left + x.share(value) * (right - left), 1)
+
+    def down(value: float) -> float:
+        return round(bottom - y.share(value) * (bottom - top), 1)
+
+    return Drawing(
+        *(kind, width, height, round(left, 1), right, top, bottom),
+        lines=[(entry.colour, entry.dotted, [(across(a), down(b)) for a, b in entry.points]) for entry in series],
+        x_ticks=_apart([(across(value), text) for value, text in x.ticks], lambda text: 14 + _LETTER * len(text)),
+        y_ticks=_apart([(down(value), text) for value, text in y.ticks], lambda _text: 22),
+    )
+
+
+def _lines(name: str, title: str, text: str, series: Sequence[Series], x: Axis, y: Axis) -> Lines:
+    drawings = tuple(_drawn(*shape, series, x, y) for shape in (_BROAD, _NARROW))
+    return Lines(name, title, text, x.name, y.name, tuple(series), drawings)
+
+
+def tiers_by_size(series: list[tuple[str, str, list[tuple[int, float]]]]) -> Lines:
     """Return read time over course size. series: (label, "before" or "after", [(blocks, ms)]); cold lines are solid."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(4)
-        for message, colour, points in series:
-            cold = "cold" in message
-            axes.plot(
-                *zip(*sorted(points), strict=True),
-                label=message,
-                color=_PLACES[colour],
-                linestyle="-" if cold else ":",
-                marker="o" if cold else "s",
-                markersize=6 if cold else 5,
-            )
-        axes.set(xscale="log", yscale="log", xlabel="blocks of the course", ylabel="time to read its structure")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        _time_axis(axes.yaxis)
-        axes.grid(visible=True, which="major")
-        axes.legend()
-        text = "; ".join(
-            f"{message}: " + ", ".join(f"{x:,} blocks {seconds(round(y, 1))}" for x, y in sorted(p)) for message, _, p in series
+    found = [
+        Series(name, colour, tuple(sorted((float(a), b) for a, b in points)), dotted="cold" not in name)
+        for name, colour, points in series
+    ]
+    x = _logarithmic((a for entry in found for a, _ in entry.points), lambda value: f"{value:,.0f}", "blocks of the course")
+    y = _logarithmic((b for entry in found for _, b in entry.points), seconds, "time to read its structure")
+    text = "; ".join(
+        f"{entry.name}: " + ", ".join(f"{a:,.0f} blocks {seconds(round(b, 1))}" for a, b in entry.points) for entry in found
+    )
+    return _lines("tiers", "Time to read a course's structure, by its size", text, found, x, y)
+
+
+def counters(points: dict[str, list[tuple[str, int]]]) -> Lines:
+    """Return evictions over time. points: {server: [(ISO 8601 time, evictions)]}."""
+    found = [
+        Series(
+            server,
+            "after" if number % 2 else "before",
+            tuple((datetime.fromisoformat(moment).timestamp(), float(count)) for moment, count in counted),
+            dotted=number % 4 > 1,
         )
-        return _svg(figure, "tiers", "Time to read a course's structure, by its size", text)
+        for number, (server, counted) in enumerate(sorted(points.items()))
+    ]
+    x = _moments([a for entry in found for a, _ in entry.points], "time, UTC")
+    y = _counts([b for entry in found for _, b in entry.points], "evictions since the start of the server")
+    text = "; ".join(
+        f"{server}: " + ", ".join(f"{moment} {count}" for moment, count in seen) for server, seen in points.items()
+    )
+    return _lines("evictions", "Evictions of each memcached over time", text, found, x, y)
 
 
 def pages(
@@ -122,40 +228,35 @@ def pages(
     name: str = "pages",
     title: str = "Time of each page",
     called: dict[str, str] | None = None,
-) -> str:
-    """Return median times of pages as bars, the 95th percentile as a whisker. rows: (page, {series: (p50, p95)}).
+) -> Bars:
+    """Return median and 95th percentile of pages as bars. rows: (page, {series: (p50, p95)}).
 
     name: id of the chart, unique on the page. called: the series by their colours, in order, and what they are called; by
     default before and after.
     """
     called = called or {"before": "before", "after": "after"}
-    width = 0.8 / len(called)
-    offsets = {when: (number - (len(called) - 1) / 2) * width for number, when in enumerate(called)}
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(0.9 + 0.275 * len(called) * len(rows))
-        shown = set()
-        for place, (_page, values) in enumerate(rows):
-            for when, offset in offsets.items():
-                if when not in values:
-                    continue
-                p50, p95 = values[when]
-                axes.barh(
-                    place + offset,
-                    p50,
-                    width * 0.9,
-                    color=_PLACES[when],
-                    label=None if when in shown else f"{called[when]} (line: 95th percentile)",
+    longest = max(p95 for _, values in rows for _, p95 in values.values())
+    groups = tuple(
+        Group(
+            page,
+            tuple(
+                bar
+                for colour in called
+                if colour in values
+                for bar in (
+                    Bar(100 * values[colour][0] / longest, colour, seconds(values[colour][0])),
+                    Bar(100 * values[colour][1] / longest, colour, f"95 %: {seconds(values[colour][1])}", slim=True),
                 )
-                axes.plot([p50, p95], [place + offset] * 2, color=_PLACES["ink"], linewidth=1.2, marker="|", markevery=[1])
-                axes.annotate(seconds(p50), (p95, place + offset), (8, 0), textcoords="offset points", va="center", fontsize=10)
-                shown.add(when)
-        _name_bars(axes, [page for page, _ in rows], "response time for a learner, median")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2)
-        text = "; ".join(
-            f"{page}: " + ", ".join(f"{called[when]} {seconds(p50)}" for when, (p50, _) in values.items())
-            for page, values in rows
+            ),
         )
-        return _svg(figure, name, title, text)
+        for page, values in rows
+    )
+    text = "; ".join(
+        f"{page}: " + ", ".join(f"{called[when]} {seconds(p50)}" for when, (p50, _) in values.items()) for page, values in rows
+    )
+    shown = {colour for _, values in rows for colour in values}
+    legend = tuple((colour, meaning) for colour, meaning in called.items() if colour in shown)
+    return Bars(name, f"{title}: median, and 95th percentile as the thin bar below it", text, groups, legend)
 
 
 WAYS = {
@@ -170,69 +271,30 @@ WAYS = {
 }
 
 
-def ways(rows: list[dict[str, Any]]) -> str:
+def ways(rows: list[dict[str, Any]]) -> Bars:
     """Return the read time of each tier, and the outline's, as bars for some courses. rows: as runs.ways returns them."""
-    bars = [(row, way, row[way]) for row in rows for way in WAYS if row[way]]
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(0.9 + 0.32 * len(bars))
-        for place, (_row, way, value) in enumerate(bars):
-            axes.barh(place, value, 0.7, color=_PLACES["before" if way in ("rebuild", "page_stock") else "after"])
-            axes.annotate(seconds(value), (value, place), (6, 0), textcoords="offset points", va="center", fontsize=10)
-        _name_bars(
-            axes,
-            [f"{row['blocks']:,} blocks: {WAYS[way]}" for row, way, _ in bars],
-            "time to read the structure, and of its outline",
+    found = [(row, way, row[way]) for row in rows for way in WAYS if row[way]]
+    longest = max(value for _, _, value in found)
+    groups = tuple(
+        Group(
+            f"{row['blocks']:,} blocks: {WAYS[way]}",
+            (Bar(100 * value / longest, "before" if way in ("rebuild", "page_stock") else "after", seconds(value)),),
         )
-        text = "; ".join(f"{row['key']}, {row['blocks']:,} blocks, {WAYS[way]}: {seconds(value)}" for row, way, value in bars)
-        return _svg(figure, "ways", "Time to read a structure, by tier, and of the outline", text)
+        for row, way, value in found
+    )
+    text = "; ".join(f"{row['key']}, {row['blocks']:,} blocks, {WAYS[way]}: {seconds(value)}" for row, way, value in found)
+    return Bars("ways", "Time to read a structure, by tier, and of the outline", text, groups)
 
 
-def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> str:
-    """Return the size of each structure as a bar, and the limits as lines. courses: (key, bytes), the largest first."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(1.2 + 0.3 * len(courses))
-        axes.barh([key for key, _ in courses], [number for _, number in courses], color=_PLACES["after"])
-        axes.invert_yaxis()
-        for place, (message, limit) in enumerate(sorted(limits, key=lambda entry: entry[1])):
-            axes.axvline(
-                limit, color=_PLACES["limit"], linestyle=("--", "-.", ":")[place % 3], label=f"{message}: {size(limit)}"
-            )
-        axes.set_xscale("log", base=4)
-        axes.set_xlabel("compressed bytes of the structure")
-        axes.xaxis.set_major_formatter(FuncFormatter(size))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.6 / (1.2 + 0.3 * len(courses))), ncols=1)
-        text = ", ".join(f"{key} {size(number)}" for key, number in courses)
-        text += "; limits: " + ", ".join(f"{message} {size(limit)}" for message, limit in limits)
-        return _svg(figure, "sizes", "Size of each structure against the limits of the cache", text)
-
-
-def counters(points: dict[str, list[tuple[str, int]]]) -> str:
-    """Return evictions over time. points: {server: [(ISO 8601 time, evictions)]}."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _axes(3)
-        for number, (server, series) in enumerate(sorted(points.items())):
-            axes.plot(
-                [datetime.fromisoformat(moment) for moment, _ in series],
-                [count for _, count in series],
-                label=server,
-                color=_PLACES["after"] if number % 2 else _PLACES["before"],
-                marker="o",
-                linestyle=("-", "--", ":")[number % 3],
-            )
-        locator = AutoDateLocator(minticks=2, maxticks=6)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axes.set(xlabel="UTC", ylabel="evictions since server start")
-        most = max((count for series in points.values() for _, count in series), default=0)
-        axes.set_ylim(0, max(1, 1.05 * most))  # without evictions: a flat line on a sane scale
-        axes.yaxis.get_major_locator().set_params(integer=True)
-        axes.grid(visible=True, axis="y")
-        axes.legend()
-        text = "; ".join(
-            f"{server}: " + ", ".join(f"{moment} {count}" for moment, count in found) for server, found in points.items()
-        )
-        return _svg(figure, "evictions", "Evictions of each memcached over time", text)
+def sizes(courses: list[tuple[str, int]], limits: list[tuple[str, int]]) -> Bars:
+    """Return the size of each structure, and among them the limits. courses: (key, bytes)."""
+    rows = [(number, "after", key) for key, number in courses] + [(limit, "limit", message) for message, limit in limits]
+    rows.sort(key=lambda row: (-row[0], row[1] != "limit"))  # what is listed above a limit does not fit
+    groups = tuple(Group(name, (Bar(100 * number / rows[0][0], colour, size(number)),)) for number, colour, name in rows)
+    text = ", ".join(f"{key} {size(number)}" for key, number in courses)
+    text += "; limits: " + ", ".join(f"{message} {size(limit)}" for message, limit in limits)
+    legend = (("after", "compressed structure"), ("limit", "limit: what is above it is not cached"))
+    return Bars("sizes", "Size of each structure against the limits of the cache", text, groups, legend[: 1 + bool(limits)])
 
 
 def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float, float]]]]:
@@ -244,19 +306,3 @@ def page_rows(compared: list[runs.Run]) -> list[tuple[str, dict[str, tuple[float
                 message = f"{row['state']}: {runs.page_name(row['page'], row['nav_depth'])}"
                 rows.setdefault(message, {})[when] = (row["p50"], row["p95"])
     return list(rows.items())
-
-
-def story(steps: list[dict[str, Any]], title: str, path: Path) -> None:
-    """Write the story of one course as an image for print and mail: a bar for each measured step of scripts/dev/story."""
-    colours = {"before": "#b35900", "after": "#1766b5"}
-    steps = [step for step in steps if step["ms"]]
-    figure, axes = _axes(0.6 + 0.6 * len(steps))
-    for place, step in enumerate(steps):
-        axes.barh(place, step["ms"] / 1000, color=colours[step["when"]])
-        axes.annotate(f"  {seconds(step['ms'])}: {step['says']}", (step["ms"] / 1000, place), va="center", fontsize=9)
-    axes.set_yticks(range(len(steps)), [f"{step['when']}: {step['what']}" for step in steps])
-    axes.set_xlim(right=1.9 * max((step["ms"] / 1000 for step in steps), default=1))
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set(xlabel="seconds that a learner waits", title=title)
-    figure.savefig(path, dpi=100, bbox_inches="tight", facecolor="white")

@@ -23,7 +23,8 @@ COLOURS = {
     "transformers": "#d99ec0",
     profiling.REST: "#c8c8c8",
 }
-_WIDTH, _ROW = 1200, 18
+BROAD, NARROW = 1000, 356  # a page on a desktop, and on a phone
+_ROW = 18
 _LEAST_WIDTH = 1.5  # narrower boxes are omitted
 _LETTER = 6.2
 _PERCENT_OF_NODE, _PERCENT_OF_EDGE = 1.0, 0.5
@@ -38,16 +39,40 @@ environment = jinja2.Environment(
 
 
 def _tree(profile: dict[str, Any]) -> dict[str, Any]:
-    """Return the samples as a tree: {"samples", "children": {frame: tree}}."""
+    """Return the samples from the view on as a tree: {"samples", "children": {frame: tree}}."""
     root: dict[str, Any] = {"samples": 0, "children": {}}
-    frames = [tuple(frame) for frame in profile["frames"]]
-    for indices, samples in profile["stacks"]:
+    for stack, count in profiling.samples(profile):
         node = root
-        node["samples"] += samples
-        for index in indices:
-            node = node["children"].setdefault(frames[index], {"samples": 0, "children": {}})
-            node["samples"] += samples
+        node["samples"] += count
+        for frame in profiling.from_view(stack):
+            node = node["children"].setdefault(frame, {"samples": 0, "children": {}})
+            node["samples"] += count
     return root
+
+
+def speedscope(profile: dict[str, Any]) -> dict[str, Any]:
+    """Return the samples, all frames of one request, in the file format of the viewer speedscope."""
+    frames = [{"name": f"{profiling.module_of(filename)}.{name}", "file": filename} for filename, name in profile["frames"]]
+    sampled = sum(count for _, count in profile["stacks"])
+    milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
+    name = f"{profile['course']}, {'cold' if profile['cold'] else 'warm'}"
+    return {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "name": name,
+        "exporter": "block-structure profile",
+        "shared": {"frames": frames},
+        "profiles": [
+            {
+                "type": "sampled",
+                "name": name,
+                "unit": "milliseconds",
+                "startValue": 0,
+                "endValue": milliseconds,
+                "samples": [indices for indices, _ in profile["stacks"]],
+                "weights": [milliseconds * count / max(1, sampled) for _, count in profile["stacks"]],
+            }
+        ],
+    }
 
 
 def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict[str, Any]]:
@@ -60,7 +85,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
             inner = profiling.part_of(*frame) or part
             if width >= _LEAST_WIDTH:
                 module = profiling.module_of(frame[0])
-                message = f"{module.rsplit('.', 1)[-1]}.{frame[1]}"
+                message = f"{module.rsplit('.', 1)[-1]}.{frame[1]}".lstrip(".")
                 letters = int((width - 6) / _LETTER)
                 share = child["samples"] / tree["samples"]
                 boxes.append(
@@ -70,7 +95,7 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
                         "width": round(width, 1),
                         "fill": COLOURS[inner],
                         "label": message if len(message) <= letters else message[: letters - 1] + "…" if letters > 3 else "",
-                        "title": f"{module}.{frame[1]}: {share * milliseconds:.1f} ms, {share:.1%}, {inner}",
+                        "title": f"{module}.{frame[1]}".lstrip(".") + f": {share * milliseconds:.1f} ms, {share:.1%}, {inner}",
                     }
                 )
                 waiting.append((child, start, depth + 1, inner))
@@ -78,18 +103,22 @@ def _boxes(tree: dict[str, Any], scale: float, milliseconds: float) -> list[dict
     return boxes
 
 
-def flamegraph(profile: dict[str, Any], name: str = "flame") -> str:
-    """Return the flame graph of a profile's samples, outermost calls at the top. name: prefix of its ids on a page."""
+def flamegraph(profile: dict[str, Any], name: str = "flame", width: int = BROAD) -> str:
+    """Return the flame graph of a profile's samples from the view on, outermost calls at the top.
+
+    name: prefix of its ids on a page. width: in units in which a row has 18.
+    """
     tree = _tree(profile)
     milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
-    boxes = _boxes(tree, _WIDTH / max(1, tree["samples"]), milliseconds)
+    boxes = _boxes(tree, width / max(1, tree["samples"]), milliseconds)
     report = ", ".join(f"{entry['part']} {entry['share']:.0%}" for entry in profiling.parts(profile) if entry["share"] >= 0.005)
     return environment.get_template("flamegraph.svg.j2").render(
         title=f"Flame graph of the outline of {profile['course']}, {'cold' if profile['cold'] else 'warm'}",
         text=f"{milliseconds:.0f} ms per request: {report}.",
         name=name,
         boxes=boxes,
-        width=_WIDTH,
+        kind="broad" if width == BROAD else "narrow",
+        width=width,
         height=max((box["y"] for box in boxes), default=0) + _ROW,
         row=_ROW,
     )

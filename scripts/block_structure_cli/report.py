@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +15,12 @@ from block_structure.module_utils.common.redact import is_secret_name
 
 from . import charts, collector, pictures, runs, tables
 from .saved import load_json
+from .version import documentation
 
 _MIB = 1024 * 1024
 _MOST_COURSES = 25  # in a chart; the tables have all
+_SLOWER, _LEAST_MS = 0.8, 5.0  # times faster, and milliseconds more: a read below and above is slower than before
+_MOST_SLOWER = 3  # named in the verdict
 _LIMITS = {
     "item_size": "item size of memcached (-I)",
     "release_cap": "cap of the release",
@@ -85,6 +90,25 @@ def _faster(report: dict[str, Any] | None) -> str | None:
     )
 
 
+def slower(report: dict[str, Any] | None) -> list[str]:
+    """Return what is slower than before: reads inside the LMS, and pages whose whole interval is, each with both times."""
+    if not report:
+        return []
+    found = [
+        (row["before"][state], row["after"][state], f"reading {row['key']}, {state} cache")
+        for row in report["courses"]
+        for state in ("cold", "warm")
+        if row[state] and row[state] < _SLOWER
+    ]
+    found += [
+        (row["before"]["p50"], row["after"]["p50"], f"{runs.page_name(row['page'], row['nav_depth'])}, {row['state']} cache")
+        for row in report["pages"]
+        if row["ratio"] and row["ratio"]["high"] < 1
+    ]
+    worst = sorted((entry for entry in found if entry[1] - entry[0] >= _LEAST_MS), key=lambda entry: entry[0] - entry[1])
+    return [f"{what} ({charts.seconds(was)} → {charts.seconds(now)})" for was, now, what in worst]
+
+
 def _many(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
@@ -92,6 +116,10 @@ def _many(number: int, thing: str) -> str:
 def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
     """Return {"state": good, attention or bad, "line", "text"}: the headline of the report."""
     sentences = [message for message in [_faster(report)] if message]
+    worse = slower(report)
+    if worse:
+        more = f", and {len(worse) - _MOST_SLOWER} more" if len(worse) > _MOST_SLOWER else ""
+        sentences.append(f"Slower than before: {'; '.join(worse[:_MOST_SLOWER])}{more}.")
     slow = [
         course for course in (sources.diagnoses[-1]["courses"] if sources.diagnoses else []) if course["tier"] == "modulestore"
     ]
@@ -108,8 +136,10 @@ def verdict(sources: Sources, report: dict[str, Any] | None) -> dict[str, str]:
         errors, warnings = _many(found["error"], "error"), _many(found["warning"], "warning")
         if found["error"]:
             state, line = "bad", f"Needs action: {errors}, {warnings}"
-        elif found["warning"]:
-            state, line = "attention", f"Works, with {warnings}"
+        elif found["warning"] or worse:
+            remarks = [warnings] if found["warning"] else []
+            remarks += [f"{_many(len(worse), 'measurement')} slower than before"] if worse else []
+            state, line = "attention", f"Works, with {' and '.join(remarks)}"
         else:
             state, line = "good", "Nothing needs attention"
     return {"state": state, "line": line, "text": " ".join(sentences)}
@@ -230,9 +260,58 @@ def summary(sources: Sources) -> dict[str, str]:
     return verdict(sources, _comparison(sources))
 
 
-def html(sources: Sources, title: str) -> str:
-    """Return the report: one self-contained HTML document."""
-    report = _comparison(sources)
+def grouped(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return findings of one kind as one: {"id", "severity", "link", "each": [finding]}, in the order of their first one."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for finding in findings:
+        name, severity = finding["id"], finding["severity"]
+        link = f"{documentation()}/diagnose.md#{name}"
+        group = groups.setdefault((name, severity), {"id": name, "severity": severity, "link": link, "each": []})
+        value = "" if finding.get("value") is None else json.dumps(finding["value"])
+        setting = f"{finding['variable']}: {value}".removesuffix(": ") if finding.get("variable") else None
+        group["each"].append({**finding, "cost": finding.get("cost"), "setting": setting})
+    return list(groups.values())
+
+
+def _runtime_bars(bench: dict[str, Any]) -> charts.Bars:
+    return charts.pages(collector.bars(bench), "bench", "Pages of workers with each choice for the runtime", collector.CALLED)
+
+
+def _profile_part(profile: dict[str, Any], number: int) -> dict[str, Any]:
+    drawn = json.dumps(pictures.speedscope(profile)).encode()
+    return {
+        "parts": tables.profile_parts(profile),
+        "apps": tables.profile_apps(profile, 15),
+        "flames": [
+            pictures.flamegraph(profile, f"flame{number}-{width}", width) for width in (pictures.BROAD, pictures.NARROW)
+        ],
+        "speedscope": "data:application/json;base64," + base64.b64encode(drawn).decode(),
+    }
+
+
+def _eviction_table(points: dict[str, list[tuple[str, int]]]) -> tables.Table:
+    columns = (
+        tables.Column("memcached", lambda row: row["server"], number=False),
+        tables.Column("when, UTC", lambda row: row["when"][:19].replace("T", " "), number=False),
+        tables.Column("evictions since server start", lambda row: f"{row['count']:,}"),
+    )
+    rows = [
+        {"server": server, "when": when, "count": count} for server, found in sorted(points.items()) for when, count in found
+    ]
+    return tables.Table("Evictions", columns, rows)
+
+
+def _configuration_table(newest: dict[str, Any]) -> tables.Table:
+    columns = (
+        tables.Column("setting", lambda row: row["name"], number=False),
+        tables.Column("value", lambda row: row["value"], number=False),
+    )
+    lines = [{"name": name, "value": value} for name, value in configuration(newest)]
+    return tables.Table(f"{len(lines)} settings, secrets redacted", columns, lines)
+
+
+def parts(sources: Sources, report: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the template shows, by part of the page; a part without data is None and is left out."""
     series, found, held = _tier_series(sources, report), _sizes(sources), limits(sources.newest)
     evictions = eviction_points(sources)
     largest = sorted(found.items(), key=lambda entry: -entry[1])[:_MOST_COURSES]
@@ -242,40 +321,74 @@ def html(sources: Sources, title: str) -> str:
     shown = [tables.compared_tiers(report), tables.compared_pages(report)] if report else []
     if not report and sources.runs:
         shown = [tables.tiers(sources.runs[-1]), tables.pages(sources.runs[-1])]
+    tier_tables, page_tables = ([table] if table.rows else [] for table in shown) if shown else ([], [])
+    # One run is neither before nor after.
+    called = {"after": sources.runs[-1]["label"] or "this run"} if len(sources.runs) == 1 else None
+    workers = tables.workers(sources.runs)
+    return {
+        "findings": grouped(sources.diagnoses[-1]["findings"]) if sources.diagnoses else None,
+        "tiers": {"chart": charts.tiers_by_size(series) if series else None, "tables": tier_tables}
+        if series or tier_tables
+        else None,
+        "ways": {"chart": charts.ways(ways), "tables": [tables.collector(collected, sources.before)]}
+        if ways and collected
+        else None,
+        "bench": {
+            "chart": _runtime_bars(sources.bench),
+            "tables": [collector.pages(sources.bench), collector.workers(sources.bench)],
+        }
+        if sources.bench
+        else None,
+        "pages": {
+            "chart": charts.pages(page_rows, called=called) if page_rows else None,
+            "tables": page_tables + ([workers] if workers.rows else []),
+        }
+        if page_rows or page_tables
+        else None,
+        "profiles": [_profile_part(profile, number) for number, profile in enumerate(sources.profiles)] or None,
+        "sizes": {"chart": charts.sizes(largest, held), "tables": [size_table(found, held)]} if found else None,
+        "evictions": {
+            "chart": charts.counters(evictions) if any(len(points) > 1 for points in evictions.values()) else None,
+            "tables": [_eviction_table(evictions)],
+        }
+        if evictions
+        else None,
+        "configuration": _configuration_table(sources.newest),
+    }
+
+
+_TITLES = {
+    "findings": "What to do",
+    "tiers": "Reading a course's structure",
+    "ways": "Large courses, and the runtime of the LMS's workers",
+    "bench": "The runtime under load: gain and cost",
+    "pages": "Response times for learners",
+    "profiles": "Where the time of a request goes",
+    "sizes": "Sizes and limits",
+    "evictions": "Evictions",
+    "configuration": "Effective configuration",
+}
+
+
+def _inline(name: str) -> str:
+    """Return a style sheet or script of the page, as the page contains it."""
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8").strip()
+
+
+def html(sources: Sources, title: str) -> str:
+    """Return the report: one self-contained HTML document."""
+    report = _comparison(sources)
+    shown = parts(sources, report)
+    script = _inline("report.js")
     return pictures.environment.get_template("report.html.j2").render(
         title=title,
         verdict=verdict(sources, report),
         release=sources.newest["release"],
         runs=[_run_label(run) for run in sources.runs],
-        tier_chart=charts.tiers_by_size(series) if series else None,
-        tier_table=shown[0] if shown and shown[0].rows else None,
-        way_chart=charts.ways(ways) if ways else None,
-        way_table=tables.collector(collected, sources.before) if collected else None,
-        worker_table=tables.workers(sources.runs),
-        bench_chart=charts.pages(
-            collector.bars(sources.bench),
-            "bench",
-            "Pages of workers with each choice for the runtime",
-            collector.CALLED,
-        )
-        if sources.bench
-        else None,
-        bench_tables=[collector.pages(sources.bench), collector.workers(sources.bench)] if sources.bench else [],
-        page_chart=charts.pages(page_rows) if page_rows else None,
-        page_table=shown[1] if shown and shown[1].rows else None,
-        size_chart=charts.sizes(largest, held) if largest else None,
-        size_table=size_table(found, held) if found else None,
-        eviction_chart=charts.counters(evictions) if any(len(points) > 1 for points in evictions.values()) else None,
-        evictions=[(server, moment, f"{count:,}") for server, points in sorted(evictions.items()) for moment, count in points],
-        findings=sources.diagnoses[-1]["findings"] if sources.diagnoses else None,
-        profiles=[
-            {
-                "parts": tables.profile_parts(profile),
-                "modules": tables.profile_modules(profile, 15),
-                "flame": pictures.flamegraph(profile, f"flame{number}"),
-            }
-            for number, profile in enumerate(sources.profiles)
-        ],
+        titles={name: text for name, text in _TITLES.items() if shown[name] is not None},
+        parts=shown,
         legend=pictures.COLOURS,
-        configuration=configuration(sources.newest),
+        style=_inline("report.css"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

@@ -35,6 +35,11 @@ class Table:
         """Return the text of each cell; None shows as `-`."""
         return [[output.shown(column.cell(row)) for column in self.columns] for row in self.rows]
 
+    def without_empty_columns(self) -> Table:
+        """Return the table without the columns in which no row has a value."""
+        kept = tuple(column for column in self.columns if any(column.cell(row) is not None for row in self.rows))
+        return Table(self.title, kept, self.rows)
+
     def show(self) -> None:
         """Print the table, or the sentence that says that there is none."""
         headings = [column.heading for column in self.columns]
@@ -218,13 +223,14 @@ def profile_parts(profile: dict[str, Any]) -> Table:
     return Table(title, columns, profiling.parts(profile))
 
 
-def profile_modules(profile: dict[str, Any], top: int) -> Table:
-    """Return the modules with the most cumulative time."""
+def profile_apps(profile: dict[str, Any], top: int) -> Table:
+    """Return the apps of the platform with the most time of their own."""
     columns = (
-        Column("module", lambda row: row["module"], number=False),
+        Column("app", lambda row: row["app"], number=False),
         Column("part", lambda row: ", ".join(row["parts"]) or None, number=False),
-        Column("calls", lambda row: f"{row['calls']:,}"),
         Column("own ms", lambda row: milliseconds(row["own_ms"])),
-        Column("cumulative ms", lambda row: milliseconds(row["cumulative_ms"])),
+        Column("share", lambda row: f"{row['share']:.1%}"),
+        Column("with calls ms", lambda row: milliseconds(row["total_ms"])),
     )
-    return Table(f"The {top} modules with the most time, measured with cProfile", columns, profiling.modules(profile)[:top])
+    rows = profiling.apps(profile)[:top]
+    return Table("Apps and libraries with the most time, from the view on", columns, rows)

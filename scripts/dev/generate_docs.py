@@ -4,7 +4,7 @@ README.md, docs/releases.md: the tables of releases come from roles/block_struct
 refused or reported come from scripts/dev/combinations.yml, and the messages from the role's own validation.
 docs/variables.md: roles/block_structure/meta/argument_specs.yml, entry point `main`.
 docs/diagnose.md: the catalogue of plugins/plugin_utils/diagnosis.
-docs/command.md: commands and exit codes, from scripts/block_structure_cli.
+docs/command.md: commands, their help and exit codes, from scripts/block_structure_cli.
 docs/report.md, docs/runtime.md: figures measured on a sandbox, from docs/examples.
 Markers of a generated part: see scripts/dev/lib/pages.py.
 
@@ -150,9 +150,9 @@ def release_matrix() -> str:
 
 
 def finding_table() -> str:
-    """Return one row per finding of verify and diagnose."""
+    """Return one row per finding of verify and diagnose, each with an anchor for the links of the report."""
     rows = [
-        [f"`{name}`", entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
+        [f'<a id="{name}"></a>`{name}`', entry.subject, " or ".join(entry.severities), entry.meaning, entry.asked]
         for name, entry in catalogue.CATALOGUE.items()
     ]
     return pages.table(("finding", "subject", "severity", "message", "source"), rows)
@@ -218,9 +218,21 @@ def exit_table() -> str:
     return pages.table(("code", "", "meaning"), [[code.number, code.name, code.meaning] for code in exits.CODES])
 
 
+def command_help() -> str:
+    """Return the help of each command."""
+    parts = []
+    group = click.Context(command_line, info_name="block-structure", terminal_width=100, **command_line.context_settings)
+    for name in command_line.list_commands(group):
+        command = command_line.get_command(group, name)
+        if command:
+            text = command.get_help(click.Context(command, group, name, terminal_width=100))
+            parts.append(f"### {name}\n\n```\n{text.strip()}\n```")
+    return "\n\n".join(parts)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"releases": release_summary},
-    "docs/command.md": {"commands": command_table, "exits": exit_table},
+    "docs/command.md": {"commands": command_table, "exits": exit_table, "help": command_help},
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"releases": release_matrix, "combinations": combination_table},
     "docs/messages.md": {"messages": message_table},

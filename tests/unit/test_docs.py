@@ -10,6 +10,7 @@ from pathlib import Path
 import examples
 import pytest
 from block_structure.plugin_utils import role_variables
+from block_structure.plugin_utils.diagnosis import catalogue
 from block_structure_cli.main import main
 from lib import pages
 
@@ -57,9 +58,15 @@ def test_collected_fragments_become_the_newest_entry_of_the_changelog(tmp_path):
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """Return the anchors of a page: those of its headings, as GitHub makes them, and those that it sets itself."""
+    text = page.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"></a>', text))
+
+
+def test_each_finding_has_an_anchor_for_the_links_of_the_report():
+    assert set(catalogue.CATALOGUE) - anchors(ROOT / "docs" / "diagnose.md") == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -92,6 +99,14 @@ def test_make_targets_named_in_documents_exist():
     assert sorted(named - targets) == []
 
 
+# Of docs/watch.md, and of the help of the command.
+METRICS = set(
+    re.findall(r"\bblock_structure_[a-z_]+", (ROOT / "docs" / "monitoring" / "block_structure.rules.yml").read_text())
+)
+METRICS |= set(re.findall(r"\bblock_structure_[a-z_]+", (ROOT / "docs" / "monitoring" / "grafana-dashboard.json").read_text()))
+METRICS |= {"block_structure_memcached_", "block_structure_redis_"}
+
+
 def test_variables_named_in_documents_exist():
     """Documents also name results, packages, tags and groups of the playbooks; `…_` means several."""
     known = {*role_variables.options(), *role_variables.EXPORTED}
@@ -101,8 +116,7 @@ def test_variables_named_in_documents_exist():
         (page.name, name)
         for page in PAGES
         for name in re.findall(r"\bblock_structure_[a-z0-9_]+", page.read_text())
-        # The names of its metrics.
-        if page.name != "watch.md"
+        if name not in METRICS
     }
     assert named
     unknown = [

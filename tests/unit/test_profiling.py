@@ -1,4 +1,4 @@
-"""Profiles: parts of the request, modules, graphs; and the probe's sampler on this process."""
+"""Profiles: parts of the request, apps, graphs; and the probe's sampler on this process."""
 
 from __future__ import annotations
 
@@ -46,9 +46,65 @@ def test_parts_are_milliseconds_of_one_request(seen):
     assert sum(share for share, _ in report.values()) == 1
 
 
-def test_modules_count_the_time_of_calls_into_them(seen):
-    report = [(entry["module"].rsplit(".", 1)[-1], entry["parts"], entry["cumulative_ms"]) for entry in profiling.modules(seen)]
-    assert report == [("views", [], 1000), ("manager", ["collection"], 900)]
+HANDLERS = [
+    ("django/core/handlers/base.py", "get_response"),
+    ("django/core/handlers/exception.py", "inner"),
+    ("django/utils/deprecation.py", "__call__"),
+]
+DISPATCH = [("django/core/handlers/base.py", "_get_response"), ("rest_framework/views.py", "dispatch")]
+
+
+@pytest.mark.parametrize(
+    ("stack", "left"),
+    [
+        ([*HANDLERS, *HANDLERS, *DISPATCH, VIEW, COLLECT], [VIEW, COLLECT]),
+        ([*HANDLERS, *DISPATCH, ("contextlib.py", "inner"), VIEW], [VIEW]),
+        ([("corsheaders/middleware.py", "__call__"), *HANDLERS, ("waffle/mixin.py", "ask")], [("waffle/mixin.py", "ask")]),
+        ([*HANDLERS, *DISPATCH], [profiling.MIDDLEWARE]),
+        ([VIEW, COLLECT], [VIEW, COLLECT]),
+    ],
+    ids=["view", "decorated view", "middleware", "nothing left", "without handlers"],
+)
+def test_wrappers_before_the_view_are_dropped(stack, left):
+    assert profiling.from_view(stack) == left
+
+
+@pytest.mark.parametrize(
+    ("filename", "app"),
+    [
+        ("openedx/core/djangoapps/content/block_structure/store.py", "openedx.core.djangoapps.content.block_structure"),
+        ("lms/djangoapps/course_blocks/transformers/visibility.py", "lms.djangoapps.course_blocks"),
+        ("xmodule/modulestore/split_mongo/split.py", "xmodule.modulestore"),
+        ("django/db/models/query.py", "django.db"),
+        ("pymysql/cursors.py", "pymysql"),
+        ("socket.py", None),
+        ("<frozen importlib._bootstrap>", None),
+    ],
+)
+def test_frames_are_grouped_by_app_and_python_s_library_by_its_caller(filename, app):
+    assert profiling.app_of((filename, "do")) == app
+
+
+def test_apps_have_their_own_time_and_that_of_their_calls(seen):
+    seen["frames"] += [list(frame) for frame in HANDLERS] + [["pickle.py", "dumps"]]
+    seen["stacks"] = [[[3, 4, 5, *stack, *([6] if stack[-1] == 1 else [])], count] for stack, count in seen["stacks"]]
+    seen["stacks"][0] = [[3, 4, 5], seen["stacks"][0][1]]  # a quarter of the samples never reaches the view
+    report = {row["app"]: row for row in profiling.apps(seen)}
+    structures = report.pop("openedx.core.djangoapps.content.block_structure")
+    assert (structures["own_ms"], structures["total_ms"], structures["share"]) == (750, 750, 0.75)
+    assert structures["parts"] == ["collection", "storage"]
+    view = report.pop("lms.djangoapps.course_home_api")
+    assert (view["own_ms"], view["total_ms"]) == (0, 750)
+    assert {name: row["own_ms"] for name, row in report.items()} == {"middleware and dispatch": 250}
+
+
+def test_speedscope_file_weighs_to_one_request(seen):
+    drawn = pictures.speedscope(seen)
+    (sampled,) = drawn["profiles"]
+    assert sum(sampled["weights"]) == sampled["endValue"] == 1000
+    assert len(sampled["samples"]) == len(sampled["weights"])
+    assert {index for stack in sampled["samples"] for index in stack} <= set(range(len(drawn["shared"]["frames"])))
+    assert all({"name", "file"} == set(frame) for frame in drawn["shared"]["frames"])
 
 
 def test_a_page_that_reads_no_structure_is_reported_from_one_that_does(seen):
@@ -62,7 +118,7 @@ def test_command_reports_it_and_exits_with_attention(seen, tmp_path, monkeypatch
     monkeypatch.setattr("block_structure_cli.commands.profile.play_for_report", lambda *_words, **_more: seen)
     ended = CliRunner().invoke(main, ["profile", "--course", seen["course"], "-o", str(tmp_path)])
     assert ended.exit_code == 1, ended.output
-    assert (tmp_path / "flamegraph.svg").exists()
+    assert {path.name for path in tmp_path.iterdir()} >= {"flamegraph.svg", "speedscope.json", "profile.json"}
 
 
 def test_a_refused_page_is_reported_with_a_remedy(seen, tmp_path, monkeypatch):
@@ -81,9 +137,9 @@ def test_flame_graph_has_text_and_marked_parts(seen):
     assert drawn.find(f"{space}desc").text == "1000 ms per request: collection 50%, storage 25%, rest 25%."
     boxes = {group.find(f"{space}title").text: group.find(f"{space}rect") for group in drawn.iter(f"{space}g")}
     assert [(title.split(": ")[1], float(box.get("width"))) for title, box in boxes.items()] == [
-        ("1000.0 ms, 100.0%, rest", 1200),
-        ("750.0 ms, 75.0%, collection", 900),
-        ("250.0 ms, 25.0%, storage", 300),
+        ("1000.0 ms, 100.0%, rest", 1000),
+        ("750.0 ms, 75.0%, collection", 750),
+        ("250.0 ms, 25.0%, storage", 250),
     ]
     assert len({box.get("fill") for box in boxes.values()}) == 3
 

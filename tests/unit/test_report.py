@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import itertools
 import json
 import re
 
 import pytest
-from block_structure_cli import collector, exits, report
+from block_structure_cli import charts, collector, exits, report, runs
 from block_structure_cli.main import main
+from block_structure_cli.version import documentation
 from click.testing import CliRunner
 from measured import SECRET, course, diagnosis, run, sample
 
@@ -88,9 +92,58 @@ def test_ids_are_unique_and_no_url_is_external():
     )
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    outside = set(re.findall(r'(?:href|src)="([^"#][^"]*)"', page)) - {"data:,"}
-    assert not outside
-    assert not re.search("#0[1-6]0[1-6]0[1-6]", page)  # every place of a colour was filled
+    assert not re.findall(r'src="', page)
+    links = {link for link in re.findall(r'href="([^"#][^"]*)"', page) if not link.startswith("data:")}
+    assert {link.partition("#")[0] for link in links} <= {f"{documentation()}/diagnose.md"}
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_only_the_script_of_the_page_may_run():
+    page = report.html(report.Sources(diagnoses=[diagnosis("error")]), "</script><script>alert(1)</script>")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 1
+    allowed = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}';" in page
+
+
+def test_contents_list_every_part_and_only_those():
+    page = report.html(report.Sources(diagnoses=[diagnosis()]), "Title")
+    headings = re.findall(r'<h2 id="([^"]+)">', page)
+    assert headings == ["findings", "sizes", "evictions", "configuration"]
+    assert re.findall(r'<li><a href="#([^"]+)">', page) == headings
+
+
+def test_findings_of_one_kind_are_one_entry_with_a_link_and_what_to_copy():
+    found = diagnosis("error", "warning", "warning")["findings"]
+    found[2].update(id=found[1]["id"], variable="block_structure_memcached_item_size", value="3m")
+    first, second = report.grouped(found)
+    assert (first["id"], len(first["each"]), len(second["each"])) == ("finding-0", 1, 2)
+    assert second["link"] == f"{documentation()}/diagnose.md#finding-1"
+    assert [entry["setting"] for entry in second["each"]] == [None, 'block_structure_memcached_item_size: "3m"']
+
+
+def test_one_run_is_neither_before_nor_after():
+    shown = report.parts(report.Sources(after={**AFTER, "label": "first look"}), None)
+    assert [meaning for _, meaning in shown["pages"]["chart"].legend] == ["first look"]
+    assert [series.name for series in shown["tiers"]["chart"].series] == ["cold cache", "warm cache"]
+
+
+def test_what_became_slower_is_in_the_verdict():
+    slow = run([course("A", 5000, storage=[20.0], unpickle=[80.0]), course("B", 50, storage=[90.0])], [sample("cold", [900.0])])
+    fast = run(
+        [course("A", 5000, rebuild=[9000.0]), course("B", 50, rebuild=[20.0])], [sample("cold", [9500.0])], storage=False
+    )
+    reported = report.summary(report.Sources(fast, slow, diagnoses=[diagnosis()]))
+    # Without a cache, a warm read is a cold one.
+    assert (reported["state"], reported["line"]) == ("attention", "Works, with 2 measurements slower than before")
+    assert "Slower than before: reading B, cold cache (20 ms → 90 ms); reading B, warm cache" in reported["text"]
+    pages = [run([], [sample("warm", times)]) for times in ([100.0, 101.0, 102.0] * 5, [200.0, 201.0, 202.0] * 5)]
+    assert report.slower(runs.compare(*pages)) == ["outline, warm cache (101 ms → 201 ms)"]
+
+
+def test_the_same_time_is_no_gain():
+    reported = report.summary(report.Sources(AFTER, AFTER))
+    assert "takes 100 ms now: no difference." in reported["text"]
 
 
 RUNTIME = {
@@ -126,7 +179,7 @@ RUNTIME = {
 
 def test_each_choice_has_a_bar_after_rebuild_storage_and_cache():
     page = report.html(report.Sources(BEFORE, {**AFTER, "runtime": RUNTIME}), "Title")
-    described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
+    described = re.search('id="ways-text">([^<]*)</p>', page)
     assert described
     assert described[1].split("; ") == [
         "A, 5,000 blocks, rebuild: 9 s",
@@ -147,7 +200,7 @@ def test_diagnosis_alone_also_shows_the_bars_of_each_choice():
     found = {**diagnosis(), "runtime": {**RUNTIME, "tuned": "out_of_band", "keys_why": "unknown", "courses": [course]}}
     found["courses"][0].update(cache_ms=2.0, storage_ms=20.0, rebuild_ms=None)
     page = report.html(report.Sources(diagnoses=[found]), "Title")
-    described = re.search('<desc id="ways-text">([^<]*)</desc>', page)
+    described = re.search('id="ways-text">([^<]*)</p>', page)
     assert described
     assert described[1].endswith("A, 5,000 blocks, cache: 82 ms; A, 5,000 blocks, cache, out of band: 42 ms")
 
@@ -190,7 +243,7 @@ def test_runtime_benchmark_ends_with_its_ratios():
 
 def test_runtime_benchmark_is_shown_with_gain_and_cost():
     page = report.html(report.Sources(BEFORE, AFTER, bench=BENCH), "Title")
-    described = re.search('<desc id="bench-text">([^<]*)</desc>', page)
+    described = re.search('id="bench-text">([^<]*)</p>', page)
     assert described
     assert described[1].split("; ")[0] == "outline, 5,000 blocks: stock 300 ms, out of band 200 ms, with key hashes 100 ms"
     assert collector.pages(BENCH).cells()[0] == [
@@ -254,3 +307,42 @@ def test_unwritable_page_is_reported(tmp_path):
     ended = invoke("--diagnosis", str(tmp_path / "d.json"), "-o", str(tmp_path / "nowhere" / "r.html"))
     assert ended.exit_code == exits.USAGE
     assert "r.html cannot be written: its folder does not exist." in ended.stderr
+
+
+def test_bars_begin_at_zero_and_end_with_their_own_value():
+    drawn = charts.pages([("outline", {"before": (100.0, 400.0), "after": (50.0, 200.0)})])
+    (group,) = drawn.groups
+    assert [(bar.percent, bar.label, bar.slim) for bar in group.bars] == [
+        (25.0, "100 ms", False),
+        (100.0, "95 %: 400 ms", True),
+        (12.5, "50 ms", False),
+        (50.0, "95 %: 200 ms", True),
+    ]
+
+
+def test_limits_stand_among_the_structures():
+    drawn = charts.sizes([("A", 2_000_000), ("B", 1000)], [("item size", 1_000_000)])
+    assert [group.name for group in drawn.groups] == ["A", "item size", "B"]
+    assert [group.bars[0].percent for group in drawn.groups] == [100, 50, 0.05]
+
+
+@pytest.mark.parametrize(
+    "points", [[(50, 1.5), (8000, 4000.0)], [(50, 3.0)], [(1, 0.4), (1, 0.4)]], ids=["many", "one", "same"]
+)
+def test_logarithmic_axes_say_so_and_hold_every_point(points):
+    drawn = charts.tiers_by_size([("cold cache", "after", points)])
+    assert drawn.x_name.endswith("(logarithmic)")
+    assert drawn.y_name.endswith("(logarithmic)")
+    for drawing in drawn.drawings:
+        ((_, _, places),) = drawing.lines
+        assert all(drawing.left <= x <= drawing.right and drawing.top <= y <= drawing.bottom for x, y in places)
+        across = [place for place, _ in drawing.x_ticks]
+        assert len(across) >= 2
+        assert min(b - a for a, b in itertools.pairwise(across)) > 20
+
+
+def test_evictions_begin_at_zero():
+    drawn = charts.counters({"cache1": [("2026-11-24T12:00:00+00:00", 90), ("2026-11-25T18:00:00+00:00", 130)]})
+    for drawing in drawn.drawings:
+        assert sorted(text for _, text in drawing.y_ticks)[0] == "0"
+        assert all(text.count(":") == 1 for _, text in drawing.x_ticks)

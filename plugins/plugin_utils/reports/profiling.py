@@ -1,7 +1,8 @@
-"""Attribute the stacks and functions of a profile to parts of the work, and sum them up by module."""
+"""Attribute the stacks of a profile to parts of the work, and to the apps of the platform."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 # Part -> [(suffix of the file's path, functions)]. Paths of edx-platform
@@ -23,9 +24,30 @@ PARTS: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "transformers": [("content/block_structure/transformers.py", ("transform", "_transform_with_filters"))],
 }
 REST = "rest"
-_BUILT_IN = "(built in)"
-# The probe itself, and built-ins, which are called from everywhere and belong to their callers.
-_NOT_THE_PLATFORM = (_BUILT_IN, "block_structure_probe")
+# What passes a request on to the view, and the probe that made the request.
+_HANDLERS = ("django/core/handlers/", "django/utils/deprecation.py")
+_WRAPPERS = (
+    *_HANDLERS,
+    "django/utils/decorators.py",
+    "django/views/",
+    "rest_framework/views.py",
+    "openedx/core/lib/api/view_utils.py",
+    "block_structure_probe",
+)
+MIDDLEWARE = ("", "middleware and dispatch")
+# Beginning of a file's path -> number of its components that name the app; one for all others.
+_APPS = (
+    ("openedx/core/djangoapps/content/", 5),
+    ("openedx/core/djangoapps/", 4),
+    ("openedx/", 3),
+    ("lms/djangoapps/", 3),
+    ("cms/djangoapps/", 3),
+    ("common/djangoapps/", 3),
+    ("common/lib/xmodule/xmodule/", 5),
+    ("xmodule/modulestore/", 2),
+    ("django/", 2),
+)
+Frame = tuple[str, str]
 WORDS = {
     "collection": "collecting the structure from the modulestore",
     "storage": "reading or writing the stored object",
@@ -44,7 +66,7 @@ def part_of(filename: str, name: str) -> str | None:
     return None
 
 
-def part_of_stack(stack: list[tuple[str, str]]) -> str:
+def part_of_stack(stack: list[Frame]) -> str:
     """Return the part of a stack of (file, function), the outermost first: that of its innermost function with a part.
 
     So an object that is written during collection counts as storage.
@@ -59,9 +81,8 @@ def part_of_stack(stack: list[tuple[str, str]]) -> str:
 def parts(profile: dict[str, Any]) -> list[dict[str, Any]]:
     """Return [{"part", "words", "share", "ms"}] of a profile's samples, in the order of PARTS; ms of one request."""
     counts = dict.fromkeys([*PARTS, REST], 0)
-    frames = [(filename, name) for filename, name in profile["frames"]]
-    for indices, samples in profile["stacks"]:
-        counts[part_of_stack([frames[index] for index in indices])] += samples
+    for stack, count in samples(profile):
+        counts[part_of_stack(stack)] += count
     total = sum(counts.values()) or 1
     milliseconds = profile["sampled_ms"] / max(1, profile["sampled_requests"])
     return [
@@ -77,39 +98,62 @@ def reads_structure(profile: dict[str, Any]) -> bool:
 
 def module_of(filename: str) -> str:
     """Return the dotted module of a file path from the probe; built-in functions are one module."""
-    if filename in ("~", "") or filename.startswith("<"):
-        return _BUILT_IN
+    if filename.startswith(("~", "<")):
+        return "(built in)"
     return filename.rsplit(".py", 1)[0].strip("/").replace("/", ".").replace(".__init__", "")
 
 
-def modules(profile: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return [{"module", "parts", "calls", "own_ms", "cumulative_ms"}] from cProfile, the highest cumulative_ms first.
+def from_view(stack: list[Frame]) -> list[Frame]:
+    """Return the frames of a stack from the view on, or from the middleware that was at work; [MIDDLEWARE] if none is left.
 
-    Cumulative is the time of calls that enter a module from another one. cProfile slows Python down, so use these only to
-    compare modules; `parts` has the cost of a request.
+    The handlers call one middleware inside the other, so all frames up to the last handler only pass the request on.
     """
-    functions = profile["functions"]
+    start = max((number + 1 for number, frame in enumerate(stack) if frame[0].startswith(_HANDLERS)), default=0)
+    while start < len(stack) and (stack[start][0].startswith(_WRAPPERS) or _is_library(stack[start][0])):
+        start += 1
+    return stack[start:] or [MIDDLEWARE]
+
+
+def samples(profile: dict[str, Any]) -> list[tuple[list[Frame], int]]:
+    """Return (stack, samples) of a profile; a frame is (file, function), the outermost first."""
+    frames = [(filename, name) for filename, name in profile["frames"]]
+    return [([frames[index] for index in indices], count) for indices, count in profile["stacks"]]
+
+
+def _is_library(filename: str) -> bool:
+    """Return whether a file is Python itself, whose work belongs to its callers."""
+    return filename.startswith(("~", "<")) or filename.split("/", maxsplit=1)[0].removesuffix(".py") in sys.stdlib_module_names
+
+
+def app_of(frame: Frame) -> str | None:
+    """Return the app or package of a frame, such as `lms.djangoapps.course_blocks`; None for Python's own library."""
+    filename = frame[0]
+    if frame == MIDDLEWARE:
+        return MIDDLEWARE[1]
+    if _is_library(filename):
+        return None
+    depth = next((depth for start, depth in _APPS if filename.startswith(start)), 1)
+    return ".".join(module_of(filename).split(".")[:depth])
+
+
+def apps(profile: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return [{"app", "parts", "own_ms", "total_ms", "share"}] of the samples from the view on, the highest own_ms first.
+
+    own_ms, share: what the app's code does itself, with Python's library. total_ms: with the apps that it calls. All are of one
+    undisturbed request.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for filename, _line, name, calls, own, _cumulative in functions:
-        entry = found.setdefault(
-            module_of(filename), {"module": module_of(filename), "parts": [], "calls": 0, "own_ms": 0.0, "cumulative_ms": 0.0}
-        )
-        part = part_of(filename, name)
-        if part and part not in entry["parts"]:
-            entry["parts"].append(part)
-        entry["calls"] += calls
-        entry["own_ms"] += own * 1000
-    called: set[int] = set()
-    total = max((function[5] for function in functions), default=0.0) * 1000
-    for caller, callee, _calls, seconds in profile["edges"]:
-        called.add(callee)
-        outer, inner = module_of(functions[caller][0]), module_of(functions[callee][0])
-        if outer != inner:
-            found[inner]["cumulative_ms"] += seconds * 1000
-    for number, function in enumerate(functions):
-        if number not in called:
-            found[module_of(function[0])]["cumulative_ms"] += function[5] * 1000
-    for entry in found.values():
-        entry["cumulative_ms"] = min(entry["cumulative_ms"], total)
-    report = [entry for entry in found.values() if entry["module"].split(".")[0] not in _NOT_THE_PLATFORM]
-    return sorted(report, key=lambda entry: (-entry["cumulative_ms"], entry["module"]))
+    seen = samples(profile)
+    sampled = sum(count for _, count in seen) or 1
+    one = profile["sampled_ms"] / max(1, profile["sampled_requests"]) / sampled
+    for stack, count in seen:
+        named = [app for app in map(app_of, from_view(stack)) if app] or [MIDDLEWARE[1]]
+        for app in dict.fromkeys(named):
+            row = found.setdefault(app, {"app": app, "parts": [], "own_ms": 0.0, "total_ms": 0.0, "share": 0.0})
+            row["total_ms"] += count * one
+        own, part = found[named[-1]], part_of_stack(stack)
+        own["own_ms"] += count * one
+        own["share"] += count / sampled
+        if part != REST and part not in own["parts"]:
+            own["parts"].append(part)
+    return sorted(found.values(), key=lambda row: (-row["own_ms"], row["app"]))

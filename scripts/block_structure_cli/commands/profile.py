@@ -17,20 +17,21 @@ from ..runner import play_for_report
 
 
 def summary(profile: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of a profile: the request, its parts and the modules."""
+    """Return the summary of a profile: the request, its parts and the apps."""
     return {
         **{name: profile[name] for name in ("course", "cold", "username", "request")},
         "parts": profiling.parts(profile),
-        "modules": profiling.modules(profile),
+        "apps": profiling.apps(profile),
     }
 
 
 def write(profile: dict[str, Any], folder: Path) -> list[Path]:
-    """Write profile.json, flamegraph.svg and callgraph.svg (callgraph.dot without Graphviz); return their paths."""
+    """Write profile.json, flamegraph.svg, speedscope.json and callgraph.svg (.dot without Graphviz); return the paths."""
     from .. import pictures
 
     drawn = pictures.callgraph(profile)
     files = {"profile.json": json.dumps(profile), "flamegraph.svg": pictures.flamegraph(profile)}
+    files["speedscope.json"] = json.dumps(pictures.speedscope(profile))
     files.update({"callgraph.svg": drawn} if drawn else {"callgraph.dot": pictures.dot(profile)})
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,7 @@ def write(profile: dict[str, Any], folder: Path) -> list[Path]:
     help="Whether to remove the course's cached structure before each request.",
 )
 @click.option(
-    "--top", type=click.IntRange(1, 1000), default=15, show_default=True, help="Number of modules in the table; JSON has all."
+    "--top", type=click.IntRange(1, 1000), default=15, show_default=True, help="Number of apps in the table; JSON has all."
 )
 @click.option(
     "-o",
@@ -81,7 +82,7 @@ def command(
 
     The request runs the LMS's middleware and view in a separate process: learners are not affected, and the site does not
     change (with --cold the course's cached structure is removed, and the request caches it again). Writes profile.json, a flame
-    graph and a call graph.
+    graph, a file for the viewer speedscope and a call graph.
 
     \b
     Examples:
@@ -107,10 +108,10 @@ def command(
     if form == "json":
         output.print_json(summary(profile))
     elif form == "csv":
-        output.print_csv(profiling.modules(profile))
+        output.print_csv(profiling.apps(profile))
     else:
         tables.profile_parts(profile).show()
-        tables.profile_modules(profile, top).show()
+        tables.profile_apps(profile, top).show()
     output.message("written: " + ", ".join(str(path) for path in written))
     if not profiling.reads_structure(profile):
         output.message(

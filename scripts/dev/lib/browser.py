@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 REMEDY = "run `scripts/dev/setup browser` (Debian: apt-get install chromium), or name one in BLOCK_STRUCTURE_CHROMIUM."
-WIDTHS = {"desktop": (1100, 900), "phone": (390, 844)}
+WIDTHS = {"desktop": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
 
 
 class NoBrowserError(Exception):
