@@ -25,6 +25,8 @@ from .runs import page_name
 from .target import Target
 
 LOCUSTFILE = ROOT / "scripts" / "loadtest" / "locustfile.py"
+_SIGN_IN = ROOT / "scripts" / "loadtest" / "learner.py"
+_SIGN_IN_SECONDS = 300
 MOST_USERS = 200
 MOST_SECONDS = 600
 MOST_SPAWN_RATE = 50
@@ -33,11 +35,19 @@ _GRACE_SECONDS = 330  # for requests in flight when the time is up
 
 @dataclass(frozen=True)
 class Learner:
-    """The account that sends the requests."""
+    """The account that sends the requests. username: None for what the site says."""
 
     email: str
-    username: str
+    username: str | None
     password: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """A learner whom the site knows: the username that it answered, and the Cookie header."""
+
+    username: str
+    cookie: str
 
 
 @dataclass(frozen=True)
@@ -118,14 +128,51 @@ def _wait(process: subprocess.Popen[str], seconds: int, on_second: Callable[[flo
                 process.wait()
 
 
+def sign_in(target: Target, learner: Learner) -> Session:
+    """Log in and ask the site who the learner is. Raises Failure: refused, anonymous, or somebody else."""
+    asked = {
+        "sign_in": True,
+        "lms": target.url,
+        "host": target.host,
+        "email": learner.email,
+        "password": learner.password,
+    }
+    try:
+        done = subprocess.run(
+            [*target.prefix, sys.executable, str(_SIGN_IN)],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=_SIGN_IN_SECONDS,
+            check=True,
+        )
+        answer = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        lines = [line for line in str(getattr(error, "stderr", "") or error).splitlines() if line.strip()]
+        answer = {"refused": lines[-1][:300] if lines else type(error).__name__}
+    if "refused" in answer:
+        raise Failure(
+            f"The learner cannot log in to {target.host or target.url}: {answer['refused']}.",
+            "correct --learner and BLOCK_STRUCTURE_LEARNER_PASSWORD, or the site's name with --url; nothing was changed. "
+            "The site must answer /api/user/v1/account/login_session/ and /api/user/v1/me.",
+            ENVIRONMENT,
+        )
+    if learner.username not in (None, answer["username"]):
+        raise Failure(
+            f"The site says that {learner.email} is {answer['username']}, not {learner.username}.",
+            "correct --username, or leave it out.",
+            ENVIRONMENT,
+        )
+    return Session(answer["username"], answer["cookie"])
+
+
 def _explain(code: int, message: str) -> Failure:
     lines = [line for line in message.splitlines() if line.strip()]
     refused = [line for line in lines if line.startswith("LOGIN ")]
     if refused:
         return Failure(
-            f"The learner cannot log in: {refused[-1][len('LOGIN ') :]}.",
-            "correct --learner and BLOCK_STRUCTURE_LEARNER_PASSWORD; the site must answer /login and "
-            "/api/user/v1/account/login_session/.",
+            f"The times of this run are not those of a learner: {refused[-1][len('LOGIN ') :]}.",
+            "measure again, with an account that nobody else logs in with meanwhile.",
             ENVIRONMENT,
         )
     return Failure(
@@ -137,7 +184,7 @@ def _explain(code: int, message: str) -> Failure:
 
 def run(
     target: Target,
-    learner: Learner,
+    learner: Session,
     wanted: list[dict[str, Any]],
     load: Load,
     *,
@@ -146,16 +193,17 @@ def run(
     """Visit pages and return one sample per visit, as written by scripts/loadtest/locustfile.py.
 
     on_second: called with the elapsed seconds while locust runs.
-    Raises Failure: the learner cannot log in, or locust does not run.
+    Raises Failure: the session ended meanwhile, or locust does not run.
     """
     with tempfile.TemporaryDirectory(prefix="block-structure-load-") as folder:
         samples = Path(folder) / "samples.jsonl"
-        request = Path(folder) / "request.json"  # mode 0700: the password must not appear in arguments
+        request = Path(folder) / "request.json"  # mode 0700: the session must not appear in arguments
         request.write_text(
             json.dumps(
                 {
-                    "email": learner.email,
-                    "password": learner.password,
+                    "username": learner.username,
+                    "cookie": learner.cookie,
+                    "host": target.host,
                     "visits": wanted,
                     "order": "once" if load is ONCE else "random",
                     "think_seconds": load.think_seconds,

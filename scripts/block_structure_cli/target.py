@@ -27,12 +27,13 @@ class Target:
     """An LMS to send requests to.
 
     url: scheme, host and port. prefix: command that runs the load generator in a container's network. sandbox: whether it is
-    this repository's sandbox.
+    this repository's sandbox. host: name that the site is asked by, if the URL has another one.
     """
 
     url: str
     prefix: tuple[str, ...] = ()
     sandbox: bool = False
+    host: str | None = None
 
 
 def is_loopback(url: str) -> bool:
@@ -112,16 +113,16 @@ def _container(lms: dict[str, Any]) -> tuple[str, bool] | None:
 def find(lms: dict[str, Any], url: str | None) -> Target:
     """Return where to send load for a site.
 
-    lms: {"connection", "address", "url"} as playbooks/benchmark.yml reports it. url: given by the operator; takes precedence.
+    lms: {"connection", "address", "url", "host"} as playbooks/benchmark.yml reports it. url: the operator's; takes precedence.
     Raises Failure: the LMS listens on another machine's loopback and no URL was given.
     """
     if url:
         return Target(url)
     if lms["url"] and (container := _container(lms)):
         engine, is_sandbox = container
-        return Target(lms["url"], _enter(engine, lms["address"]), sandbox=is_sandbox)
+        return Target(lms["url"], _enter(engine, lms["address"]), is_sandbox, lms["host"])
     if lms["url"] and lms["connection"].rsplit(".", 1)[-1] == "local":
-        return Target(lms["url"])
+        return Target(lms["url"], host=lms["host"])
     raise Failure(
         "The LMS is on another machine, and its URL is not known.",
         "name the URL that learners use with --url https://…, or measure only the tiers with --no-http.",

@@ -1,7 +1,8 @@
 """Load on the outline and the blocks API as one logged-in learner; run by `scripts/block-structure benchmark`, in locust.
 
 BLOCK_STRUCTURE_LOADTEST names a JSON file:
-  email, password    the learner's account
+  username, cookie   the learner, and the session of a login before the run
+  host               the site's name, if the URL has another one, else null
   visits             [{"page", "nav_depth" or null, "course", "path"}, ...]
   order              "random": users pick visits until the run ends; "once": one user walks through them and the run ends
   think_seconds      [least, most] between two requests of a user
@@ -17,6 +18,7 @@ import json
 import os
 import random
 import sys
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +26,28 @@ from locust import FastHttpUser, between, events, task
 from locust.exception import StopUser
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from learner import login
+from learner import Session, whoami
 
 REQUEST = json.loads(Path(os.environ["BLOCK_STRUCTURE_LOADTEST"]).read_text())
 SAMPLES = Path(REQUEST["samples"]).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open for the life of the process
 TIMEOUT_SECONDS = 300.0
 
 
-class Session:
-    """The session of the run, opened before the first user starts."""
-
-    cookie = ""
+HEADERS = {"Cookie": REQUEST["cookie"], **({"Host": REQUEST["host"]} if REQUEST["host"] else {})}
 
 
-@events.init.add_listener
-def sign_in(environment: Any, **_more: Any) -> None:
-    """Log in once, before any user starts. A refused login ends the process with the reason on standard error."""
+@events.quitting.add_listener
+def check_session(environment: Any, **_more: Any) -> None:
+    """Ask who the learner is. If the session ended meanwhile, the process ends with the reason on standard error."""
+    session = Session(REQUEST["host"])
+    session.cookies = {name: morsel.value for name, morsel in SimpleCookie(REQUEST["cookie"]).items()}
     try:
-        Session.cookie = login(environment.host, REQUEST["email"], REQUEST["password"]).cookie_header()
-    except (OSError, ValueError, StopIteration) as error:  # HTTPError and URLError are OSErrors; no CSRF cookie: StopIteration
-        sys.stderr.write(f"LOGIN {type(error).__name__}: {error}\n")
-        sys.exit(3)
+        found = whoami(session, environment.host)
+    except (OSError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+    if found != REQUEST["username"]:
+        sys.stderr.write(f"LOGIN the session ended during the load ({found})\n")
+        environment.process_exit_code = 3
 
 
 class Learner(FastHttpUser):
@@ -58,9 +61,7 @@ class Learner(FastHttpUser):
     def visit(self, visit: dict[str, Any]) -> None:
         """Open one page and save its time."""
         name = visit["page"] if visit["nav_depth"] is None else f"{visit['page']} nav_depth={visit['nav_depth']}"
-        with self.client.get(
-            visit["path"], name=name, headers={"Cookie": Session.cookie}, catch_response=True, allow_redirects=False
-        ) as answer:
+        with self.client.get(visit["path"], name=name, headers=HEADERS, catch_response=True, allow_redirects=False) as answer:
             error = None if answer.status_code == 200 else str(answer.error or f"HTTP {answer.status_code}")
             if error:
                 answer.failure(error)

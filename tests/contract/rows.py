@@ -587,6 +587,12 @@ ROWS = [
         {"no course": 400, "no key": 400, "no user": 400, "another user": 403, "all blocks": 403},
     ),
     Row(
+        "the_site_says_who_is_logged_in",
+        "user/v1/me answers 401 without a session, else the username. csrf/api/v1/token gives a token and its cookie.",
+        "edx-platform openedx/core/djangoapps/user_api/accounts/views.py (own_username_api); edx-drf-extensions csrf/api/v1",
+        {"anonymous": 401, "token": ["csrfToken"], "its cookie": True, "learner": {"username": "contract-learner"}},
+    ),
+    Row(
         "the_login_refuses_like_this",
         "The session login wants a CSRF token (403) and an account (400).",
         "edx-platform openedx/core/djangoapps/user_authn/views/login.py",

@@ -102,5 +102,5 @@ def benchmark(
         "configuration": {name: reported[name] for name in ("settings", "switches", "row", "storage_in_use")},
         "forgotten": [key for entry in measured["results"] for key in entry.get("forgotten", [])],
         "boots": measured["boots"],
-        "lms": {"connection": connection, "address": address, "url": base_url(heartbeats)},
+        "lms": {"connection": connection, "address": address, "url": base_url(heartbeats), "host": reported["host"]},
     }

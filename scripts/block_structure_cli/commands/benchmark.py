@@ -33,8 +33,8 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
     """Return the sandbox's learner, or the operator's with the password from the environment or a prompt."""
     if where.sandbox and not email:
         return SANDBOX_LEARNER
-    if not email or not username:
-        raise click.UsageError("Pages need a learner: give --learner EMAIL and --username NAME, or use --no-http.")
+    if not email:
+        raise click.UsageError("Pages need a learner: give --learner EMAIL, or use --no-http.")
     password = os.environ.get(PASSWORD)
     if not password and sys.stdin.isatty():
         password = click.prompt(f"Password of {email}", hide_input=True, err=True)
@@ -44,7 +44,7 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
 
 
 def _load_with_bar(
-    message: str, where: target.Target, learner: load.Learner, wanted: list[dict[str, Any]], amount: load.Load
+    message: str, where: target.Target, learner: load.Session, wanted: list[dict[str, Any]], amount: load.Load
 ) -> list[dict[str, Any]]:
     from rich.progress import Progress
 
@@ -72,7 +72,7 @@ def _load_with_bar(
 @click.option("--url", callback=target.checked_url, help="URL of the LMS that learners use. Default: the LMS host itself.")
 @click.option(target.OWN, "own", is_flag=True, help="Do not ask before sending load to a site that is not on this machine.")
 @click.option("--learner", help=f"Email of the account to log in with; its password comes from {PASSWORD} or a prompt.")
-@click.option("--username", help="Name of that account.")
+@click.option("--username", help="Name of that account; refused if the site says another one. Default: what the site says.")
 @click.option(
     "--page",
     "pages",
@@ -136,18 +136,20 @@ def command(site: Site, form: str, compare: tuple[Path, Path] | None, path: Path
     Examples:
       block-structure benchmark -i inventory/production --no-http --sample 20
       block-structure benchmark -i inventory/production --url https://learn.example.com \\
-          --learner tester@example.com --username tester --users 10 --duration 60 -o after.json
+          --learner tester@example.com --users 10 --duration 60 -o after.json
       block-structure benchmark --compare before.json after.json
     """
     if compare:
         _compare([runs.load(name) for name in compare], form)
         return
     path = unclaimed(path or Path(f"benchmark-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"), overwrite)
+    session = None
     if given["http"] and given["url"]:
         target.require_consent(
             given["url"], f"{given['users']} learners will open pages for {given['duration']} s", given["own"]
         )
-    run = measure(site, given)
+        session = _sign_in(target.Target(given["url"]), given)
+    run = measure(site, given, session)
     runs.save(run, path)
     if form == "json":
         output.print_json(run)
@@ -196,8 +198,15 @@ def _compare(compared: list[runs.Run], form: str) -> None:
         tables.workers(compared).show()
 
 
-def measure(site: Site, given: dict[str, Any]) -> runs.Run:
-    """Measure a site and return the run. given: the command's options by name."""
+def _sign_in(where: target.Target, given: dict[str, Any]) -> load.Session:
+    return load.sign_in(where, _account(where, given["learner"], given["username"]))
+
+
+def measure(site: Site, given: dict[str, Any], session: load.Session | None) -> runs.Run:
+    """Measure a site and return the run.
+
+    given: the command's options by name. session: the learner's; None if the site's address is known only from its host.
+    """
     report = play_for_report(
         "benchmark",
         site,
@@ -218,14 +227,16 @@ def measure(site: Site, given: dict[str, Any]) -> runs.Run:
         "http": None,
     }
     if given["http"]:
-        run["http"], after = _over_http(site, given, report)
+        run["http"], after = _over_http(site, given, report, session)
         run.update(servers_after=after["servers"], workers_after=after["workers"])
     return run
 
 
-def _over_http(site: Site, given: dict[str, Any], report: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _over_http(
+    site: Site, given: dict[str, Any], report: dict[str, Any], session: load.Session | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     where = target.find(report["lms"], given["url"])
-    learner = _account(where, given["learner"], given["username"])
+    learner = session or _sign_in(where, given)  # before anything is removed from the cache
     keys = [course["key"] for course in report["courses"] if not course["error"]]
     wanted = load.visits(keys, given["pages"] or ["outline", "blocks"], given["nav_depths"], learner.username)
     by_page: dict[str, list[dict[str, Any]]] = {}

@@ -4,6 +4,7 @@ import json
 from urllib.parse import urlencode
 
 from contract_program.harness import row
+from django.contrib.auth import get_user_model
 from django.test import Client
 
 BLOCKS = "/api/courses/v2/blocks/"
@@ -31,6 +32,22 @@ def the_blocks_api_refuses_like_this(course):
         "another user": status_of(BLOCKS, course_id=key, username="somebody"),
         "all blocks": status_of(BLOCKS, course_id=key, all_blocks="true"),
     }
+
+
+@row
+def the_site_says_who_is_logged_in(_course):
+    anonymous = Client(raise_request_exception=False)
+    answers = {"anonymous": anonymous.get("/api/user/v1/me").status_code}
+    answers["token"] = sorted(json.loads(anonymous.get("/csrf/api/v1/token").content))
+    answers["its cookie"] = "csrftoken" in anonymous.cookies
+    learner = Client(raise_request_exception=False)
+    user = get_user_model().objects.create(username="contract-learner", email="contract-learner@example.com", is_active=True)
+    try:
+        learner.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        answers["learner"] = json.loads(learner.get("/api/user/v1/me").content)
+    finally:
+        user.delete()
+    return answers
 
 
 @row

@@ -5,6 +5,13 @@ from __future__ import absolute_import
 from . import edxapp
 
 
+def site_host():
+    """Return the name, with a port if it has one, by which the LMS is asked for its site."""
+    from django.conf import settings
+
+    return str(getattr(settings, "LMS_BASE", None) or getattr(settings, "SITE_NAME", None) or "localhost")
+
+
 def find_user(name=None):
     """Return the named user, else the first active superuser or staff member. Raises LookupError."""
     from django.contrib.auth import get_user_model
@@ -37,7 +44,7 @@ def opener(user):
 
     handler = Handler()
     handler.load_middleware()
-    host = str(getattr(settings, "LMS_BASE", None) or getattr(settings, "SITE_NAME", None) or "localhost").split(":")[0]
+    host = site_host().split(":")[0]
     if host not in settings.ALLOWED_HOSTS:
         settings.ALLOWED_HOSTS = [host]  # in this process only
     factory = RequestFactory(SERVER_NAME=host)

@@ -4,7 +4,7 @@ from __future__ import absolute_import
 
 import time
 
-from ..engine import edxapp, facts, selection
+from ..engine import edxapp, facts, pages, selection
 from ..protocol import describe, emit
 
 MAX_SIZED = 200  # courses whose size is read to choose a sample
@@ -133,13 +133,14 @@ def run(operation, release):
     """Time the named courses, or a sample over all sizes.
 
     courses: keys or None; sample: how many when None; repeats: reads of each tier; rebuilds: collections of each course.
-    Returns {"settings", "switches", "row", "storage_in_use", "courses": [times]}.
+    Returns {"host", "settings", "switches", "row", "storage_in_use", "courses": [times]}; host: the name of the LMS's site.
     """
     keys = operation.get("courses")
     if keys is None or keys:
         known = published(keys or [])
         keys = sample(known, int(operation["sample"])) if keys is None else keys
     result = {
+        "host": pages.site_host(),
         "settings": facts.settings_facts(),
         "switches": facts.switches(release),
         "row": facts.configuration_row(),

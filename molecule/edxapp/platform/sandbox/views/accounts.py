@@ -1,7 +1,12 @@
-"""Session login with a CSRF token. Facts: edx-platform openedx/core/djangoapps/user_authn/views/login.py."""
+"""Session login with a CSRF token, and who is logged in.
+
+Facts: edx-platform openedx/core/djangoapps/user_authn/views/login.py and user_api/accounts/views.py; csrf/api/v1 of
+edx-drf-extensions.
+"""
 
 from django.contrib.auth import authenticate, get_user_model, login
 from django.http import HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
@@ -12,6 +17,18 @@ REFUSED = "Email or password is incorrect."
 def login_page(_request):
     """Set the CSRF cookie that the login needs."""
     return HttpResponse("<!doctype html><title>Sign in</title><p>Sign in</p>")
+
+
+def csrf_token(request):
+    """Return a CSRF token, and set its cookie."""
+    return JsonResponse({"csrfToken": get_token(request)})
+
+
+def me(request):
+    """Return the username of the session; 401 without one."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"detail": "Authentication credentials were not provided."}, status=401)
+    return JsonResponse({"username": request.user.username})
 
 
 @require_POST
