@@ -874,6 +874,18 @@ def test_report_counts_findings_and_includes_servers_and_limits(release):
     assert reported["limits"] == {"cache_cap_bytes": 2 * MIB, "client_item_limit_bytes": None, "item_size_bytes": 3 * MIB}
 
 
+def test_redis_is_reported_without_its_password(release):
+    site = Site(release("teak"))
+    redis(used_memory=MIB, keyspace_hits=3, keyspace_misses=1, uptime_in_seconds=60, version="7.4")(site)
+    site.survey["settings"]["cache"]["locations"] = ["redis://:je7MtGbClwBF@redis:6379/1"]
+    reported = report.of(site.snapshot(), platform="tutor_local", host="lms1", boots={})["redis"]
+    assert (reported["server"], reported["hit_rate"], reported["maxmemory_bytes"]) == ("redis:6379", 0.75, 512 * MIB)
+    redis(error={"type": "ConnectionError", "message": "refused"})(site)
+    reported = report.of(site.snapshot(), platform="tutor_local", host="lms1", boots={})["redis"]
+    assert reported == {"server": "redis:6379", "error": "ConnectionError: refused"}
+    assert report.of(Site(release("teak")).snapshot(), platform="native", host="lms1", boots={})["redis"] is None
+
+
 @pytest.mark.parametrize(
     ("plant", "identifier"),
     [

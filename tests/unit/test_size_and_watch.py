@@ -38,6 +38,7 @@ def report(**given_keys: Any) -> dict[str, Any]:
     ]
     return {
         "release": "teak",
+        "site": "learn.example.com",
         "generated": "2026-11-25T01:00:00Z",
         "courses": courses,
         "servers": [SERVER],
@@ -133,19 +134,58 @@ def test_metrics_are_well_formed_and_contain_the_findings():
         assert _LINE.fullmatch(line), line
     lines = set(metrics.prometheus(report()).splitlines())
     assert {
-        'block_structure_courses{tier="cache"} 3',
-        'block_structure_courses_without_cache{tier="modulestore"} 0',
-        'block_structure_findings{id="cache-evictions",severity="warning"} 1',
-        'block_structure_memcached_up{server="cache1:11211"} 1',
-        'block_structure_memcached_evictions_total{server="cache1:11211"} 7',
-        "block_structure_looked_timestamp_seconds 1795568400",
+        'block_structure_courses{site="learn.example.com",tier="cache"} 3',
+        'block_structure_courses_without_cache{site="learn.example.com",tier="modulestore"} 0',
+        'block_structure_findings{site="learn.example.com",id="cache-evictions",severity="warning"} 1',
+        'block_structure_memcached_up{site="learn.example.com",server="cache1:11211"} 1',
+        'block_structure_memcached_evictions_total{site="learn.example.com",server="cache1:11211"} 7',
+        f'block_structure_memcached_memory_bytes{{site="learn.example.com",server="cache1:11211"}} {64 * MIB}',
+        'block_structure_looked_timestamp_seconds{site="learn.example.com"} 1795568400',
+        'block_structure_info{site="learn.example.com",release="teak",platform="unknown"} 1',
     } <= lines
+
+
+def test_redis_has_the_metrics_of_memcached():
+    server = {
+        "server": "redis:6379",
+        "error": None,
+        "maxmemory_bytes": 256 * MIB,
+        "used_bytes": MIB,
+        "evictions": 3,
+        "hit_rate": 0.5,
+        "uptime_seconds": 60,
+    }
+    lines = metrics.prometheus(report(servers=[], redis=server)).splitlines()
+    label = '{site="learn.example.com",server="redis:6379"}'
+    assert {line.split(label)[0]: line.split(" ")[-1] for line in lines if label in line} == {
+        "block_structure_redis_up": "1",
+        "block_structure_redis_memory_bytes": str(256 * MIB),
+        "block_structure_redis_used_bytes": str(MIB),
+        "block_structure_redis_evictions_total": "3",
+        "block_structure_redis_hit_ratio": "0.5",
+        "block_structure_redis_uptime_seconds": "60",
+    }
+    down = metrics.prometheus(report(redis={"server": "redis:6379", "error": "refused"}))
+    assert f"block_structure_redis_up{label} 0" in down
+    assert "redis_used" not in down
+
+
+def test_each_tier_has_its_times():
+    courses = [{**report()["courses"][0], "cache_ms": float(n), "storage_ms": None, "rebuild_ms": 9000.0} for n in range(1, 21)]
+    lines = metrics.prometheus(report(courses=courses)).splitlines()
+    site = 'block_structure_read_seconds{site="learn.example.com",'
+    assert [line.removeprefix(site) for line in lines if line.startswith(site)] == [
+        'tier="cache",statistic="median"} 0.0105',
+        'tier="cache",statistic="p95"} 0.019',
+        'tier="cache",statistic="worst"} 0.02',
+        *(f'tier="modulestore",statistic="{name}"}} 9' for name in ("median", "p95", "worst")),
+    ]
 
 
 def test_server_that_is_down_has_only_its_up_metric():
     down = {"server": "cache1:11211", "aliases": ["default"], "error": "refused"}
     reported = metrics.prometheus(report(servers=[down]))
-    assert 'memcached_up{server="cache1:11211"} 0' in reported
+    assert 'memcached_up{site="learn.example.com",server="cache1:11211"} 0' in reported
     assert "evictions_total" not in reported
 
 

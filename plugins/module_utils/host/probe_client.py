@@ -65,8 +65,8 @@ BOOT_TIMEOUT_SECONDS = 300
 # In import order; importing them here also makes Ansible ship them.
 _PROGRAM = [
     protocol,
-    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, survey, site, selection, shortcuts, lock, tally),
-    *(collector, keys, pages, workers, enqueue),
+    *(edxapp, memory, objects, cache_server, hollow, fetching, facts, pages, survey, site, selection, shortcuts, lock, tally),
+    *(collector, keys, workers, enqueue),
     *(identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
     signing_keys,
     entry,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...module_utils.common.findings import Finding
-from .snapshot import MIB, Snapshot
+from .snapshot import MIB, Snapshot, ratio
 
 # Upper estimate of the bytes that Redis adds to a value: dictionary entry, key, object header, allocator rounding.
 _ITEM_OVERHEAD_BYTES = 512
@@ -87,6 +88,37 @@ def _policy(server: dict[str, Any]) -> list[Finding]:
             cost="nothing until Redis is full; then it either caches no new structures or evicts everything else",
         )
     ]
+
+
+def _address(snapshot: Snapshot) -> str:
+    """Return host and port of the Redis, without what a URL may carry before them."""
+    locations = snapshot.survey["settings"]["cache"].get("locations") or ["redis"]
+    parts = urlsplit(str(locations[0]))
+    return parts.netloc.rpartition("@")[2] or parts.path
+
+
+def report(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return limits, use and counters of the Redis behind the cache, None when the cache is not Redis.
+
+    maxmemory_bytes: 0 without a limit. Its counters are those of all keys since Redis started.
+    """
+    server = snapshot.survey.get("cache_server")
+    if server is None:
+        return None
+    found: dict[str, Any] = {"server": _address(snapshot), "error": None}
+    if server.get("error"):
+        return {**found, "error": f"{server['error']['type']}: {server['error']['message']}"}
+    hits, misses = (server.get(name) or 0 for name in ("keyspace_hits", "keyspace_misses"))
+    return {
+        **found,
+        "maxmemory_bytes": server["maxmemory"],
+        "maxmemory_policy": server["maxmemory_policy"],
+        "used_bytes": server["used_memory"],
+        "evictions": server["evicted_keys"],
+        "hit_rate": ratio(hits, hits + misses),
+        "uptime_seconds": server.get("uptime_in_seconds"),
+        "version": server["version"],
+    }
 
 
 def find(snapshot: Snapshot) -> list[Finding]:

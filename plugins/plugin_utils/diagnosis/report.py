@@ -7,15 +7,11 @@ from typing import Any
 
 from ...module_utils.common.findings import SEVERITIES
 from ...module_utils.decisions.memcached_sizing import MIB
-from . import cure, local_storage, verdict
-from .snapshot import Server, Snapshot
+from . import cure, local_storage, redis, verdict
+from .snapshot import Server, Snapshot, ratio
 
 # Incremented when a key changes its meaning or is removed; adding a key does not change it.
 FORMAT = 1
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
 
 
 def server(status: Server) -> dict[str, Any]:
@@ -36,7 +32,7 @@ def server(status: Server) -> dict[str, Any]:
         "evicted_with_expiry": status.total("evicted_nonzero"),
         "store_too_large": status.count("store_too_large"),
         "flushes": status.count("cmd_flush"),
-        "hit_rate": _ratio(status.count("get_hits"), status.count("get_hits") + status.count("get_misses")),
+        "hit_rate": ratio(status.count("get_hits"), status.count("get_hits") + status.count("get_misses")),
         "uptime_seconds": status.uptime_seconds,
         "version": status.stats.get("version"),
         "plan": status.plan,
@@ -64,6 +60,7 @@ def of(
     return {
         "format": FORMAT,
         "generated": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "site": survey.get("site"),
         "release": snapshot.release.name,
         "platform": platform,
         "host": host,
@@ -73,6 +70,7 @@ def of(
         "findings": findings,
         "courses": report["courses"],
         "servers": [server(status) for status in snapshot.servers],
+        "redis": redis.report(snapshot),
         "storage": survey.get("storage"),
         "local_storage": local_storage.states(snapshot, host),
         "settings": survey["settings"],

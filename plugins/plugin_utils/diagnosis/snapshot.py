@@ -13,6 +13,11 @@ from .cost import Costs
 MIB = 1024 * 1024
 
 
+def ratio(part: int, whole: int) -> float | None:
+    """Return a share of 0 to 1, None of nothing."""
+    return round(part / whole, 4) if whole else None
+
+
 @dataclass(frozen=True)
 class Server:
     """One memcached as seen from the LMS host.

@@ -4,7 +4,15 @@ from __future__ import absolute_import
 
 from ..protocol import describe
 
-_FIELDS = ("maxmemory", "maxmemory_policy", "used_memory", "evicted_keys")
+_FIELDS = (
+    "maxmemory",
+    "maxmemory_policy",
+    "used_memory",
+    "evicted_keys",
+    "keyspace_hits",
+    "keyspace_misses",
+    "uptime_in_seconds",
+)
 
 
 def _client(cache):

@@ -10,6 +10,7 @@ from ..engine import (
     facts,
     fetching,
     hollow,
+    pages,
 )
 from ..protocol import describe, emit
 
@@ -187,13 +188,14 @@ class Reader(object):
 
 
 def run(operation, release):
-    """Return the survey: platform, settings, switches, row, storage and every course (or those named in the operation).
+    """Return the survey: site, platform, settings, switches, row, storage and every course (or those named in the operation).
 
     read: fetch and check every object and time a sample; else only list the objects. rebuild: time some rebuilds.
     """
     start = time.time()
     edxapp.forget_request()
     result = {
+        "site": pages.site_host(),
         "platform": facts.platform_facts(),
         "settings": facts.settings_facts(),
         "switches": facts.switches(release),
