@@ -55,6 +55,14 @@ browser: tools
 memcached: tools
 	@scripts/dev/setup memcached
 
+.PHONY: site
+site: tools ## Build the documents as a site into .cache/site, with every link checked
+	@$(ACTIVATE) && mkdocs build --quiet
+
+.PHONY: monitoring
+monitoring: tools
+	@scripts/dev/setup monitoring
+
 .PHONY: report-screenshots
 report-screenshots: browser ## Write docs/images from docs/examples
 	@$(ACTIVATE) && scripts/dev/report-screenshots
@@ -110,7 +118,7 @@ storage-table: setup ## Meet every fault of S3 with both storage classes, write 
 	@$(ACTIVATE) && python scripts/dev/storage_table.py
 
 .PHONY: test
-test: setup browser memcached lint ## Run everything that CI runs
+test: setup browser memcached monitoring lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose

@@ -101,7 +101,11 @@ def _families(report: dict[str, Any]) -> Iterator[tuple[str, str, str, Samples]]
         up = [({"server": server["server"]}, float(not server["error"])) for server in servers]
         yield f"{kind}_up", "gauge", f"Whether a {kind} of the LMS answers.", up
         for key, (name, shape, factor, message) in _SERVERS[kind].items():
-            samples = [({"server": one["server"]}, factor * one[key]) for one in servers if one.get(key) is not None]
+            samples = [
+                ({"server": one["server"]}, round(factor * one[key]) if factor > 1 else one[key])
+                for one in servers
+                if one.get(key) is not None
+            ]
             yield f"{kind}_{name}", shape, message, samples
 
 

@@ -1,0 +1,212 @@
+"""The examples of docs/monitoring, by what reads them: promtool, Prometheus, systemd and the schemas of Kubernetes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from block_structure.plugin_utils.diagnosis import metrics
+from block_structure_cli.main import main
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+MONITORING = ROOT / "docs" / "monitoring"
+RULES = MONITORING / "block_structure.rules.yml"
+DASHBOARD = MONITORING / "grafana-dashboard.json"
+UNITS = sorted(MONITORING.glob("systemd/*"))
+MANIFESTS = sorted(MONITORING.glob("kubernetes/*.yml"))
+SAMPLES = ROOT / "tests" / "samples"
+KUBERNETES = "1.31"
+HOURS = 12
+
+
+def program(name: str) -> str:
+    """Return the path of a program; a machine without it fails, with the remedy."""
+    found = shutil.which(name)
+    if not found:
+        pytest.fail(f"{name} is not installed.\nRemedy: run `scripts/dev/setup monitoring`.")
+    return found
+
+
+def checked(*argv: str, stdin: str | None = None) -> str:
+    """Run a program that must succeed, and return what it wrote."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# As diagnosis/redis.py reports the Redis of a Tutor site.
+REDIS = {
+    "server": "redis:6379",
+    "error": None,
+    "maxmemory_bytes": 4294967296,
+    "used_bytes": 52428800,
+    "evictions": 3,
+    "hit_rate": 0.97,
+    "uptime_seconds": 86400,
+}
+
+
+def measured(*, redis: bool) -> str:
+    """Return the metrics of a diagnosis that was made on the sandbox, as it is or with Redis in place of its memcached."""
+    report = json.loads((SAMPLES / "sandbox_diagnosis.json").read_text())
+    return metrics.prometheus({**report, "site": "tutor.example.com", "servers": [], "redis": REDIS} if redis else report)
+
+
+@pytest.fixture(scope="module")
+def emitted() -> str:
+    """The metrics of a site with memcached and of one with Redis."""
+    return measured(redis=False) + measured(redis=True)
+
+
+def names(text: str) -> set[str]:
+    """Return the metrics that are named in a text."""
+    return set(re.findall(r"\bblock_structure_[a-z_]+\b", text))
+
+
+def queries(dashboard: dict[str, Any]) -> list[str]:
+    """Return every query of a dashboard."""
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+def test_rules_are_valid_and_each_alert_fires_when_it_should():
+    checked(program("promtool"), "check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+    checked(program("promtool"), "test", "rules", str(ROOT / "tests" / "monitoring" / "alerts.test.yml"))
+    tested = yaml.safe_load((ROOT / "tests" / "monitoring" / "alerts.test.yml").read_text())
+    fired = {case["alertname"] for test in tested["tests"] for case in test["alert_rule_test"] if case.get("exp_alerts")}
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    assert fired == {rule["alert"] for rule in group["rules"]}
+
+
+@pytest.mark.parametrize("redis", [False, True], ids=["memcached", "redis"])
+def test_metrics_pass_the_linter_of_prometheus(redis):
+    checked(program("promtool"), "check", "metrics", stdin=measured(redis=redis))
+
+
+def test_rules_and_dashboard_name_only_metrics_that_watch_writes(emitted):
+    known = names(emitted)
+    assert names(RULES.read_text()) - known == set()
+    assert names(DASHBOARD.read_text()) - known == set()
+
+
+def panels_overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    """Return whether two places on the grid share a cell."""
+    return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h")))
+
+
+def test_the_dashboard_has_the_shape_that_grafana_imports():
+    dashboard = json.loads(DASHBOARD.read_text())
+    assert dashboard["schemaVersion"] >= 36
+    assert {entry["name"] for entry in dashboard["templating"]["list"]} == {"datasource", "site"}
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["type"] in ("stat", "timeseries", "table")
+        assert panel["datasource"]["uid"] == "${datasource}"
+        assert all(target["refId"] and "$site" in target["expr"] for target in panel["targets"])
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+        assert not any(panels_overlap(panel["gridPos"], other["gridPos"]) for other in panels if other is not panel)
+
+
+@pytest.fixture(scope="module")
+def prometheus(emitted: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prometheus that has the metrics of the last hours; counters grow."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    now = int(time.time())
+    lines = []
+    for line in sorted(line for line in set(emitted.splitlines()) if not line.startswith("#")):
+        series, _, value = line.rpartition(" ")
+        for hour in range(HOURS + 1):
+            grown = float(value) + (hour if "_total{" in series else 0)
+            lines.append(f"{series} {grown} {now - 3600 * (HOURS - hour)}")
+    source = folder / "metrics.txt"
+    source.write_text("\n".join([*lines, "# EOF"]) + "\n")
+    checked(program("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(source), str(folder / "data"))
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    argv = [
+        program("prometheus"),
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--query.lookback-delta=3h",  # the newest block ends a little in the past
+    ]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(argv, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(100):
+                try:
+                    urllib.request.urlopen(f"{address}/-/ready", timeout=1).read()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def answer(address: str, query: str) -> list[dict[str, Any]]:
+    """Return the result of a query."""
+    url = f"{address}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)["data"]["result"]
+
+
+@pytest.mark.parametrize("query", queries(json.loads(DASHBOARD.read_text())))
+def test_each_query_of_the_dashboard_is_answered(prometheus, query):
+    assert answer(prometheus, query.replace("$site", ".*")), query
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_accepts_the_units(unit, tmp_path):
+    for path in UNITS:
+        # systemd wants the program and the user of a unit to exist.
+        text = path.read_text().replace("/usr/local/bin/block-structure", "/bin/true").replace("User=block-structure\n", "")
+        (tmp_path / path.name).write_text(text)
+    found = checked(program("systemd-analyze"), "verify", "--man=no", str(tmp_path / unit.name))
+    assert not found
+
+
+def commands() -> Iterator[list[str]]:
+    """Yield the arguments of each call of the tool in the units and manifests."""
+    for path in (*UNITS, *MANIFESTS):
+        text = path.read_text().replace("\\\n", " ")
+        for line in re.findall(r"(?:bin/|^ +)block-structure ((?:watch|regenerate) .*)$", text, flags=re.MULTILINE):
+            yield line.split()
+
+
+def test_the_tool_takes_every_option_of_the_examples():
+    found = list(commands())
+    assert [arguments[0] for arguments in found] == ["regenerate", "watch", "regenerate", "watch"]
+    for name, *arguments in found:
+        helped = CliRunner().invoke(main, [name, "--help"]).output
+        assert [option for option in arguments if option.startswith("-") and f"{option} " not in helped.replace(",", " ")] == []
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.name)
+def test_manifests_are_valid_and_run_without_rights_that_they_do_not_need(manifest):
+    for document in yaml.safe_load_all(manifest.read_text()):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        if document["kind"] == "CronJob":
+            (container,) = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+            checked("sh", "-n", stdin=container["args"][0])
+        if document["kind"] == "Role":
+            verbs = {verb for rule in document["rules"] for verb in rule["verbs"]}
+            assert verbs <= {"get", "list", "create"}
