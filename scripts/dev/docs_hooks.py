@@ -1,0 +1,35 @@
+"""Hooks of MkDocs, because the same pages are read on GitHub: links that lead out of docs/, and anchors of headings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+from pymdownx.slugs import slugify
+
+ROOT = Path(__file__).resolve().parents[2]
+_LINK = re.compile(r"\]\((?P<target>\.\./[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
+
+
+def on_config(config: Any) -> Any:
+    """Make the anchors of headings as GitHub does."""
+    config["mdx_configs"].setdefault("toc", {})["slugify"] = slugify(case="lower")
+    return config
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, **_more: Any) -> str:
+    """Return a page whose links out of docs/ are those of the repository. Raises PluginError if there is no such file."""
+    docs = Path(config["docs_dir"])
+
+    def outward(found: re.Match[str]) -> str:
+        target = (docs / page.file.src_uri).parent.joinpath(found["target"]).resolve()
+        if target.is_relative_to(docs):
+            return found[0]
+        if not target.exists() or not target.is_relative_to(ROOT):
+            raise PluginError(f"{page.file.src_uri}: {found['target']} does not exist.")
+        kind = "tree" if target.is_dir() else "blob"
+        return f"]({config['repo_url']}/{kind}/main/{target.relative_to(ROOT)}{found['anchor'] or ''})"
+
+    return _LINK.sub(outward, markdown)
