@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_more: Any) -> str
     docs = Path(config["docs_dir"])
 
     def outward(found: re.Match[str]) -> str:
-        target = (docs / page.file.src_uri).parent.joinpath(found["target"]).resolve()
+        target = Path(os.path.normpath((docs / page.file.src_uri).parent / found["target"]))
         if target.is_relative_to(docs):
             return found[0]
         if not target.exists() or not target.is_relative_to(ROOT):

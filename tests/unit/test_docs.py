@@ -182,3 +182,36 @@ def test_each_message_that_the_docs_explain_exists():
     assert len(explained) > 20
     parts = {message: max(message.split("…"), key=len).strip() for message in explained}
     assert [message for message, part in parts.items() if part not in said] == []
+
+
+def site(folder: Path, page: str = "") -> subprocess.CompletedProcess[str]:
+    """Build the documents as a site, with a text added to the first page."""
+    for name in ("docs", "scripts/dev"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
+    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("molecule", "roles", "scripts/block_structure_cli", "scripts/loadtest", "plugins"):
+        (folder / name).symlink_to(ROOT / name)
+    with (folder / "docs" / "index.md").open("a") as stream:
+        stream.write(page)
+    return subprocess.run(
+        [Path(sys.executable).with_name("mkdocs"), "build"], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_site_is_built_with_every_link_checked(tmp_path):
+    done = site(tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / ".cache" / "site" / "start" / "native" / "index.html").read_text()
+    assert 'href="https://github.com/openedx-operators/block_structure/blob/main/README.md#install"' in page
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [("nowhere.md", "nowhere.md"), ("faq.md#nowhere", "#nowhere"), ("../nowhere.py", "../nowhere.py does not exist")],
+    ids=["page", "anchor", "file of the repository"],
+)
+def test_a_link_that_leads_nowhere_stops_the_site(tmp_path, link, words):
+    done = site(tmp_path, f"\n[wrong]({link})\n")
+    assert done.returncode != 0
+    assert words in done.stderr
