@@ -83,6 +83,11 @@ lint: tools ## Run every linter
 unit: tools memcached ## Run the unit and property tests
 	@$(ACTIVATE) && pytest tests/unit $(STORAGE_TESTS)
 
+.PHONY: fuzz
+fuzz: export BLOCK_STRUCTURE_FUZZ ?= 30000
+fuzz: tools ## Meet 30,000 inventories, and thousands of damaged files and answers (about 10 minutes; `make test` has some)
+	@$(ACTIVATE) && pytest tests/fuzz --capture=no
+
 .PHONY: contract
 contract: setup ## Run the contract tests of the miniature edxapp (or of a real LMS, see docs/sandbox.md)
 	@$(ACTIVATE) && pytest tests/contract

@@ -6,21 +6,14 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.decisions import desired
-from ..plugin_utils import role_variables
-
-
-def _failure(errors: list[BlockStructureError]) -> dict[str, Any]:
-    """Return the result of a task that fails with all of these, two lines each."""
-    return {"failed": True, "msg": "\n".join(map(str, errors)), "errors": [error.as_dict() for error in errors]}
+from ..plugin_utils import resolution, role_variables
 
 
 class ActionModule(ActionBase):
     """`resolve`: returns `desired`, and `typed`: the public variables with their specified types, by name without the prefix.
 
     releases: the release table. platform: what detect_platform.yml detected. identified: the installed release from the survey.
-    Both are omitted before the site was queried.
+    key_hash: why the LMS cannot make a long cache key, from the survey of a deploy. All are omitted before the site was asked.
     read_only: for runs that change nothing, only release and platform must be valid; other errors become `findings`, and
     `settings`, `row` and `switches` are then omitted.
     """
@@ -36,25 +29,13 @@ class ActionModule(ActionBase):
         detected = self._task.args.get("platform") or role_variables.detected_platform(task_vars or {})
         if detected:
             variables["block_structure_platform"] = detected
-        variables, mistyped = role_variables.typed(variables)
-        if mistyped:
-            return {**result, **_failure(mistyped)}
-        resolution = desired.resolve(
+        answer = resolution.answer(
             variables,
             self._task.args["releases"],
-            known=list(role_variables.options()),
             plain_secrets=role_variables.plain_secrets(task_vars or {}),
-            platforms=role_variables.platforms(),
-            defaults=role_variables.defaults(),
-            identified=self._task.args.get("identified"),
             memcached_hosts=list((task_vars or {}).get("groups", {}).get("block_structure_memcached", [])),
+            identified=self._task.args.get("identified"),
+            key_hash=self._task.args.get("key_hash") or None,
+            read_only=bool(self._task.args.get("read_only")),
         )
-        if self._task.args.get("read_only"):
-            resolution = resolution.for_reading()
-        if resolution.errors or resolution.desired is None:
-            return {**result, **_failure(list(resolution.errors))}
-        findings = resolution.findings
-        result["warnings"] = [str(finding).replace("\n", " ") for finding in findings if finding.severity == "warning"]
-        wanted = {**resolution.desired.as_dict(), "findings": [finding.as_dict() for finding in findings]}
-        result.update(changed=False, desired=wanted, typed=role_variables.without_secrets(variables))
-        return result
+        return {**result, **answer}

@@ -27,6 +27,10 @@ options:
       Left out
       before the LMS was started.
     type: dict
+  key_hash:
+    description: Why the LMS cannot make a long cache key, from the survey, where a deploy follows; it is refused then, in check
+      mode too.
+    type: dict
   read_only:
     description: Nothing will be changed, so only the release and the platform have to be right. Other errors are returned
       among the

@@ -180,7 +180,7 @@ def main() -> None:
         log.close()
     reported = runs.read(log.folder)
     module.exit_json(
-        changed=any(event["event"] == "course" and event["status"] == "ok" for event in answer.events),
+        changed=any(event["event"] == "course" and event.get("status") == "ok" for event in answer.events),
         results=answer.results,
         courses=list(reported.reports.values()),
         resumed=previous and previous.name,

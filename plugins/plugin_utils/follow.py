@@ -6,7 +6,6 @@ poll reads the new events from the file in its run directory.
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import time
@@ -94,11 +93,8 @@ class FollowedAction(ActionBase):
                 return
 
     def _event(self, line: str, copy: Path | None) -> Event:
-        try:
-            event: Event = json.loads(line)
-        except ValueError:
-            return {}
-        if copy:
+        event = runs.event_of(line)
+        if event and copy:
             with copy.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         return event

@@ -14,7 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import EncryptedString, VaultedValue
 
 from ..module_utils.common.errors import BlockStructureError
-from ..module_utils.decisions.variables import PREFIX, SECRET_VARIABLES
+from ..module_utils.decisions.variables import PREFIX, SECRET_VARIABLES, unfit
 
 # Set by the role itself; public because operators read them.
 EXPORTED = (
@@ -26,10 +26,11 @@ EXPORTED = (
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "block_structure"
 _SPECIFICATION = _ROLE / "meta" / "argument_specs.yml"
 
-try:  # ansible-core 2.19 has no public name for "this value came from an encrypted file"
-    from ansible._internal._datatag._tags import SourceWasEncrypted
+try:  # ansible-core 2.19 to 2.21 have no public name for "this value came from that file"
+    from ansible._internal._datatag._tags import Origin
 except ImportError:
-    SourceWasEncrypted = None
+    Origin = None
+_VAULTED = b"$ANSIBLE_VAULT"
 
 
 @cache
@@ -44,6 +45,7 @@ def defaults() -> dict[str, Any]:
     return {name: option.get("default") for name, option in options().items()}
 
 
+@cache
 def platforms() -> dict[str, dict[str, Any]]:
     """Return {name: row} of the platforms, each from its vars/platform_NAME.yml."""
     files = {path.stem.partition("_")[2]: path for path in sorted((_ROLE / "vars").glob("platform_*.yml"))}
@@ -68,10 +70,19 @@ def detected_platform(task_vars: dict[str, Any]) -> str | None:
     return None
 
 
+def _in_encrypted_file(value: Any) -> bool:
+    """Return whether a raw value came from a file that is encrypted whole; only its container is marked as such."""
+    path = getattr(Origin.get_tag(value), "path", None) if Origin else None
+    try:
+        return bool(path) and Path(str(path)).read_bytes().startswith(_VAULTED)
+    except (OSError, ValueError):  # no file, but a source of another kind
+        return False
+
+
 def _is_hidden(value: Any) -> bool:
     """Return whether a raw value was encrypted or is a template."""
-    tags = [VaultedValue] + ([SourceWasEncrypted] if SourceWasEncrypted else [])
-    return isinstance(value, EncryptedString) or "{{" in str(value) or any(tag.is_tagged_on(value) for tag in tags)
+    encrypted = isinstance(value, EncryptedString) or VaultedValue.is_tagged_on(value) or _in_encrypted_file(value)
+    return encrypted or "{{" in str(value)
 
 
 def _specification_of(option: dict[str, Any]) -> dict[str, Any]:
@@ -97,15 +108,28 @@ def typed(variables: dict[str, Any]) -> tuple[dict[str, Any], list[BlockStructur
             if option.get("default") is not None:
                 errors.append(_mistyped(name, "is null"))
             continue
-        if "options" in option and isinstance(variables[name], list):
-            # Ansible's validator looks for options in each item, and ends with a TypeError.
-            errors.append(_mistyped(name, "is refused: it is a list"))
-            continue
-        # One at a time: Ansible's message does not name the variable if the value is nested.
-        checked = ArgumentSpecValidator({name: _specification_of(option)}).validate({name: variables[name]})
-        errors += [_mistyped(name, f"is refused: {' '.join(message.split())}") for message in checked.error_messages]
-        values[name] = checked.validated_parameters[name]
+        values[name], problems = _converted(name, option, variables[name])
+        errors += problems
     return values, errors
+
+
+def _converted(name: str, option: dict[str, Any], value: Any) -> tuple[Any, list[BlockStructureError]]:
+    """Return a value as its specified type, and why it cannot be that."""
+    errors = unfit(name, value)
+    spec = _specification_of(option)
+    # The type first: the validator of options takes for granted that it has a dictionary with text as keys.
+    for part in [{**spec, "options": None}, spec] if "options" in spec else [spec]:
+        if errors:
+            break
+        # One variable at a time: Ansible's message does not name it if the value is nested.
+        try:
+            checked = ArgumentSpecValidator({name: part}).validate({name: value})
+        except (ArithmeticError, TypeError, ValueError):  # of `inf`, for example, where an integer is wanted
+            return value, [_mistyped(name, f"cannot be read as {option['type']}")]
+        errors += [_mistyped(name, f"is refused: {' '.join(message.split())}") for message in checked.error_messages]
+        value = checked.validated_parameters[name]
+    # What was text may have become a number, or a dictionary.
+    return value, errors or unfit(name, value)
 
 
 def _mistyped(name: str, problem: str) -> BlockStructureError:

@@ -50,6 +50,35 @@ class Sources:
         return [{**(self.bench or {}), "courses": []}, *self.runs, *self.diagnoses][-1]
 
 
+# What a file raises that has the keys of its kind, and something else in them.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def damaged(sources: Sources, error: Exception) -> Failure:
+    """Return the failure for files that cannot be shown, naming the kind of those that cannot be shown alone either."""
+    alone = {
+        "--diagnosis": [Sources(diagnoses=[one]) for one in sources.diagnoses],
+        "--before": [Sources(before=sources.before)] if sources.before else [],
+        "--after": [Sources(after=sources.after)] if sources.after else [],
+        "--collector": [Sources(bench=sources.bench)] if sources.bench else [],
+    }
+    bad = [option for option, given in alone.items() if any(not _can_be_shown(one) for one in given)]
+    named = " and ".join(bad) or "the options together"
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return Failure(
+        f"What was given for {named} cannot be shown: {what}.", "give the files as the commands wrote them, unedited.", USAGE
+    )
+
+
+def _can_be_shown(sources: Sources) -> bool:
+    try:
+        html(sources, "")
+        summary(sources)
+    except DAMAGE:
+        return False
+    return True
+
+
 def load_diagnosis(path: Path) -> dict[str, Any]:
     """Return the output of `diagnose --format json` (or `verify --format json`)."""
     return load_json(

@@ -33,7 +33,7 @@ def load(path: Path) -> Run:
     remedy = "name a file that `block-structure benchmark --output` wrote."
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"{path} is not a run file: {error}.", remedy, USAGE) from error
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         raise Failure(f'{path} is not a run file: it has no "schema": "{SCHEMA}".', remedy, USAGE)

@@ -13,7 +13,7 @@ def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> di
     """Return a JSON object with the required keys. Raises Failure (USAGE)."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"{path} is not {what}: {error}.", remedy, USAGE) from error
     missing = [name for name in needed if not isinstance(found, dict) or name not in found]
     if missing:

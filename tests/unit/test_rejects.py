@@ -283,3 +283,36 @@ def test_lms_hosts_of_two_releases_are_refused(tmp_path):
     assert done.returncode == 2
     assert "lms2 runs teak, and lms1 runs sumac. Remedy: finish the upgrade on every LMS host first." in unwrapped(done.stdout)
     assert "lms1 runs" not in unwrapped(done.stdout).replace("and lms1 runs sumac", "")
+
+
+@pytest.mark.parametrize("from_command_line", [False, True], ids=["group_vars", "-e @file"])
+def test_a_key_in_a_file_that_is_encrypted_whole_is_no_plain_one(tmp_path, from_command_line):
+    password = tmp_path / "password"
+    password.write_text("example")
+    inventory = tmp_path / "inventory"
+    (inventory / "group_vars" / "all").mkdir(parents=True)
+    (inventory / "hosts.yml").write_text("block_structure_lms: {hosts: {lms1.example.com: {ansible_host: 192.0.2.11}}}\n")
+    plain, vaulted = inventory / "group_vars" / "all" / "plain.yml", inventory / "group_vars" / "all" / "vaulted.yml"
+    plain.write_text("block_structure_release: teak\nblock_structure_storage_bucket: example-block-structures\n")
+    vaulted = tmp_path / "vaulted.yml" if from_command_line else vaulted
+    vaulted.write_text("block_structure_storage_access_key: AKIAIOSFODNN7EXAMPLE\nblock_structure_storage_secret_key: hush\n")
+    unlock = ["--vault-password-file", str(password)]
+    subprocess.run(["ansible-vault", "encrypt", *unlock, str(vaulted)], check=True, capture_output=True)
+    play_file = tmp_path / "play.yml"
+    play_file.write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        "    - ansible.builtin.import_role:\n"
+        "        {name: openedx_operators.block_structure.block_structure, tasks_from: common/validate}\n"
+    )
+    more = ["-e", f"@{vaulted}"] if from_command_line else []
+    done = subprocess.run(
+        ["ansible-playbook", "-vvv", "-i", str(inventory), str(play_file), *unlock, *more],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "unencrypted" not in output
+    assert "hush" not in output

@@ -13,6 +13,13 @@ def two_lines(cause: str, remedy: str) -> str:
     return f"{cause}\nRemedy: {remedy}"
 
 
+def one_line(text: str) -> str:
+    """Return text with its unprintable characters as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One observation: cause, remedy, and the variable that fixes it.
@@ -32,6 +39,11 @@ class Finding:
     value: Any = None
     cost_ms: float | None = None
     cost: str | None = None
+
+    def __post_init__(self) -> None:
+        # What is quoted of an inventory or an answer must not end the line, nor move a terminal's cursor.
+        for name in ("cause", "remedy"):
+            object.__setattr__(self, name, one_line(getattr(self, name)))
 
     def __str__(self) -> str:
         return two_lines(self.cause, self.remedy)

@@ -78,6 +78,29 @@ def columns() -> set[str]:
     return {field.name for field in fields(Release)} - {"name", "prepares"}
 
 
+# Annotation of a column -> whether a cell fits. As text: the oldest Python here cannot evaluate them.
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda cell: isinstance(cell, bool),
+    "str": lambda cell: isinstance(cell, str),
+    "str | None": lambda cell: cell is None or isinstance(cell, str),
+    "int | None": lambda cell: cell is None or (isinstance(cell, int) and not isinstance(cell, bool)),
+    "list[str]": lambda cell: isinstance(cell, list) and all(isinstance(item, str) for item in cell),
+    "dict[str, str]": lambda cell: isinstance(cell, dict) and all(isinstance(item, str) for item in cell.values()),
+}
+
+
+def _check_cells(name: str, row: dict[str, Any]) -> None:
+    """Raise BlockStructureError `release-row-mistyped` for the cells that are not of their column's type."""
+    wrong = [field.name for field in fields(Release) if field.name in row and not _FITS[str(field.type)](row[field.name])]
+    if wrong:
+        raise BlockStructureError(
+            "release-row-mistyped",
+            f"The release row '{name}' has values of another type than the table in {', '.join(wrong)}.",
+            "give them as vars/releases.yml does, in block_structure_release_overrides.",
+            "block_structure_release_overrides",
+        )
+
+
 def from_row(name: str, row: dict[str, Any]) -> Release:
     """Return the release of a row. Raises BlockStructureError `release-row-incomplete` for a missing or unknown column."""
     missing, unknown = columns() - set(row), set(row) - columns()
@@ -90,6 +113,7 @@ def from_row(name: str, row: dict[str, Any]) -> Release:
             "give every column of vars/releases.yml, and no other, in the row and in block_structure_release_overrides.",
             "block_structure_release_overrides",
         )
+    _check_cells(name, row)
     return Release(name=name, **row)
 
 

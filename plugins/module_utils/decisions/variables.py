@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import posixpath
-from typing import Any
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Iterator
 
 from ..common.errors import BlockStructureError
 from ..common.findings import Finding
@@ -33,6 +35,55 @@ def unknown_names(given: list[str], known: list[str], renamed: dict[str, str] | 
             hint = f"did you mean {near[0]}?" if near else "docs/variables.md lists every variable."
             errors.append(BlockStructureError("variable-unknown", f"Variable {name} does not exist.", hint, name))
     return errors
+
+
+# What the narrowest of memcached, MySQL and Ansible's modules take.
+LARGEST = 2**31 - 1
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of each value that is no container, and of each key."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"a key of {name}", key if isinstance(key, str) else _NoText(type(key).__name__)
+            yield from _parts(f"{key} of {name}", item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _parts(f"an element of {name}", item)
+    else:
+        yield name, value
+
+
+@dataclass(frozen=True)
+class _NoText:
+    """A key that is not text, which YAML allows; `kind` says what it is."""
+
+    kind: str
+
+
+def _unfit(value: Any) -> tuple[str, str] | None:
+    """Return what is wrong with a value and the remedy, whatever it is for; None if it can be used."""
+    if not isinstance(value, (str, bool, int, float, type(None))):
+        kind = value.kind if isinstance(value, _NoText) else type(value).__name__
+        return f"is not text but {kind}", "quote it."
+    if isinstance(value, str) and not all(unicodedata.category(character) not in ("Cc", "Cs") for character in value):
+        return (
+            "has a line break or another unprintable character",
+            "remove it; in YAML, `|` and `>` add a line break.",
+        )
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not -LARGEST <= value <= LARGEST:
+        return f"is no number up to {LARGEST}", "give a smaller number."
+    return None
+
+
+def unfit(name: str, value: Any) -> list[BlockStructureError]:
+    """Return an error for each text, number or key in a variable that no program here could work with."""
+    problems = [(part, _unfit(found)) for part, found in _parts(name, value)]
+    return [
+        BlockStructureError("variable-unfit", f"{part} {problem[0]}.", problem[1], name)
+        for part, problem in problems
+        if problem
+    ]
 
 
 def _check_required(variables: dict[str, Any]) -> list[BlockStructureError]:
@@ -77,8 +128,20 @@ def _check_numbers(variables: dict[str, Any]) -> list[BlockStructureError]:
     return errors
 
 
-# Counts and durations of generation -> the minimum.
+# Counts, sizes and durations -> the minimum.
 _MINIMUM = {
+    "block_structure_bucket_noncurrent_days": 1,
+    "block_structure_bucket_abort_multipart_days": 1,
+    "block_structure_memcached_memory_mb": 1,
+    "block_structure_memcached_memory_max_mb": 1,
+    "block_structure_memcached_other_tenants_mb": 0,
+    "block_structure_memcached_growth_percent": 0,
+    "block_structure_memcached_port": 1,
+    "block_structure_native_restart_timeout_seconds": 1,
+    "block_structure_tutor_restart_timeout_seconds": 1,
+    "block_structure_benchmark_sample": 1,
+    "block_structure_benchmark_repeats": 1,
+    "block_structure_benchmark_rebuilds": 0,
     "block_structure_generation_workers": 1,
     "block_structure_generation_memory_mb": 1,
     "block_structure_generation_course_timeout_seconds": 1,

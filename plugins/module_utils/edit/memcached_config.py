@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Iterator
 
+from ..common.errors import BlockStructureError
+
 # Those of memcached 1.5 and 1.6 that take a value (memcached.c, getopt_long).
 _WITH_VALUE = "aspUmclPuftbnRDLCIBoNYe"
 _WITHOUT_VALUE = "AMkhiVrvdFXSZ"
@@ -106,7 +108,11 @@ def item_size_bytes(value: str) -> int:
 
 
 def set_flags(text: str, wanted: dict[str, str]) -> str:
-    """Return the text with each flag set: the value that wins is replaced, or the flag added."""
+    """Return the text with each flag set: the value that wins is replaced, or the flag added.
+
+    Raises BlockStructureError `memcached-file-broken` where it would not be read so: behind a flag that lacks its value.
+    """
+    given = text
     for flag, value in wanted.items():
         matches = [found for found in _found(text) if found.flag == flag]
         if matches:
@@ -114,6 +120,15 @@ def set_flags(text: str, wanted: dict[str, str]) -> str:
             text = text[: last.start] + value + text[last.end :]
         else:
             text = _with_flag(text, flag, value)
+    before, after = flags(given), flags(text)
+    if any(after.get(flag) != wanted.get(flag, before.get(flag)) for flag in {*before, *after, *wanted}):
+        variable = "block_structure_memcached_config_path"
+        raise BlockStructureError(
+            "memcached-file-broken",
+            f"The file of {variable} ends in a flag without its value, and memcached would take ours for it.",
+            "correct that flag in the file; nothing was changed.",
+            variable,
+        )
     return text
 
 

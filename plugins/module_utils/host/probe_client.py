@@ -147,12 +147,15 @@ def bundle(request: dict[str, Any]) -> str:
 
 
 def parse(line: str) -> Event | None:
-    """Return the event of an output line, or None for the platform's own output."""
+    """Return the event of an output line, None for the platform's own output, and for half an event."""
     _, mark, rest = line.partition(protocol.MARK)
     if not mark:
         return None
-    event: Event = json.loads(rest)
-    return event
+    try:
+        event = json.loads(rest)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def last_error_line(output: str) -> str:
@@ -224,7 +227,13 @@ def run(
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         try:
             process = subprocess.Popen(
-                [*manage_argv, *loader, "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+                [*manage_argv, *loader, "shell"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                encoding="utf-8",
+                # Whatever the platform prints is no reason to fail.
+                errors="replace",
             )
         except OSError as error:
             raise BlockStructureError(
@@ -273,20 +282,21 @@ def _identified(answer: Answer, identify: dict[str, Any]) -> Answer:
 
 def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None) -> Answer:
     last = events[-1] if events else {}
-    if last.get("event") == "result":
-        return Answer(last["results"], events, float(last["seconds"]))
+    if last.get("event") == "result" and isinstance(last.get("results"), list):
+        return Answer(last["results"], events, float(last.get("seconds") or 0))
+    message = scrub(str(last.get("message")), secrets)
     if last.get("event") == "error" and last.get("type") == "HeldError":
         raise BlockStructureError(
             "run-held",
-            scrub(last["message"], secrets),
+            message,
             "wait until it ends, or end that process, which releases the lock.",
         )
     if last.get("event") == "error" and last.get("identifier"):
-        raise BlockStructureError(last["identifier"], last["message"], last["remedy"])
+        raise BlockStructureError(str(last["identifier"]), message, str(last.get("remedy")))
     if last.get("event") == "error":
         raise BlockStructureError(
             "probe-failed",
-            f"The LMS could not run '{last['where']}': {last['type']}: {scrub(last['message'], secrets)}",
+            f"The LMS could not run '{last.get('where')}': {last.get('type')}: {message}",
             "fix the problem in the message and run again; finished work is kept.",
         )
     if timed_out is not None:
@@ -295,7 +305,7 @@ def _answer(events: list[Event], output: str, secrets: list[str], timed_out: flo
             f"The LMS did not start within {timed_out:.0f} seconds.",
             "check the load of the host, and its database and cache, which the LMS connects to at start.",
         )
-    if events:
+    if events or protocol.MARK in output:
         raise BlockStructureError(
             "probe-interrupted",
             f"The LMS process ended unexpectedly: {scrub(last_error_line(output), secrets)}",

@@ -12,7 +12,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Dict, Iterable
+from typing import IO, Any, Dict, Iterable, TypeVar
 
 from ..common.errors import BlockStructureError
 
@@ -22,6 +22,8 @@ KEEP = 20
 _ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$")
 # Status of reports that need no second try.
 SETTLED = ("ok", "gone")
+STATUSES = (*SETTLED, "failed")
+_Value = TypeVar("_Value")
 
 
 def new_id(now: float | None = None) -> str:
@@ -62,31 +64,51 @@ def parse(name: str, lines: Iterable[str]) -> Run:
     """Return a run from its lines; a last line that a power cut left incomplete is ignored."""
     run = Run(name)
     for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
+        event = event_of(line)
         kind = event.get("event")
         if kind == "begin":
-            run.pid = event.get("pid")
-        elif kind == "plan" and "select" in event:
+            run.pid = _as(int, event.get("pid"))
+        elif kind == "plan" and isinstance(event.get("select"), dict):
             # A deploy plans a second time; courses of the first plan stay.
-            run.planned += [course["key"] for course in event["run"] if course["key"] not in run.planned]
+            courses = [course for course in _as(list, event.get("run")) or [] if isinstance(course, dict)]
+            keys = [str(course["key"]) for course in courses if "key" in course]
+            run.planned += [key for key in dict.fromkeys(keys) if key not in run.planned]
             run.select = run.select or event["select"]
-        elif kind == "course":
+        elif kind == "course" and event.get("status") in STATUSES and isinstance(event.get("key"), str):
             run.reports[event["key"]] = event
         elif kind == "end":
-            run.ended = event["ended"]
+            run.ended = _as(str, event.get("ended"))
     return run
 
 
+def event_of(line: str) -> Event:
+    """Return the event of a line of a run; empty for one that was cut or damaged."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _as(kind: type[_Value], value: Any) -> _Value | None:
+    """Return a value of a damaged file if it is of the kind that it has to be."""
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
 def read(folder: Path) -> Run:
-    """Return the run of a directory."""
+    """Return the run of a directory. Raises BlockStructureError `run-unreadable`."""
     path = folder / EVENTS
-    if not path.exists():
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            return parse(folder.name, lines)
+    except (FileNotFoundError, NotADirectoryError):
         return Run(folder.name)
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return parse(folder.name, lines)
+    except OSError as error:
+        raise BlockStructureError(
+            "run-unreadable",
+            f"The run {folder.name} cannot be read: {path}: {error.strerror}.",
+            f"remove {folder}; its courses are then selected anew.",
+        ) from error
 
 
 def find(root: Path) -> list[Path]:

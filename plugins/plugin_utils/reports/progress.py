@@ -58,7 +58,16 @@ class Progress:
         return text
 
     def lines(self, event: Event) -> list[str]:
-        """Return the lines for an event; counts appear at most every LINE_EVERY_SECONDS."""
+        """Return the lines for an event; counts appear at most every LINE_EVERY_SECONDS.
+
+        One that was damaged on its way gives none; the result of the run decides.
+        """
+        try:
+            return self._lines(event)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+            return []
+
+    def _lines(self, event: Event) -> list[str]:
         kind = event.get("event")
         if kind == "plan" and event.get("run"):
             return [f"{len(event['run'])} courses to generate"]

@@ -73,8 +73,11 @@ def command(
     )
     if not sources.diagnoses and not sources.runs and not sources.bench:
         raise Failure("There is nothing to report.", "name a file with --diagnosis, --before, --after or --collector.", USAGE)
-    output.write(path, report.html(sources, title))
-    reported = report.summary(sources)
+    try:
+        page, reported = report.html(sources, title), report.summary(sources)
+    except report.DAMAGE as error:
+        raise report.damaged(sources, error) from error
+    output.write(path, page)
     if form == "json":
         output.print_json({"report": str(path), **reported})
     else:
