@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
             changed=bool(changes),
             changes=[change.as_dict() for change in changes],
             diff=as_diff(changes, f"bucket {options.name}"),
+            findings=[finding.as_dict() for finding in bucket.key_findings(live, options)],
         )
         if changes and not self._task.check_mode:
             try:
@@ -112,7 +113,8 @@ class ActionModule(ActionBase):
         if "versioning" in fields:
             arguments["versioning"] = True
         if "encryption" in fields:
-            arguments["encryption"] = "AES256"
+            arguments["encryption"] = bucket.KMS if options.kms_key else "AES256"
+            arguments["encryption_key_id"] = options.kms_key
         if "public_access_block" in fields:
             arguments["public_access"] = dict.fromkeys(bucket.PUBLIC_ACCESS_KEYS, True)
         if "object_ownership" in fields:

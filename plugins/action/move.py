@@ -34,10 +34,11 @@ class ActionModule(FollowedAction):
             return {**result, "moves": False, "report": move.report(move.NOTHING), "changed": False, "boots": 0}
         # `-e name=value` passes text.
         dry = bool(self._task.check_mode) or boolean(given.get("dry_run", False))
-        target = given["settings"]
+        target, release = given["settings"], from_named_row(given["release"])
         if not given["survey"]["settings"].get("storage_state"):
             # Only where the active class is the resilient one can it verify at the source and sign at the target.
-            target = storage_settings.without_help(target, from_named_row(given["release"]))
+            target = storage_settings.without_help(target, release)
+        target = storage_settings.complete(target, release)
         operation = {"op": "move", "target": target, "workers": int(given["workers"]), "dry_run": dry}
         arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
         arguments.update(operations=[operation], target_secrets=given["secrets"])

@@ -8,6 +8,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.common.changes import as_diff
 from ..module_utils.decisions import plan, signing
+from ..plugin_utils.diagnosis import courses
 from ..plugin_utils.follow import FollowedAction
 from ..plugin_utils.reports import generation
 
@@ -67,4 +68,6 @@ class ActionModule(FollowedAction):
         if problem:
             return {"failed": True, "msg": problem["message"], "error": problem, "boots": result["boots"]}
         failures = [report for entry in done["results"] for report in entry.get("failures", [])]
-        return {**result, "survey": done["results"][-1], "failures": failures, "generated": done["courses"], "run": done["run"]}
+        # Generation replaces the rows that show it, and a publish brings it back.
+        after = {**done["results"][-1], "drafts_before": courses.drafts(survey)}
+        return {**result, "survey": after, "failures": failures, "generated": done["courses"], "run": done["run"]}

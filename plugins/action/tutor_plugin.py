@@ -27,7 +27,8 @@ class ActionModule(ActionBase):
     path: the file. state: `present` writes `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
-    packages: directory in the containers with the role's packages. runtime: what the LMS's workers should run with, as
+    packages: directory in the containers with the role's packages. environment: variables for LMS, Studio
+    and workers. runtime: what the LMS's workers should run with, as
     resolve returns it; if not `managed`, the file keeps what it has.
     enabled: whether Tutor has the plugin enabled; was_enabled: whether it should be (true by default). active: the
     BLOCK_STRUCTURES_SETTINGS that the LMS runs with, secrets redacted; a difference to them counts too, for an
@@ -54,6 +55,7 @@ class ActionModule(ActionBase):
                 "active": {"type": "dict"},
                 "runtime": {"type": "dict", "default": {}},
                 "packages": {"type": "str"},
+                "environment": {"type": "dict", "default": {}},
                 "owner_of": {"type": "str"},
             }
         )
@@ -63,9 +65,7 @@ class ActionModule(ActionBase):
         if args["state"] == "read":
             result.update(changed=False, raw=before)
             return result
-        wanted = self._wanted(args)
-        runtime = self._runtime(args["runtime"], before)
-        after = args["raw"] if args["state"] == "raw" else tutor_plugin.render(wanted, runtime, args["packages"])
+        after = args["raw"] if args["state"] == "raw" else self._rendered(args, before)
         changes = self._text_changes(before, after)
         if args["enabled"] != args["was_enabled"]:
             changes.append(Change("enabled", args["enabled"], args["was_enabled"]))
@@ -78,6 +78,11 @@ class ActionModule(ActionBase):
         if after != before and not self._task.check_mode:
             self._write(args, after)
         return result
+
+    def _rendered(self, args: dict[str, Any], before: str | None) -> str:
+        # Through JSON: Ansible's values carry tags.
+        environment = json.loads(json.dumps(args["environment"]))
+        return tutor_plugin.render(self._wanted(args), self._runtime(args["runtime"], before), args["packages"], environment)
 
     @staticmethod
     def _wanted(args: dict[str, Any]) -> dict[str, Any]:

@@ -104,10 +104,11 @@ class Aspects:
         return None
 
 
-def _encryption(client: Any, name: str) -> str | None:
+def _encryption(client: Any, name: str) -> dict[str, Any]:
     rules = client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
     # A rule may have BucketKeyEnabled alone.
-    return next((str(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]) for rule in rules if len(rule) > 1), None)
+    found = [rule["ApplyServerSideEncryptionByDefault"] for rule in rules if "ApplyServerSideEncryptionByDefault" in rule]
+    return dict(found[0]) if found else {}
 
 
 def _public_access_block(client: Any, name: str) -> dict[str, bool]:
@@ -126,11 +127,13 @@ def read(client: Any, name: str, aspects: list[str]) -> dict[str, Any]:
     ownership = aspect(
         "object_ownership", lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
     )
+    encryption = aspect("encryption", lambda: _encryption(client, name)) or {}
     policy = aspect("policy", lambda: client.get_bucket_policy(Bucket=name)["Policy"])
     tags = aspect("tags", lambda: client.get_bucket_tagging(Bucket=name)["TagSet"])
     return {
         "versioning": aspect("versioning", lambda: client.get_bucket_versioning(Bucket=name).get("Status")) == "Enabled",
-        "encryption": aspect("encryption", lambda: _encryption(client, name)),
+        "encryption": encryption.get("SSEAlgorithm"),
+        "kms_key": encryption.get("KMSMasterKeyID"),
         "public_access_block": aspect("public_access_block", lambda: _public_access_block(client, name)),
         "object_ownership": ownership[0]["ObjectOwnership"] if ownership else None,
         "policy": json.loads(policy) if policy else None,

@@ -9,7 +9,7 @@ version_added: "0.1.0"
 author:
   - The block_structure maintainers (@openedx-operators)
 description:
-  - Sets, replaces or removes the one block that the role keeps in a file. Every other byte, owner, group and mode stay.
+  - Sets, replaces or removes a block that the role keeps in a file. Every other byte, owner, group and mode stay.
   - The new text is first given to a command that validates it, in check mode too, and then written atomically. The diff shows
     the block alone, because the rest of the file may hold secrets.
 extends_documentation_fragment:
@@ -26,6 +26,10 @@ options:
   block:
     description: Lines of the block; null removes it. Removing it from a file that does not exist is no change.
     type: str
+  name:
+    description: Name of the block, where the role keeps several in one file.
+    type: str
+    default: ''
   validate:
     description: Command that reads the whole new text on standard input and fails when the platform could not use it.
     type: list
@@ -102,6 +106,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "variable": {"type": "str", "required": True},
             "block": {"type": "str"},
+            "name": {"type": "str", "default": ""},
             "validate": {"type": "list", "elements": "str", "default": []},
             "backup": {"type": "bool", "default": True},
         },
@@ -116,7 +121,8 @@ def main() -> None:
         try:
             # Not read_text, which would change line endings.
             before = path.read_bytes().decode("utf-8")
-            previous, after = managed_block.get(before), managed_block.put(before, block)
+            name = module.params["name"]
+            previous, after = managed_block.get(before, name), managed_block.put(before, block, name)
         except (OSError, ValueError) as error:
             raise BlockStructureError(
                 "block-file-unusable",

@@ -57,6 +57,10 @@ options:
   packages:
     description: Directory in the containers from which they import the storage class; null when the image has it.
     type: str
+  environment:
+    description: Environment variables for LMS, Studio and workers.
+    type: dict
+    default: {}
   owner_of:
     description: Path whose owner and group the file gets; required to write it.
     type: str

@@ -30,7 +30,7 @@ class Step:
         plans = [entry.get("plan") or {} for entry in entries]
         return cls(
             changes=[change for entry in entries for change in entry.get("changes") or []],
-            findings=[finding for plan in plans for finding in plan.get("findings", [])],
+            findings=[finding for entry in (*plans, *entries) for finding in entry.get("findings") or []],
             failures=list(registered.get("failures") or []),
             generated=list(registered.get("generated") or []),
             boots=int(registered.get("boots") or 0),

@@ -114,23 +114,33 @@ def _indented(text: str) -> str:
     return "".join(f"{_INDENT}{line}\n" if line else "\n" for line in text.splitlines())
 
 
-def patches(settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None) -> dict[str, str]:
+def patches(
+    settings: dict[str, dict[str, Any]],
+    runtime: Runtime | None = None,
+    packages: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> dict[str, str]:
     """Return {name of a patch: text}, which updates the named dictionaries of the platform's settings, such as FEATURES.
 
     settings: {name of a dictionary in the settings: {key: value}}. runtime: None leaves the LMS's workers alone.
-    packages: directory in the containers to add to sys.path.
+    packages: directory in the containers to add to sys.path. environment: variables for every process that reads the settings.
     """
-    statements = [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
+    statements = [f"import os\nos.environ.update({literal(environment)})"] if environment else []
+    statements += [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
     statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
     found = {PATCH: "\n".join(statements)}
     return {**found, LMS_PATCH: _prepared(runtime)} if runtime else found
 
 
 def render(
-    settings: dict[str, dict[str, Any]], runtime: Runtime | None = None, packages: str | None = None, note: str = _NOTE
+    settings: dict[str, dict[str, Any]],
+    runtime: Runtime | None = None,
+    packages: str | None = None,
+    environment: dict[str, str] | None = None,
+    note: str = _NOTE,
 ) -> str:
     """Return the role's plugin with the patches of these arguments. note: comment lines at its top."""
-    named = patches(settings, runtime, packages).items()
+    named = patches(settings, runtime, packages, environment).items()
     return note + _HEAD + "".join(f"  {name}: |\n{_indented(text)}" for name, text in named)
 
 
@@ -145,7 +155,7 @@ def runtime_of(text: str) -> dict[str, Any] | None:
 
 
 def parse(text: str) -> dict[str, dict[str, Any]]:
-    """Return the settings of a rendered plugin, without anything that it does not recognise."""
+    """Return the settings of a rendered plugin, its environment as os.environ, without what it does not recognise."""
     own = text.partition(f"  {PATCH}: |\n")[2].partition(f"  {LMS_PATCH}: |\n")[0]
     return updates(re.sub(rf"^{_INDENT}", "", own, flags=re.MULTILINE))
 
@@ -159,11 +169,11 @@ def updates(source: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for node in tree.body:
         call = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "update":
             try:
                 value = ast.literal_eval(call.args[0])
             except (ValueError, IndexError):
                 continue
             if isinstance(value, dict):
-                found.setdefault(call.func.value.id, {}).update(value)
+                found.setdefault(ast.unparse(call.func.value), {}).update(value)
     return found

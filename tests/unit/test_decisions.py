@@ -39,7 +39,7 @@ def test_settings_are_complete_and_valid_on_every_release(release, name):
     kwargs = {**built.public["STORAGE_KWARGS"], **built.secrets["STORAGE_KWARGS"]}
     assert set(kwargs) <= set(row.storage_kwargs_valid)
     assert kwargs["default_acl"] is None
-    assert all(not isinstance(value, (dict, list)) for value in kwargs.values())
+    assert row.unhashable_kwargs or all(not isinstance(value, (dict, list)) for value in kwargs.values())
     assert ("PRUNING_ACTIVE" in built.public) == row.pruning_active_honoured
 
 
@@ -70,6 +70,48 @@ def test_accepted_prefix_joins_without_double_slash(prefix):
 @given(st.text(alphabet="abc/.", max_size=8))
 def test_any_prefix_can_be_normalized(prefix):
     storage_settings.check_prefix(storage_settings.clean_prefix(prefix))
+
+
+KEY_ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_the_bucket_encrypts_by_the_key_that_is_given_and_the_policy_has_its_rights(variables, table):
+    options = bucket.BucketOptions("example-bucket", kms_key=KEY_ARN)
+    live = {**whole_bucket(options), "encryption": "AES256"}
+    assert [change.as_dict() for change in bucket.compare(live, options)] == [
+        {"field": "encryption", "before": "AES256", "after": f"aws:kms {KEY_ARN}"}
+    ]
+    assert bucket.compare({**live, "encryption": "aws:kms", "kms_key": KEY_ARN}, options) == []
+    wanted = desired.resolve({**variables, "block_structure_bucket_kms_key": KEY_ARN}, table).desired.content
+    assert wanted.lms_iam_policy["Statement"][-1] == {
+        "Sid": "BlockStructureKey",
+        "Effect": "Allow",
+        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        "Resource": KEY_ARN,
+    }
+
+
+def test_a_key_that_is_only_the_buckets_stays_and_is_named():
+    options = bucket.BucketOptions("example-bucket")
+    live = {**whole_bucket(options), "encryption": "aws:kms", "kms_key": KEY_ARN}
+    assert bucket.compare(live, options) == []
+    (finding,) = bucket.key_findings(live, options)
+    assert str(finding) == (
+        f"The bucket example-bucket encrypts by the KMS key {KEY_ARN}, to which the LMS's credentials need kms:GenerateDataKey "
+        "and kms:Decrypt.\nRemedy: set block_structure_bucket_kms_key to the key's ARN, and attach the policy in "
+        "block_structure_result.lms_iam_policy."
+    )
+    assert bucket.key_findings(whole_bucket(options), options) == []
+
+
+def test_an_alias_is_no_resource_of_a_policy(variables, table):
+    given_variables = {**variables, "block_structure_bucket_kms_key": "arn:aws:kms:eu-central-1:111122223333:alias/x"}
+    (error,) = desired.resolve(given_variables, table).errors
+    assert str(error) == (
+        "block_structure_bucket_kms_key is 'arn:aws:kms:eu-central-1:111122223333:alias/x', which is no ARN of a key.\n"
+        "Remedy: write the key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; "
+        "not its alias."
+    )
 
 
 @pytest.mark.parametrize(
@@ -374,7 +416,20 @@ def test_renamed_variable_is_refused_with_its_new_name():
         ({"type": "ClientError", "code": "RequestTimeTooSkewed", "message": "m"}, "the clock of the LMS host is wrong"),
         ({"type": "ClientError", "code": "AccessDenied", "message": "m"}, "S3 does not allow it"),
         ({"type": "SuspiciousFileOperation", "code": None, "message": "m"}, "Django refuses the object's name"),
+        ({"type": "ClientError", "code": "MissingContentLength", "message": "None"}, "does not take the checksums"),
+        (
+            {
+                "type": "ClientError",
+                "code": "InvalidArgument",
+                "message": "Unsupported header 'x-amz-sdk-checksum-algorithm' received for this API call.",
+            },
+            "does not take the checksums that boto3 1.36 and later send",
+        ),
         ({"type": "OSError", "code": None, "message": "m"}, "OSError: m"),
+        (
+            {"type": "ClientError", "code": "AccessDenied", "message": "not authorized to perform: kms:GenerateDataKey on"},
+            "the credentials may not use the KMS key of the bucket (kms:GenerateDataKey, kms:Decrypt)",
+        ),
     ],
 )
 def test_canary_problems_are_reported_with_a_remedy(release, problem, message):
@@ -394,6 +449,37 @@ def test_conflicting_storages_entry_is_refused_if_the_release_reads_it(release, 
     with pytest.raises(BlockStructureError, match="STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect") as error:
         candidate.judge(result, release(name))
     assert error.value.remedy.startswith("remove that entry")
+
+
+def test_checksums_are_named_with_their_variable_and_only_where_a_body_was_sent(release):
+    problem = {"type": "ClientError", "code": "NotImplemented", "message": "m", "step": "write"}
+    with pytest.raises(BlockStructureError) as refused:
+        candidate.judge({"key_hash": None, "canary": {"problem": problem}}, release("teak"))
+    assert refused.value.remedy == (
+        "set block_structure_storage_checksums to when_required, or block_structure_storage_class to resilient."
+    )
+    assert candidate.meaning({**problem, "step": "list"}) == (None, None)
+
+
+def test_checksums_are_an_environment_for_every_process(variables, table):
+    assert desired.resolve(variables, table).desired.environment == {}
+    chosen = {**variables, "block_structure_storage_checksums": "when_required"}
+    assert desired.resolve(chosen, table).desired.environment == {
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
+
+
+@pytest.mark.parametrize("value", [{"request_checksum_calculation": "when_required"}, "when_required"])
+def test_a_client_config_that_no_file_can_hold_is_refused(release, value):
+    options = storage_settings.StorageOptions(**OPTIONS, extra_kwargs={"client_config": value})
+    with pytest.raises(BlockStructureError) as refused:
+        storage_settings.build(options, release("ulmo"))
+    assert str(refused.value) == (
+        "block_structure_storage_extra_kwargs has 'client_config', which must be an object of botocore: no settings file can "
+        "hold one.\nRemedy: remove it; for checksums set block_structure_storage_checksums, for timeouts use "
+        "block_structure_storage_class resilient."
+    )
 
 
 def test_settings_that_something_overrides_are_refused_before_the_restart():
@@ -477,6 +563,50 @@ def test_boto_is_reported_the_endpoint_in_parts_and_the_region_by_its_host(relea
     assert "host" not in storage_settings.build(aws, release("juniper")).public["STORAGE_KWARGS"]
 
 
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        (None, "s3.amazonaws.com"),
+        ("us-east-1", "s3.amazonaws.com"),
+        ("us-gov-west-1", "s3.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "s3.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_boto_is_told_the_host_of_the_regions_partition(release, region, host):
+    options = storage_settings.StorageOptions(**OPTIONS, region=region)
+    assert storage_settings.build(options, release("ironwood")).public["STORAGE_KWARGS"]["host"] == host
+
+
+def test_the_library_s_own_host_is_no_other_place(release):
+    settings = storage_settings.build(storage_settings.StorageOptions(**OPTIONS), release("ironwood")).public
+    before = {name: value for name, value in settings["STORAGE_KWARGS"].items() if name != "host"}
+    assert plan.storage_place({**settings, "STORAGE_KWARGS": before}) == plan.storage_place(settings)
+    elsewhere = {**settings, "STORAGE_KWARGS": {**before, "host": "s3.example.com"}}
+    assert plan.storage_place(elsewhere) != plan.storage_place(settings)
+
+
+GLOBAL = {"storage": {"object_parameters": {"ACL": "public-read", "CacheControl": "max-age=86400"}}}
+
+
+def test_a_refusal_names_the_global_settings_that_were_in_use(release):
+    result = {"key_hash": None, "canary": {"name": "x", "public": True}, "settings": GLOBAL}
+    with pytest.raises(BlockStructureError) as refused:
+        candidate.judge(result, release("teak"))
+    assert str(refused.value) == (
+        "An object written by the LMS is publicly readable. In use were the site's global settings AWS_S3_OBJECT_PARAMETERS: "
+        "ACL public-read, CacheControl max-age=86400.\n"
+        "Remedy: leave object_ownership of block_structure_bucket_features on, or set block_structure_storage_default_acl to "
+        "private; if it comes from AWS_S3_OBJECT_PARAMETERS, set block_structure_storage_class to resilient, or give that "
+        "setting to the other storages alone."
+    )
+
+
+def test_parameters_of_our_own_are_not_the_sites():
+    given = {"object_parameters": {"StorageClass": "STANDARD_IA"}}
+    assert candidate.global_parameters({"storage": given, "block_structures": {"STORAGE_KWARGS": given}}) == {}
+
+
 def test_an_endpoint_without_tls_is_said_to_boto_apart(release):
     plain = storage_settings.StorageOptions(**{**OPTIONS, "endpoint_url": "http://127.0.0.1:5000"})
     kwargs = storage_settings.build(plain, release("ironwood")).public["STORAGE_KWARGS"]
@@ -530,3 +660,35 @@ def test_a_state_directory_of_others_is_refused(variables, table, path, problem)
             "Remedy: name a directory of its own, such as /edx/etc/block_structure."
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "refused"),
+    [
+        ("sumac", {}, True),
+        ("sumac", {"block_structure_blake2b_hashing": True}, False),
+        ("sumac", {"block_structure_manage_settings": False}, False),
+        ("palm", {}, True),
+    ],
+)
+def test_a_site_that_cannot_hash_long_keys_is_refused_by_what_the_survey_knows(variables, table, name, chosen, refused):
+    """So in check mode too, where no candidate is booted."""
+    given_variables = {**variables, "block_structure_release": name, **chosen}
+    wanted = desired.resolve(given_variables, table, key_hash={"message": "unsupported hash type md4"})
+    assert [error.identifier for error in wanted.errors] == (["cache-key-hash"] if refused else [])
+    assert desired.resolve(given_variables, table).errors == ()
+    if refused:
+        assert wanted.errors[0].cause == f"With storage on, {name} cannot make a cache key: unsupported hash type md4"
+
+
+@pytest.mark.parametrize(
+    "url", ["s3.example.com", "https://", "https://[::1", "https://s3.example.com:99999", "s3://x", "https://a b"]
+)
+@pytest.mark.parametrize("name", ["ironwood", "teak"])
+def test_an_endpoint_that_is_no_address_is_refused_by_name(variables, table, name, url):
+    given_variables = {**variables, "block_structure_release": name, "block_structure_storage_endpoint_url": url}
+    (error,) = desired.resolve(given_variables, table).errors
+    assert str(error) == (
+        f"block_structure_storage_endpoint_url is '{url}', which is no address of an S3 API.\n"
+        "Remedy: write it as https://host or https://host:port, or leave it unset (null) for AWS."
+    )

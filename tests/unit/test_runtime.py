@@ -590,6 +590,16 @@ def test_block_keeps_its_position(before, after):
     assert changed.endswith(after)
 
 
+@given(st.text(alphabet="ab\n"), st.text(alphabet="cd\n"), st.text(alphabet="ef\n"))
+def test_blocks_of_different_names_do_not_touch_each_other(text, block, other):
+    both = managed_block.put(managed_block.put(text, block), other, "storage")
+    assert (managed_block.get(both) or "").splitlines() == block.splitlines()
+    assert (managed_block.get(both, "storage") or "").splitlines() == other.splitlines()
+    assert managed_block.put(both, None, "storage") == managed_block.put(text, block)
+    assert managed_block.put(both, None) == managed_block.put(text, other, "storage")
+    assert managed_block.put(managed_block.put(both, None), None, "storage") == text
+
+
 def test_a_block_without_its_end_is_refused():
     with pytest.raises(ValueError, match="line 2 begins a block without the end marker '# END block_structure'"):
-        managed_block.put(f"a\n{managed_block.BEGIN}\nb\n", "c")
+        managed_block.put(f"a\n{managed_block.BEGIN.format('')}\nb\n", "c")

@@ -84,6 +84,14 @@ def test_settings_and_runtime_are_read_back_from_one_plugin(settings, collector,
     assert yaml.safe_load(text)["patches"].keys() == {tutor_plugin.PATCH, tutor_plugin.LMS_PATCH}
 
 
+@given(SETTINGS)
+def test_the_environment_comes_first_and_is_part_of_the_diff(settings):
+    environment = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}
+    text = tutor_plugin.render(settings, environment=environment)
+    assert tutor_plugin.parse(text) == {**settings, "os.environ": environment}
+    assert rendered_by_tutor(text).startswith("import os\nos.environ.update({")
+
+
 def test_the_rendered_runtime_prepares_a_pool_process_and_nothing_else(tmp_path):
     """As the LMS's settings do, without uWSGI and with Celery. Without edx-opaque-keys, its keys stay as they are."""
     text = tutor_plugin.render({}, tutor_plugin.Runtime("out_of_band", "hash_once", SOURCES))

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..common.changes import Change
 from ..common.errors import BlockStructureError
+from ..common.findings import Finding
 
 # Our policy statement and lifecycle rules carry these names; all others stay.
 TLS_SID = "BlockStructureTlsOnly"
@@ -53,6 +54,23 @@ def check_name(name: str) -> None:
         )
 
 
+KMS = "aws:kms"
+# A policy takes no alias (KMS developer guide, "Using aliases to control access").
+_KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+
+
+def check_kms_key(arn: str | None) -> None:
+    """Raise BlockStructureError `kms-key` unless it can be the resource of a policy."""
+    if arn and not _KMS_KEY.fullmatch(arn):
+        raise BlockStructureError(
+            "kms-key",
+            f"block_structure_bucket_kms_key is '{arn}', which is no ARN of a key.",
+            "write the key's ARN, such as arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; "
+            "not its alias.",
+            "block_structure_bucket_kms_key",
+        )
+
+
 # Aspect of a bucket -> the setting that makes the role skip it, for a store that lacks it.
 LEAVE_ALONE = {
     "versioning": "versioning of block_structure_bucket_features to false",
@@ -64,14 +82,14 @@ LEAVE_ALONE = {
     "lifecycle": "expire_noncurrent and abort_uploads of block_structure_bucket_features to false",
 }
 ASPECTS = tuple(LEAVE_ALONE)
-# Partition of AWS -> how the names of its regions begin; all others are in `aws` (AWS reference, "IAM ARNs", and the
-# partitions of botocore's endpoints.json).
+# Partition of AWS -> how the names of its regions begin, and the domain of its services; all others are in `aws` (AWS
+# reference, "IAM ARNs", and the partitions of botocore's endpoints.json).
 _PARTITIONS = {
-    "aws-cn": "cn-",
-    "aws-us-gov": "us-gov-",
-    "aws-iso": "us-iso-",
-    "aws-iso-b": "us-isob-",
-    "aws-eusc": "eusc-",
+    "aws-cn": ("cn-", "amazonaws.com.cn"),
+    "aws-us-gov": ("us-gov-", "amazonaws.com"),
+    "aws-iso": ("us-iso-", "c2s.ic.gov"),
+    "aws-iso-b": ("us-isob-", "sc2s.sgov.gov"),
+    "aws-eusc": ("eusc-", "amazonaws.eu"),
 }
 
 
@@ -91,11 +109,12 @@ class BucketOptions:
     abort_multipart_days: int = 7
     tags: dict[str, str] | None = None
     partition: str = "aws"
+    kms_key: str | None = None
 
     @classmethod
     def from_variables(cls, variables: dict[str, Any]) -> BucketOptions:
         """Return the options that the public variables ask for."""
-        others = ("noncurrent_days", "abort_multipart_days", "tags")
+        others = ("noncurrent_days", "abort_multipart_days", "tags", "kms_key")
         return cls(
             name=variables["block_structure_storage_bucket"],
             **variables["block_structure_bucket_features"],
@@ -110,7 +129,12 @@ def partition(region: str | None, endpoint: str | None = None) -> str:
     """Return the partition of AWS that a region is in; a store with an endpoint of its own has names as in `aws`."""
     if endpoint or not region:
         return "aws"
-    return next((name for name, prefix in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+    return next((name for name, (prefix, _) in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+
+
+def domain(region: str) -> str:
+    """Return the domain of the services of AWS in a region."""
+    return _PARTITIONS.get(partition(region), ("", "amazonaws.com"))[1]
 
 
 def managed_aspects(options: BucketOptions) -> list[str]:
@@ -156,13 +180,19 @@ def wanted_policy(live: dict[str, Any] | None, options: BucketOptions) -> dict[s
     return {"Version": "2012-10-17", **(live or {}), "Statement": [*others, *ours]}
 
 
-def lms_policy(name: str, prefix: str, *, reads_versions: bool = False, partition: str = "aws") -> dict[str, Any]:
+def lms_policy(
+    name: str, prefix: str, *, reads_versions: bool = False, partition: str = "aws", kms_key: str | None = None
+) -> dict[str, Any]:
     """Return the least-privilege IAM policy for the LMS's credentials.
 
     reads_versions: the library requests an object by its S3 version, as boto does in a versioned bucket. ListBucket is
     required: without it S3 answers 403 for a missing object, which the platform does not treat as "not found", and every
-    request of the course fails with 500 (measured).
+    request of the course fails with 500 (measured). kms_key: of the bucket's default encryption.
     """
+    statements = []
+    if kms_key:
+        key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+        statements = [{"Sid": "BlockStructureKey", "Effect": "Allow", "Action": key_actions, "Resource": kms_key}]
     versions = ["s3:GetObjectVersion"] if reads_versions else []
     return {
         "Version": "2012-10-17",
@@ -179,6 +209,7 @@ def lms_policy(name: str, prefix: str, *, reads_versions: bool = False, partitio
                 "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
                 "Resource": f"arn:{partition}:s3:::{name}",
             },
+            *statements,
         ],
     }
 
@@ -226,19 +257,47 @@ def _rule_differs(live: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
     return live is None or any(live.get(key) != value for key, value in wanted.items() if key != "Filter")
 
 
+def _encryption_changes(found: dict[str, Any], options: BucketOptions) -> list[Change]:
+    """Return the change of the default encryption. Without a key, any encryption that the bucket has stays."""
+    live = (found.get("encryption"), found.get("kms_key"))
+    if options.kms_key and live != (KMS, options.kms_key):
+        return [Change("encryption", " ".join(part for part in live if part) or None, f"{KMS} {options.kms_key}")]
+    return [] if live[0] else [Change("encryption", None, "AES256")]
+
+
+def key_findings(live: dict[str, Any] | None, options: BucketOptions) -> list[Finding]:
+    """Return a finding for a bucket that encrypts by a key which the LMS's policy does not name."""
+    found = live or {}
+    if found.get("encryption") != KMS or options.kms_key:
+        return []
+    key = str(found.get("kms_key") or "aws/s3")
+    return [
+        Finding(
+            "bucket-kms-key",
+            "warning",
+            f"The bucket {options.name} encrypts by the KMS key {key}, to which the LMS's credentials need kms:GenerateDataKey "
+            "and kms:Decrypt.",
+            "set block_structure_bucket_kms_key to the key's ARN, and attach the policy in "
+            "block_structure_result.lms_iam_policy.",
+            "block_structure_bucket_kms_key",
+            evidence=key,
+        )
+    ]
+
+
 def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]:
     """Return the changes that bring the live bucket to the wanted state; `live` is None when there is no bucket.
 
     live, as returned by the module bucket_info, in the terms of the S3 API: {"versioning": bool,
-    "encryption": str|None, "public_access_block": {key: bool}, "object_ownership": str|None, "policy": dict|None,
-    "tags": dict, "lifecycle": [rule], "lacking": [aspect]}.
+    "encryption": str|None, "kms_key": str|None, "public_access_block": {key: bool}, "object_ownership": str|None,
+    "policy": dict|None, "tags": dict, "lifecycle": [rule], "lacking": [aspect]}.
     """
     found = live or {}
     changes = [] if live is not None else [Change("bucket", None, options.name)]
     if options.versioning and not found.get("versioning"):
         changes.append(Change("versioning", False, True))
-    if options.encryption and not found.get("encryption"):
-        changes.append(Change("encryption", None, "AES256"))
+    if options.encryption:
+        changes += _encryption_changes(found, options)
     wanted_block = dict.fromkeys(PUBLIC_ACCESS_KEYS, True)
     live_block = found.get("public_access_block") or {}
     if options.public_access_block and live_block != wanted_block:

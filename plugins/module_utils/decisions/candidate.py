@@ -6,7 +6,7 @@ from typing import Any
 
 from ..common.errors import BlockStructureError
 from .releases import Release
-from .storage_settings import apart, described
+from .storage_settings import CHECKSUMS, GLOBAL_PARAMETERS, apart, described
 
 _KEYS = "correct block_structure_storage_access_key and block_structure_storage_secret_key."
 _ENDPOINT = "correct block_structure_storage_endpoint_url, or allow connections from the LMS host to it."
@@ -41,10 +41,27 @@ _MEANINGS = {
 }
 
 
+# What a store answers that does not know the checksums which boto3 1.36 and later send by themselves: over TLS they trail a
+# body in aws-chunked encoding, whose length it does not understand (seen: Ceph 16, Swift 2.30, MinIO, Backblaze B2).
+_CHECKSUM_CODES = ("411", "501", "MissingContentLength", "NotImplemented", "XNotImplemented", "XAmzContentSHA256Mismatch")
+_CHECKSUM_WORDS = ("checksum", "aws-chunked", "trailer", "x-amz-content-sha256", "x-amz-sdk")
+_CHECKSUMS = (
+    "the store does not take the checksums that boto3 1.36 and later send",
+    f"set {CHECKSUMS} to when_required, or block_structure_storage_class to resilient.",
+)
+
+# S3 answers AccessDenied, and names the right of KMS that was missing.
+_KMS_RIGHTS = (
+    "the credentials may not use the KMS key of the bucket (kms:GenerateDataKey, kms:Decrypt)",
+    "set block_structure_bucket_kms_key to the key's ARN, and attach the policy in block_structure_result.lms_iam_policy.",
+)
+
 OVERRIDDEN = (
     "STORAGES['block_structures_settings'] is set in the LMS's settings: the platform takes the storage of block structures "
     "from there, and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect."
 )
+# A release that hashes its kwargs cannot be given an empty dictionary; the resilient class takes null for it.
+GLOBALS_REMEDY = "set block_structure_storage_class to resilient, or give that setting to the other storages alone."
 OVERRIDDEN_REMEDY = "remove that entry from the settings of LMS and Studio (their YAML, or a settings module), then run again."
 
 
@@ -60,6 +77,16 @@ def hash_cure(release: Release) -> tuple[str, str | None]:
     return "give the OpenSSL of the LMS hosts its legacy provider, which has md4, and run again.", None
 
 
+def check_key_hash(problem: dict[str, Any] | None, release: Release) -> None:
+    """Raise BlockStructureError `cache-key-hash` for a long cache key that could not be made. problem: of facts.key_hash."""
+    if problem:
+        raise BlockStructureError(
+            "cache-key-hash",
+            f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
+            *hash_cure(release),
+        )
+
+
 def judge(result: dict[str, Any], release: Release, package_version: str | None = None) -> None:
     """Raise BlockStructureError for the first problem that would affect learners.
 
@@ -67,13 +94,7 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
     """
     if overridden(result.get("settings") or {}, release):
         raise BlockStructureError("storages-override", OVERRIDDEN, OVERRIDDEN_REMEDY)
-    problem = result["key_hash"]
-    if problem:
-        raise BlockStructureError(
-            "cache-key-hash",
-            f"With storage on, {release.name} cannot make a cache key: {problem['message']}",
-            *hash_cure(release),
-        )
+    check_key_hash(result["key_hash"], release)
     local = result.get("local") or {}
     if local.get("problem"):
         raise BlockStructureError(
@@ -88,7 +109,36 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
             f"The LMS imports version {local['version']} of block_structure_storage, and this role carries {package_version}.",
             "remove the other version from the LMS's Python environment, then run again.",
         )
-    judge_canary(result["canary"] or {})
+    try:
+        judge_canary(result["canary"] or {})
+    except BlockStructureError as error:
+        raise _with_globals(error, global_parameters(result.get("settings") or {})) from error
+
+
+def global_parameters(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {global AWS_* setting: value} of those that each write still takes, see storage_settings.GLOBAL_PARAMETERS.
+
+    settings: facts.settings_facts() of the probe.
+    """
+    storage, given = settings.get("storage") or {}, (settings.get("block_structures") or {}).get("STORAGE_KWARGS") or {}
+    return {setting: storage[name] for name, setting in GLOBAL_PARAMETERS.items() if storage.get(name) and name not in given}
+
+
+def shown_parameters(used: dict[str, dict[str, Any]]) -> str:
+    """Return what global_parameters() found as text."""
+    return "; ".join(f"{name}: {', '.join(f'{key} {value[key]}' for key in sorted(value))}" for name, value in used.items())
+
+
+def _with_globals(error: BlockStructureError, used: dict[str, dict[str, Any]]) -> BlockStructureError:
+    """Return the error, naming the global settings that were in use."""
+    if not used:
+        return error
+    return BlockStructureError(
+        error.identifier,
+        f"{error.cause} In use were the site's global settings {shown_parameters(used)}.",
+        f"{error.remedy.rstrip('.')}; if it comes from {' or '.join(used)}, {GLOBALS_REMEDY}",
+        error.variable,
+    )
 
 
 def judge_effective(live: dict[str, Any], wanted: dict[str, Any], mentioned: list[str]) -> None:
@@ -124,6 +174,14 @@ def judge_canary(canary: dict[str, Any]) -> None:
 
 def meaning(problem: dict[str, Any]) -> tuple[str | None, str | None]:
     """Return meaning and remedy of a storage error, None for both when it is unknown."""
+    text = str(problem.get("message")).lower()
+    if "kms:" in text:
+        return _KMS_RIGHTS
+    # Other steps send no body.
+    if problem.get("step") == "write" and (
+        str(problem.get("code")) in _CHECKSUM_CODES or any(word in text for word in _CHECKSUM_WORDS)
+    ):
+        return _CHECKSUMS
     return _MEANINGS.get(str(problem.get("code"))) or _MEANINGS.get(problem["type"]) or (None, None)
 
 

@@ -6,11 +6,24 @@ The only place that reads public variables together: each subject checks its own
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Callable, TypeVar
 
 from ..common.errors import BlockStructureError
 from ..common.findings import Finding
-from . import bucket, config_files, features, memcached_sizing, releases, runtime, signing, storage_settings, switches, tutor
+from . import (
+    bucket,
+    candidate,
+    config_files,
+    features,
+    memcached_sizing,
+    releases,
+    runtime,
+    signing,
+    storage_settings,
+    switches,
+    tutor,
+)
 from . import variables as names
 from .platforms import AUTO
 from .releases import Release
@@ -51,15 +64,16 @@ class Content:
 class Desired:
     """What an operator wants of a host.
 
-    platform: its name. identify: input of probe/operations/identify.py. runtime: what the LMS's workers should run with,
-    and whether the role manages it. tutor_majors: {release: Tutor major}. release: None while the installed one is not known.
-    settings_files: those to edit. content: None while release or bucket are not known.
+    platform: its name. environment: variables of its processes. identify: input of probe/operations/identify.py. runtime: what
+    the LMS's workers should run with, and whether the role manages it. tutor_majors: {release: Tutor major}. release: None
+    while the installed one is not known. settings_files: those to edit. content: None while release or bucket are not known.
     """
 
     platform: str
     identify: dict[str, Any]
     runtime: dict[str, Any] | None
     tutor_majors: dict[str, int | None]
+    environment: dict[str, str]
     release: Release | None = None
     settings_files: list[dict[str, Any]] = field(default_factory=list)
     content: Content | None = None
@@ -134,6 +148,7 @@ def resolve(
     defaults: dict[str, Any] | None = None,
     memcached_hosts: list[str] | None = None,
     identified: dict[str, Any] | None = None,
+    key_hash: dict[str, Any] | None = None,
 ) -> Resolution:
     """Return the desired state without secrets, and all errors of the variables.
 
@@ -143,6 +158,7 @@ def resolve(
     memcached_hosts: of the group block_structure_memcached.
     identified: the installed release as the probe identified it. Without it the named release is used for now; without
     either, only checks that need no release run.
+    key_hash: why the running LMS cannot make a long cache key, where a deploy follows: what its candidate would meet.
     """
     errors = _Errors(names.unknown_names([name for name in variables if name.startswith(names.PREFIX)], known) if known else [])
     findings = names.plain_secret_findings(plain_secrets or [])
@@ -151,6 +167,11 @@ def resolve(
     bucket_name = variables.get("block_structure_storage_bucket")
     if bucket_name:
         errors.of(lambda: bucket.check_name(bucket_name))
+    errors.of(lambda: bucket.check_kms_key(variables["block_structure_bucket_kms_key"]))
+    before = len(errors)
+    for name in storage_settings.ENDPOINTS:
+        errors.of(partial(storage_settings.check_endpoint, name, variables[name]))
+    reachable = len(errors) == before
     platform = errors.of(lambda: _platform(variables, platforms)) or _PLAIN_PLATFORM
     as_installed = tutor.installed if platform["tutor"] else lambda plain: plain
     before = len(errors)
@@ -168,6 +189,7 @@ def resolve(
         },
         runtime=None if tuning is None else {**tuning.as_dict(), "managed": managed},
         tutor_majors={name: row["tutor_major"] for name, row in table.items()},
+        environment=storage_settings.environment(variables),
     )
     if release is None:
         errors.of(lambda: storage_settings.check_prefix(variables["block_structure_storage_prefix"]))
@@ -188,8 +210,10 @@ def resolve(
     turned = errors.of(lambda: switches.desired_switches(variables, release)) if resolved else ({}, {})
     findings += switches.publish_findings(variables, release)
     also = errors.of(lambda: features.desired_features(variables, release, findings))
+    if variables["block_structure_manage_settings"] and not (also or {}).get("FEATURES", {}).get(features.BLAKE2B):
+        errors.of(lambda: candidate.check_key_hash(key_hash, release))
     options = storage_settings.StorageOptions.from_variables(variables, platform.get("storage_local_dir"))
-    built = errors.of(lambda: storage_settings.build(options, release)) if bucket_name else None
+    built = errors.of(lambda: storage_settings.build(options, release)) if bucket_name and reachable else None
     if errors or built is None or turned is None or also is None:
         return Resolution(desired, tuple(errors), tuple(findings))
     content = Content(
@@ -208,6 +232,7 @@ def resolve(
             partition=bucket.partition(
                 variables["block_structure_storage_region"], variables["block_structure_storage_endpoint_url"]
             ),
+            kms_key=variables["block_structure_bucket_kms_key"],
         ),
         signing=signing.mode(built.public),
     )

@@ -8,6 +8,8 @@ from ..common.errors import BlockStructureError
 from ..common.findings import Finding
 from .releases import Release
 
+BLAKE2B = "ENABLE_BLAKE2B_HASHING"
+
 
 def desired_features(variables: dict[str, Any], release: Release, findings: list[Finding]) -> dict[str, dict[str, bool]]:
     """Return settings outside of ours, {dictionary: {key: value}}; one that the release ignores is an error or a finding."""
@@ -16,7 +18,7 @@ def desired_features(variables: dict[str, Any], release: Release, findings: list
     if wanted is None:
         return {}
     if release.blake2b_feature:
-        return {"FEATURES": {"ENABLE_BLAKE2B_HASHING": bool(wanted)}}
+        return {"FEATURES": {BLAKE2B: bool(wanted)}}
     if wanted and release.cache_key_hash != "blake2b":
         raise BlockStructureError(
             "blake2b-not-read",

@@ -8,6 +8,7 @@ from typing import Any
 from ..common.changes import Change
 from ..probe.protocol import is_under
 from . import signing
+from .storage_settings import OWN_DEFAULTS
 
 # The keys of STORAGE_KWARGS that decide where objects are stored.
 _PLACE = ("bucket_name", "endpoint_url", "host", "port", "location")
@@ -44,7 +45,8 @@ class Plan:
 def storage_place(settings: dict[str, Any]) -> dict[str, Any]:
     """Return where a BLOCK_STRUCTURES_SETTINGS stores its objects; equal places hold the same objects."""
     kwargs = settings.get("STORAGE_KWARGS") or {}
-    place = {name: kwargs.get(name) or None for name in _PLACE}
+    # The same place, whether it is named or left to the library.
+    place = {name: None if kwargs.get(name) == OWN_DEFAULTS.get(name) else kwargs.get(name) or None for name in _PLACE}
     return {**place, "in_s3": bool(settings.get("STORAGE_CLASS")), "prefix": settings.get("DIRECTORY_PREFIX") or ""}
 
 

@@ -16,7 +16,7 @@ from ..common.changes import Change
 from ..common.errors import BlockStructureError
 from ..common.findings import Finding
 from ..common.redact import is_secret_name
-from . import signing
+from . import bucket, signing
 from .releases import Release
 
 MEBIBYTE = 1024 * 1024
@@ -37,8 +37,44 @@ _RESILIENT_KWARGS = {
     "breaker_seconds": ("breaker_seconds", 1),
     "signing": ("signing", None),
 }
+# STORAGE_KWARGS that django-storages otherwise takes from the site's global AWS_* settings, which are for other storages -> its
+# own default. Null where null is that default: then AWS's own endpoint, the environment and the instance role count. Without
+# client_config, whose global setting only a settings module can hold and which came within the series 1.14.
+OWN_DEFAULTS: dict[str, Any] = {
+    "access_key": None,
+    "secret_key": None,
+    "security_token": None,
+    "session_profile": None,
+    "region_name": None,
+    "endpoint_url": None,
+    "addressing_style": None,
+    "signature_version": None,
+    "use_ssl": True,
+    "verify": None,  # not true, which would ignore AWS_CA_BUNDLE
+    "proxies": None,
+    "transfer_config": None,
+    "use_threads": True,
+    "host": "s3.amazonaws.com",
+    "port": None,
+    "calling_format": "boto.s3.connection.SubdomainCallingFormat",
+    "auto_create_bucket": False,
+    "encryption": False,
+    "gzip": False,
+    "preload_metadata": False,
+    "reduced_redundancy": False,
+    # Copied for each write, so null would not do.
+    "object_parameters": {},
+    "headers": {},
+}
+# Of these, arguments of each write, which a release that must hash its kwargs cannot be given -> the global setting.
+GLOBAL_PARAMETERS = {"object_parameters": "AWS_S3_OBJECT_PARAMETERS", "headers": "AWS_HEADERS"}
 # Names that need no quoting anywhere, and mean themselves in a policy of S3 (user guide, "Naming objects").
 _PLAIN_PREFIX = re.compile(r"[A-Za-z0-9!_.'()=+@~/-]*")
+# How boto3 1.36 and later are told when checksums are due, which STORAGE_KWARGS cannot (AWS SDKs reference, "Data integrity
+# protections").
+CHECKSUMS = "block_structure_storage_checksums"
+WHEN_SUPPORTED = "when_supported"  # boto3's own choice
+_CHECKSUM_ENVIRONMENT = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
 
 
@@ -94,6 +130,12 @@ class BuiltSettings:
     findings: list[Finding]
 
 
+def environment(variables: dict[str, Any]) -> dict[str, str]:
+    """Return the environment variables that the platform's processes need."""
+    wanted = str(variables[CHECKSUMS])
+    return {} if wanted == WHEN_SUPPORTED else dict.fromkeys(_CHECKSUM_ENVIRONMENT, wanted)
+
+
 def resolve_class(storage_class: str, release: Release) -> str:
     """Return the dotted path to write: the release's own for `plain`, ours for `resilient`, else the operator's path."""
     return {PLAIN: release.storage_class, RESILIENT: RESILIENT_CLASS}.get(storage_class, storage_class)
@@ -134,6 +176,27 @@ def check_prefix(prefix: str) -> None:
         )
 
 
+ENDPOINTS = ("block_structure_storage_endpoint_url", "block_structure_bucket_endpoint_url")
+
+
+def check_endpoint(name: str, url: str | None) -> None:
+    """Raise BlockStructureError `endpoint-invalid` unless a variable has the address of an S3 API, or nothing."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # of brackets, or of a port
+        usable = False
+    if not usable or " " in url:
+        raise BlockStructureError(
+            "endpoint-invalid",
+            f"{name} is '{url}', which is no address of an S3 API.",
+            "write it as https://host or https://host:port, or leave it unset (null) for AWS.",
+            name,
+        )
+
+
 def clean_prefix(prefix: str) -> str:
     """Return the closest prefix that check_prefix() accepts."""
     plain = "".join(_PLAIN_PREFIX.findall(prefix))
@@ -155,15 +218,21 @@ def _host_kwargs(options: StorageOptions) -> dict[str, Any]:
         # boto assumes TLS.
         kwargs.update({} if parts.scheme == "https" else {"use_ssl": False})
     elif options.region and options.region != DEFAULT_REGION:
-        kwargs["host"] = f"s3.{options.region}.amazonaws.com"
+        kwargs["host"] = f"s3.{options.region}.{bucket.domain(options.region)}"
     if options.addressing_style == "path":
         kwargs["calling_format"] = "boto.s3.connection.OrdinaryCallingFormat"
     return kwargs
 
 
+def _own_defaults(release: Release) -> dict[str, Any]:
+    """Return what keeps the site's global settings away, as far as the release can be given it."""
+    return {name: value for name, value in OWN_DEFAULTS.items() if release.unhashable_kwargs or not isinstance(value, dict)}
+
+
 def _base_kwargs(options: StorageOptions, release: Release) -> dict[str, Any]:
     """Return the STORAGE_KWARGS that the release supports, including secrets."""
     wanted: dict[str, Any] = {
+        **_own_defaults(release),
         "bucket_name": options.bucket,
         # Explicit, because the LMS forces a public default and old django-storages default to public-read.
         "default_acl": options.default_acl,
@@ -201,6 +270,13 @@ def check_kwargs(kwargs: dict[str, Any], release: Release) -> list[Finding]:
                 "kwarg-refused",
                 f"{variable} has '{name}', which django-storages of {release.label} refuses: no Django process would start.",
                 f"remove it, or use one of {', '.join(release.storage_kwargs_valid)}.",
+                variable,
+            )
+        if name == "client_config" and value is not None:
+            raise BlockStructureError(
+                "kwarg-client-config",
+                f"{variable} has 'client_config', which must be an object of botocore: no settings file can hold one.",
+                f"remove it; for checksums set {CHECKSUMS}, for timeouts use block_structure_storage_class resilient.",
                 variable,
             )
         if isinstance(value, (dict, list)) and not release.unhashable_kwargs:
@@ -253,7 +329,8 @@ def _resilient_kwargs(options: StorageOptions, release: Release) -> dict[str, An
             "set an absolute path, such as /edx/var/block_structure_storage.",
             "block_structure_storage_local_dir",
         )
-    kwargs: dict[str, Any] = {}
+    # It takes null for none, unlike the class that it derives from.
+    kwargs: dict[str, Any] = {"object_parameters": {} if release.unhashable_kwargs else None}
     for name, (field_name, unit) in _RESILIENT_KWARGS.items():
         value = getattr(options, field_name)
         if unit is not None and value <= 0:
@@ -272,8 +349,11 @@ def inherited_kwargs(live: dict[str, Any]) -> dict[str, Any]:
 
     The resilient class removes its own ones before.
     """
-    own = _RESILIENT_KWARGS if live.get("STORAGE_CLASS") == RESILIENT_CLASS else {}
-    return {name: value for name, value in (live.get("STORAGE_KWARGS") or {}).items() if name not in own}
+    kwargs = live.get("STORAGE_KWARGS") or {}
+    if live.get("STORAGE_CLASS") != RESILIENT_CLASS:
+        return dict(kwargs)
+    nothing = ("object_parameters", None)
+    return {name: value for name, value in kwargs.items() if name not in _RESILIENT_KWARGS and (name, value) != nothing}
 
 
 def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
@@ -284,6 +364,14 @@ def without_help(settings: dict[str, Any], release: Release) -> dict[str, Any]:
     if settings.get("STORAGE_CLASS") != RESILIENT_CLASS:
         return settings
     return {**settings, "STORAGE_CLASS": release.storage_class, "STORAGE_KWARGS": inherited_kwargs(settings)}
+
+
+def complete(settings: dict[str, Any], release: Release) -> dict[str, Any]:
+    """Return a BLOCK_STRUCTURES_SETTINGS with those kwargs too that the platform cannot hash, to make its storage directly."""
+    if settings.get("STORAGE_CLASS") == RESILIENT_CLASS:
+        return settings
+    given = {name: value for name, value in OWN_DEFAULTS.items() if name in release.storage_kwargs_valid and value == {}}
+    return {**settings, "STORAGE_KWARGS": {**given, **(settings.get("STORAGE_KWARGS") or {})}}
 
 
 def check_class(storage_class: str, release: Release) -> list[Finding]:

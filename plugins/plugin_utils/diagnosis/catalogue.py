@@ -32,6 +32,9 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "object-unreadable": Entry("courses", ("error",), "S3 answers neither with the object nor with 'not found'.", _S3),
     "course-stale": Entry("courses", ("warning",), "The stored structure is older than the published course.", _SURVEY),
+    "drafts-served": Entry(
+        "courses", ("error",), "Rows have a draft's version: Studio's worker stores structures, learners see drafts.", _SURVEY
+    ),
     "course-unpublished": Entry(
         "courses", ("info",), "A course exists in Studio but not in the LMS (Maple and later).", _SURVEY
     ),
@@ -80,6 +83,9 @@ CATALOGUE: dict[str, Entry] = {
     "storage-upload-refused": Entry("storage", ("warning",), "S3 refuses objects that wait on the host.", _CLASS),
     "storage-superseded": Entry("storage", ("info",), "Newer versions replaced objects that waited for S3.", _CLASS),
     "storage-tls-unverified": Entry("storage", ("warning",), "The certificate of S3 is not checked.", _SURVEY),
+    "storage-global-parameters": Entry(
+        "storage", ("warning", "error"), "Each write takes global AWS_* settings. error: a public ACL is one.", _SURVEY
+    ),
     "storages-override": Entry("settings", ("error",), "An entry in Django's STORAGES overrides the role's settings.", _SURVEY),
     "settings-differ": Entry("settings", ("error",), "The effective settings differ from the inventory.", _SURVEY),
     "hosts-differ": Entry("settings", ("error",), "LMS hosts have different settings.", "the LMS boot of each host"),

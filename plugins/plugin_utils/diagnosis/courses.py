@@ -85,11 +85,37 @@ def _unserved(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
     return found
 
 
+def drafts(survey: dict[str, Any]) -> list[str]:
+    """Return the keys of the courses whose row has a draft's version, now or before this run generated them."""
+    now = [entry["key"] for entry in survey["courses"] if entry.get("draft")]
+    return sorted({*now, *(survey.get("drafts_before") or [])})
+
+
+def _drafts(snapshot: Snapshot) -> list[Finding]:
+    keys = drafts(snapshot.survey)
+    if not keys:
+        return []
+    return [
+        Finding(
+            "drafts-served",
+            "error",
+            f"Studio's worker stores structures instead of the LMS's, with the author's unpublished edits: {names(keys)}.",
+            "set ALTERNATE_WORKER_QUEUES: lms in Studio's settings (studio.yml), restart Studio and its workers, then run "
+            "playbooks/deploy.yml, which generates these courses.",
+            evidence=keys,
+            cost="no time; learners see unpublished drafts",
+        )
+    ]
+
+
 def _stale(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
     stale = [
         entry
         for entry in snapshot.courses
-        if entry["fresh"] is False and entry["key"] not in failed and problem_of(entry, snapshot) is None
+        if entry["fresh"] is False
+        and not entry.get("draft")
+        and entry["key"] not in failed
+        and problem_of(entry, snapshot) is None
     ]
     if not stale:
         return []
@@ -137,6 +163,7 @@ def find(snapshot: Snapshot) -> list[Finding]:
             for report in snapshot.failures
         ),
         *_unserved(snapshot, failed),
+        *_drafts(snapshot),
         *_stale(snapshot, failed),
         *_unpublished(snapshot),
     ]

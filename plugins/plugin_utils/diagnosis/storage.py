@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from ...module_utils.common.errors import BlockStructureError
 from ...module_utils.common.findings import Finding
-from ...module_utils.decisions import signing, storage_settings
+from ...module_utils.decisions import candidate, signing, storage_settings
 from ...module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
-from ...module_utils.decisions.candidate import meaning
 from .snapshot import Snapshot, is_loopback, names
 
 _FORBIDDEN = ("403", "AccessDenied")
@@ -171,6 +170,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 cost=_DANGER,
             )
         )
+    found += _global_parameters(snapshot.survey["settings"])
     found += _transport(resolved)
     if snapshot.release.pruning_active_honoured and snapshot.storage_in_use and not live.get("PRUNING_ACTIVE"):
         found.append(
@@ -185,6 +185,26 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
             )
         )
     return found
+
+
+def _global_parameters(settings: dict[str, Any]) -> list[Finding]:
+    """What each write still takes from the site's global settings."""
+    used = candidate.global_parameters(settings)
+    if not used:
+        return []
+    acls = [str(value) for given in used.values() for key, value in given.items() if key.lower() in ("acl", "x-amz-acl")]
+    public = any(acl.startswith("public") for acl in acls)
+    return [
+        Finding(
+            "storage-global-parameters",
+            "error" if public else "warning",
+            f"Every new object is written with the site's global settings {candidate.shown_parameters(used)}.",
+            candidate.GLOBALS_REMEDY,
+            "block_structure_storage_class",
+            evidence=used,
+            cost=_DANGER if public else "no time; objects get what was meant for other files",
+        )
+    ]
 
 
 def _transport(resolved: dict[str, Any]) -> list[Finding]:
@@ -274,7 +294,7 @@ def _rights(snapshot: Snapshot) -> list[Finding]:
         ]
     if answer.get("type") == "SuspiciousFileOperation":
         return []  # reported above, as the prefix
-    meant, remedy = meaning(answer)
+    meant, remedy = candidate.meaning(answer)
     return [
         Finding(
             "storage-unusable",

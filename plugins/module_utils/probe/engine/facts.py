@@ -107,19 +107,29 @@ def _short_name(secret):
     return hmac.new(b"block structure probe", secret, hashlib.sha256).hexdigest()[:12]
 
 
+def _parameters(backend, name):
+    """Return what a storage adds to each write, keys of encryption redacted; {} for a storage without such an attribute."""
+    value = getattr(backend, name, None)
+    if not isinstance(value, dict):
+        return {}
+    return dict((str(key), REDACTED if "key" in str(key).lower() else redact(item)) for key, item in value.items())
+
+
 def settings_facts():
     """Return the active settings of this process, secrets redacted."""
     from django.conf import settings
 
     backend = edxapp.storage()
     names = ("bucket_name", "location", "default_acl", "endpoint_url", "region_name", "use_ssl", "verify")
+    storage = dict((name, redact(getattr(backend, name, None))) for name in names)
+    storage.update((name, _parameters(backend, name)) for name in ("object_parameters", "headers"))
     return {
         "storage_class": type(backend).__module__ + "." + type(backend).__name__,
         "block_structures": redact(dict(settings.BLOCK_STRUCTURES_SETTINGS)),
         "media_root": str(settings.MEDIA_ROOT),
         "storage_state": edxapp.storage_state(),
         "signing_keys": signing_keys(),
-        "storage": dict((name, redact(getattr(backend, name, None))) for name in names),
+        "storage": storage,
         "storage_root": fetching.root_of(backend),
         "storages_entry": STORAGES_ENTRY in (getattr(settings, "STORAGES", None) or {}),
         "cache": _cache_facts(CACHE_ALIAS),
@@ -153,6 +163,26 @@ def _versions_of(row):
         (name, str(getattr(row, name)))
         for name in ("data_version", "transformers_schema_version", "block_structure_schema_version")
     )
+
+
+def is_draft(row, key_text):
+    """Return whether a row has the version of a draft, which only Studio's processes collect; None when that is unknown.
+
+    Now or earlier: the index of courses keeps its history (split_modulestore_django/models.py, HistoricalRecords).
+    """
+    model = edxapp.course_index_model()
+    if model is None:
+        return None
+    version, key = str(row.data_version), edxapp.course_key(key_text)
+    found = model.objects.filter(course_id=key).values_list("published_version", "draft_version").first()
+    if found is None or version == str(found[0]):
+        return None if found is None else False
+    if version == str(found[1]):
+        return True
+    history = getattr(model, "history", None)
+    if history is None or history.filter(course_id=key, published_version=version).exists():
+        return None if history is None else False
+    return history.filter(course_id=key, draft_version=version).exists() or None
 
 
 def is_fresh(row, key_text, index, schema):

@@ -26,6 +26,7 @@ _FIELDS = (
     "signature",
     "modified",
     "fresh",
+    "draft",
     "bytes",
     "blocks",
     "cache_ms",
@@ -111,6 +112,8 @@ class Reader(object):
             entry.update(row=True, object=str(row.data.name), modified=row.modified.isoformat())
             try:
                 entry["fresh"] = facts.is_fresh(row, key_text, self.index, self.schema)
+                if entry["fresh"] is False:
+                    entry["draft"] = facts.is_draft(row, key_text)
             except Exception as error:
                 entry["error"] = describe(error)
         return entry, row

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import django.conf
 from botocore.config import Config
@@ -25,10 +26,26 @@ except ImportError:
 
 log = logging.getLogger(__name__)
 
+# Of the partitions of AWS, as in botocore's endpoints.json.
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov")
 SIGNATURE_THREADS = 8  # of which each waits for the network most of the time
 
 # Settings -> what instances with the same ones share.
 _SHARED = {}
+
+
+def _checksums(endpoint):
+    """Return the Config that lets a store which is not AWS off boto3's own checksums; digests of ours go with each object.
+
+    boto3 1.36 and later send them behind a body in aws-chunked encoding, which Ceph, Swift and MinIO refuse over TLS.
+    """
+    host = urlsplit(endpoint or "").hostname
+    if host is None or host.endswith(AWS_DOMAINS):
+        return Config()
+    try:
+        return Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+    except TypeError:  # an older botocore, which has none
+        return Config()
 
 
 def _again(cls, settings):
@@ -51,6 +68,9 @@ class BoundedS3Storage(ReleaseS3Storage):
             problem = options.problem(option, getattr(self, option))
             if problem:
                 raise ImproperlyConfigured(problem)
+        # Null keeps the site's global setting away; a dictionary, which the release's class wants, could not be hashed.
+        if self.object_parameters is None:
+            self.object_parameters = {}
         # django-storages 1.14 renamed it, and warns about whoever still sets the old one.
         name = "client_config" if getattr(self, "client_config", None) is not None else "config"
         bounds = Config(
@@ -58,7 +78,7 @@ class BoundedS3Storage(ReleaseS3Storage):
             read_timeout=self.read_timeout_seconds,
             retries={"max_attempts": int(self.attempts) - 1},  # Config counts what follows the first attempt
         )
-        setattr(self, name, getattr(self, name).merge(bounds))
+        setattr(self, name, getattr(self, name).merge(bounds).merge(_checksums(self.endpoint_url)))
 
     def get_default_settings(self):
         """Return the names that django-storages 1.10 and later accept, with their defaults."""
