@@ -36,8 +36,18 @@ class FollowedAction(ActionBase):
     ) -> dict[str, Any]:
         """Start the module run with these arguments, follow it to its end, and return its result.
 
+        In check mode its run directory is a temporary one, which goes again.
         events_path: file on the controller to which each event is appended; a file next to it that ends in .stop stops the run.
         """
+        kept = None if self._task.check_mode else arguments["run_dir"]
+        folder = kept or self._make_tmp_path()
+        try:
+            return self._follow({**arguments, "run_dir": folder.rstrip("/")}, task_vars, events_path)
+        finally:
+            if not kept:
+                self._remove_tmp_path(folder)
+
+    def _follow(self, arguments: dict[str, Any], task_vars: dict[str, Any], events_path: str | None) -> dict[str, Any]:
         name = runs.new_id()
         arguments = {**arguments, "run": name}
         self._task.async_val = LIMIT_SECONDS

@@ -140,7 +140,9 @@ class Log:
     """Writes the events of one run; oldest runs beyond KEEP are removed first."""
 
     def __init__(self, root: Path, name: str) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The state directory around it is as private, whoever makes it first.
+        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, exist_ok=True)
         for old in find(root)[KEEP - 1 :]:
             shutil.rmtree(old, ignore_errors=True)
         self.folder = root / name
