@@ -92,7 +92,7 @@ class Aspects:
             return None
         try:
             return function()
-        except KeyError:
+        except (KeyError, ValueError):
             # Some stores answer a sub-resource that they do not know with the listing of the bucket.
             self.lacking.append(name)
         except s3.ClientError as error:
@@ -114,7 +114,8 @@ def _encryption(client: Any, name: str) -> dict[str, Any]:
 def _public_access_block(client: Any, name: str) -> dict[str, bool]:
     found = client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     return {
-        "block_public_acls": bool(found.get("BlockPublicAcls")),
+        # AWS has each of them; a listing of the bucket has none.
+        "block_public_acls": bool(found["BlockPublicAcls"]),
         "ignore_public_acls": bool(found.get("IgnorePublicAcls")),
         "block_public_policy": bool(found.get("BlockPublicPolicy")),
         "restrict_public_buckets": bool(found.get("RestrictPublicBuckets")),
@@ -128,7 +129,7 @@ def read(client: Any, name: str, aspects: list[str]) -> dict[str, Any]:
         "object_ownership", lambda: client.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
     )
     encryption = aspect("encryption", lambda: _encryption(client, name)) or {}
-    policy = aspect("policy", lambda: client.get_bucket_policy(Bucket=name)["Policy"])
+    policy = aspect("policy", lambda: json.loads(client.get_bucket_policy(Bucket=name)["Policy"]))
     tags = aspect("tags", lambda: client.get_bucket_tagging(Bucket=name)["TagSet"])
     return {
         "versioning": aspect("versioning", lambda: client.get_bucket_versioning(Bucket=name).get("Status")) == "Enabled",
@@ -136,7 +137,7 @@ def read(client: Any, name: str, aspects: list[str]) -> dict[str, Any]:
         "kms_key": encryption.get("KMSMasterKeyID"),
         "public_access_block": aspect("public_access_block", lambda: _public_access_block(client, name)),
         "object_ownership": ownership[0]["ObjectOwnership"] if ownership else None,
-        "policy": json.loads(policy) if policy else None,
+        "policy": policy or None,
         "tags": {tag["Key"]: tag["Value"] for tag in tags or []},
         "lifecycle": aspect("lifecycle", lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]) or [],
         "lacking": aspect.lacking,
