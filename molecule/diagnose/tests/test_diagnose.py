@@ -125,14 +125,24 @@ def test_a_host_with_settings_of_its_own_is_found_at_one_boot_each(diagnose: Dia
     assert "lms2" in found["hosts-differ"]["message"]
 
 
+DRAFT = "fedcba9876543210fedcba98"
+
+
+def usage_key_of(course: str) -> str:
+    return course.replace("course-v1:", "block-v1:") + "+type@course+block@course"
+
+
 def test_faults_of_objects_are_found(diagnose: Diagnose, lms: Host, s3_api, courses) -> None:
-    missing, corrupt, stale, public = courses[:4]
+    missing, corrupt, stale, public, draft = courses[:5]
     objects = rows(lms)
     s3_api.call("delete_object", Bucket=BUCKET, Key=objects[missing])
     s3_api.call("put_object", Bucket=BUCKET, Key=objects[corrupt], Body="this is no structure")
-    usage_key = stale.replace("course-v1:", "block-v1:") + "+type@course+block@course"
     previous = "UPDATE block_structure SET data_version = '0123456789abcdef01234567' WHERE data_usage_key = 'KEY'"
-    sql(lms, previous.replace("KEY", usage_key))
+    sql(lms, previous.replace("KEY", usage_key_of(stale)))
+    # An author's edit, and what Studio's worker stores of it where ALTERNATE_WORKER_QUEUES is missing.
+    edited = "UPDATE split_modulestore_django_splitmodulestorecourseindex SET draft_version = 'VERSION' WHERE course_id = 'KEY'"
+    sql(lms, edited.replace("KEY", draft).replace("VERSION", DRAFT))
+    sql(lms, previous.replace("KEY", usage_key_of(draft)).replace("0123456789abcdef01234567", DRAFT))
     s3_api.call("delete_bucket_ownership_controls", Bucket=BUCKET)
     s3_api.call("delete_public_access_block", Bucket=BUCKET)
     s3_api.call("put_object_acl", Bucket=BUCKET, Key=objects[public], ACL="public-read")
@@ -141,6 +151,7 @@ def test_faults_of_objects_are_found(diagnose: Diagnose, lms: Host, s3_api, cour
     assert found["object-missing"]["evidence"] == [missing]
     assert found["object-corrupt"]["evidence"] == [corrupt]
     assert found["course-stale"]["evidence"] == [stale]
+    assert found["drafts-served"]["evidence"] == [draft]
     assert found["object-public"]["evidence"] == [objects[public]]
     assert found["bucket-not-private"]["value"] == {"public_access_block": True}
 
@@ -211,7 +222,11 @@ def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, 
     assert silent["cost_ms"] == max(rebuilt[key] for key in silent["evidence"]["courses"])
 
 
-def test_one_deploy_fixes_them_all(diagnose: Diagnose, playbooks) -> None:
+def test_one_deploy_fixes_them_all_and_does_not_call_it_cured(diagnose: Diagnose, playbooks) -> None:
     fixed = playbooks.run("deploy")
-    assert fixed.exit_code == 0, fixed.output[-3000:]
+    assert fixed.exit_code == 2, fixed.output[-3000:]
+    assert "Studio's worker stores structures instead of the LMS's" in fixed.output.replace("''", "'")
+    assert "set ALTERNATE_WORKER_QUEUES: lms in Studio's settings" in " ".join(fixed.output.replace("''", "'").split())
+    again = playbooks.run("deploy")
+    assert (again.exit_code, again.changed) == (0, []), again.output[-3000:]
     needs_no_attention(diagnose())
