@@ -22,6 +22,14 @@ NAME = "block_structures/course/2026-11-27-120000-000000"
 CHANGING = ("authorization", "amz-sdk-invocation-id", "x-amz-date", "user-agent", "x-amz-content-sha256", "content-md5")
 
 
+class Nothing:
+    """The body of an empty answer."""
+
+    def stream(self, **_more):
+        """Return its parts."""
+        return iter(())
+
+
 def of_boto3(storage):
     """Return what boto3 would send for one object, and by which means."""
     client = storage.connection.meta.client
@@ -29,7 +37,7 @@ def of_boto3(storage):
 
     def catch(request, **_more):
         caught.append(request)
-        return AWSResponse(request.url, 200, {"ETag": '"x"'}, None)
+        return AWSResponse(request.url, 200, {"ETag": '"x"'}, Nothing())
 
     client.meta.events.register("before-send.s3", catch)
     storage.save(NAME, ContentFile(b"structure"))
