@@ -44,12 +44,14 @@ class Site:
                 "signing": "require",
                 "settings": {"STORAGE_KWARGS": {"signing": "accept_unsigned"}},
                 "also": {},
+                "environment": {},
                 "settings_files": [file],
             },
             "survey": {
                 "settings": {"storage_state": {"signing": {"mode": "accept_unsigned"}}},
                 "courses": [{"key": "k", "row": True, "object_exists": True, "signature": signature}],
             },
+            "block_structure_native_env_file": str(self.folder / "edxapp_env"),
             "__block_structure_steps": [],
             "__block_structure_platform": {"tasks": "native"},
             "__block_structure_values": {

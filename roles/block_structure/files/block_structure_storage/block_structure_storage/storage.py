@@ -69,8 +69,7 @@ class BoundedS3Storage(ReleaseS3Storage):
             if problem:
                 raise ImproperlyConfigured(problem)
         # Null keeps the site's global setting away; a dictionary, which the release's class wants, could not be hashed.
-        if self.object_parameters is None:
-            self.object_parameters = {}
+        self.object_parameters = getattr(self, "object_parameters", None) or {}
         # django-storages 1.14 renamed it, and warns about whoever still sets the old one.
         name = "client_config" if getattr(self, "client_config", None) is not None else "config"
         bounds = Config(
