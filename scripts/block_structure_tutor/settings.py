@@ -98,7 +98,7 @@ class Wanted:
         if not self.settings:
             return {}
         complete = storage_settings.merge(self.settings, self.secrets if with_secrets else {})
-        return tutor_plugin.patches(complete, self.runtime)
+        return tutor_plugin.patches(complete, self.runtime, environment=self.desired.environment)
 
     def secret_values(self) -> list[Any]:
         """Return every secret, to hide it in messages."""
@@ -110,7 +110,7 @@ class Wanted:
         complete = storage_settings.merge(self.settings, self.secrets if with_secrets else {})
         left_out = [] if with_secrets else sorted(self.secret_names())
         note = _PRINTED + (f"# Without {', '.join(left_out)}, which {_OWN}\n" if left_out else "")
-        return tutor_plugin.render(complete, self.runtime, note=note)
+        return tutor_plugin.render(complete, self.runtime, environment=self.desired.environment, note=note)
 
     def secret_names(self) -> list[str]:
         """Return the names of the secrets in STORAGE_KWARGS."""
@@ -156,6 +156,7 @@ def resolve(configuration: dict[str, Any], version: str, platform: str = "tutor_
         if name in values:
             try:
                 values[name] = typed(name, options()[name], value)
+                errors += variables.unfit(name, values[name])
             except BlockStructureError as error:
                 errors.append(error)
     if errors:
