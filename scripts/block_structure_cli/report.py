@@ -14,6 +14,7 @@ from typing import Any
 from block_structure.module_utils.common.redact import is_secret_name
 
 from . import charts, collector, pictures, runs, tables
+from .exits import USAGE, Failure
 from .saved import load_json
 from .version import documentation
 
