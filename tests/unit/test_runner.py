@@ -1,0 +1,93 @@
+"""What a playbook's events say: problems with their exit codes, changes, and when a signal ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from block_structure.module_utils.common.errors import BlockStructureError
+from block_structure_cli import exits, runner
+from block_structure_cli.options import Site
+
+
+def event(kind: str, host: str = "lms1", **result: Any) -> dict[str, Any]:
+    return {"event": f"runner_on_{kind}", "event_data": {"host": host, "task": "deploy | x | Replace the file", "res": result}}
+
+
+def error(identifier: str) -> dict[str, Any]:
+    return BlockStructureError(identifier, "It is wrong.", "put it right.").as_dict()
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause", "remedy", "code"),
+    [
+        (event("failed", error=error("course-unknown"), msg="x"), "It is wrong.", "put it right.", exits.USAGE),
+        (event("failed", error=error("run-held"), msg="x"), "It is wrong.", "put it right.", exits.REFUSED),
+        (event("failed", error=error("lms-does-not-start")), "It is wrong.", "put it right.", exits.ENVIRONMENT),
+        (event("failed", msg="No.\nRemedy: yes."), "No.", "yes.", exits.ENVIRONMENT),
+        (event("failed"), "failed without a message", "run it again with -v to see every task.", exits.ENVIRONMENT),
+        (
+            event("failed", results=[{"msg": "fine"}, {"failed": True, "msg": "item"}]),
+            "item",
+            "run it again",
+            exits.ENVIRONMENT,
+        ),
+        (event("unreachable", msg="Task failed: ssh:\n  no"), "ssh: no", "make it reachable", exits.ENVIRONMENT),
+    ],
+)
+def test_a_problem_has_the_words_and_the_code_of_its_message(seen, cause, remedy, code):
+    found = runner._problem(seen)
+    assert (found.cause, found.code) == (cause, code)
+    assert found.remedy.startswith(remedy)
+
+
+def test_an_ignored_failure_and_success_are_no_problem():
+    ignored = event("failed", msg="x")
+    ignored["event_data"]["ignore_errors"] = True
+    assert runner._problem(ignored) is None
+    assert runner._problem(event("ok")) is None
+
+
+def test_only_a_changed_task_is_a_change():
+    assert runner._change(event("ok", changed=True)) == runner.Change("lms1", "Replace the file")
+    assert runner._change(event("ok", changed=False)) is None
+    assert runner._change(event("failed", changed=True)) is None
+
+
+def test_one_problem_of_several_hosts_is_one_message_with_its_code():
+    played = runner.PlayResult(rc=2, problems={runner.Problem("No.", "yes.", exits.USAGE): ["lms1", "lms2"]})
+    assert (played.failure().message, played.failure().exit_code) == ("lms1, lms2: No.\nRemedy: yes.", exits.USAGE)
+
+
+def test_several_problems_are_all_named():
+    problems = {runner.Problem("One.", "a."): ["lms1"], runner.Problem("Two.", "b.", exits.USAGE): ["localhost"]}
+    failure = runner.PlayResult(rc=2, problems=problems).failure()
+    assert failure.message == "lms1: One.\nRemedy: a.\nTwo.\nRemedy: b."
+    assert failure.exit_code == exits.ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("asks", "cancelled_after"),
+    [(None, 1), (lambda: False, 1), (lambda: True, 2)],
+    ids=["nothing to ask", "no run on the host", "the run on the host stops itself"],
+)
+def test_the_first_signal_ends_a_playbook_unless_its_run_was_asked_to_stop(asks, cancelled_after):
+    signals = [0]
+    cancel = runner._canceller(signals, asks)
+    assert not cancel()
+    for number in (1, 2):
+        signals[0] = number
+        assert cancel() == (number >= cancelled_after)
+
+
+@pytest.mark.parametrize(
+    ("printed", "site", "cause", "code"),
+    [
+        ("[WARNING]: x\nERROR! no\n  such file", Site(), "ansible-playbook ended: no such file", exits.ENVIRONMENT),
+        ("", Site(), "ansible-playbook ended: it printed nothing", exits.ENVIRONMENT),
+        ("[ERROR]: … no hosts to target.", Site(limit="x"), "--limit x matches no host of the inventory.", exits.USAGE),
+    ],
+)
+def test_what_ansible_says_before_the_first_task_is_the_cause(printed, site, cause, code):
+    found = runner._said(printed, site)
+    assert (found.cause, found.code) == (cause, code)
