@@ -227,15 +227,19 @@ def _require_settings(site: Site) -> None:
 
 
 def _require_applied(site: Site, survey: dict[str, Any]) -> None:
-    """Raise BlockStructureError while the LMS stores elsewhere: what it would generate now would be of no use."""
+    """Raise BlockStructureError while the LMS stores elsewhere: what it would generate now would be of no use.
+
+    With `tutor local` a new process has the settings as soon as they are rendered; a pod has them after the rollout.
+    """
     active = survey["settings"]["block_structures"]
     wanted = signing.for_now(site.wanted.settings["BLOCK_STRUCTURES_SETTINGS"], survey)
     left = storage_settings.described(storage_settings.apart(active, wanted))
     if left:
         raise BlockStructureError(
             "tutor-not-applied",
-            f"The LMS does not run with the settings of this plugin yet: {'; '.join(left)}.",
-            "run `tutor config save`, then restart (`tutor local restart openedx`, or `tutor k8s start`).",
+            f"The LMS does not have the settings of this plugin yet: {'; '.join(left)}.",
+            "run `tutor config save`, then `tutor local restart openedx` or `tutor k8s start`; look for another plugin that sets "
+            "BLOCK_STRUCTURES_SETTINGS if it stays.",
         )
 
 

@@ -85,9 +85,9 @@ def cured(operator: Operator, before: str, s3_api, lms: Host) -> Operator:
     given = [word for pair in pairs for word in ("--set", pair)]
     planned = operator.done("block-structure", "plan", *given)
     assert "STORAGE_KWARGS.secret_key: not set -> (secret)" in planned
+    code, report = operator.report("generate", "--dry-run")
+    assert (code, report["error"]["id"]) == (3, "variable-missing")
     operator.done("config", "save", *given)
-    code, report = operator.report("generate")
-    assert (code, report["error"]["id"]) == (3, "tutor-not-applied")
     operator.done("local", "restart", "openedx")
     assert wait_until(lambda: lms.run("curl --fail --silent http://lms:8000/heartbeat").rc == 0)
     code, report = operator.report("generate")
