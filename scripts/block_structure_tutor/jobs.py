@@ -238,8 +238,8 @@ def _require_applied(site: Site, survey: dict[str, Any]) -> None:
         raise BlockStructureError(
             "tutor-not-applied",
             f"The LMS does not have the settings of this plugin yet: {'; '.join(left)}.",
-            "run `tutor config save`, then `tutor local restart openedx` or `tutor k8s start`; look for another plugin that sets "
-            "BLOCK_STRUCTURES_SETTINGS if it stays.",
+            "run `tutor config save`, then `tutor local restart openedx` or `tutor k8s start`; if it stays, another plugin "
+            "sets BLOCK_STRUCTURES_SETTINGS.",
         )
 
 

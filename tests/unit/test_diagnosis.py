@@ -263,6 +263,16 @@ def redis(**given):
     return plant
 
 
+def evicting(cached):
+    """A Redis that evicted keys, with or without every structure in it now."""
+
+    def apply(site):
+        site.course(cached=cached, tier="cache" if cached else "storage")
+        redis(evicted_keys=7)(site)
+
+    return apply
+
+
 def on_a_pod(site):
     site.given["pod_disk"] = True
     site.survey["settings"].update(storage_class="django.core.files.storage.filesystem.FileSystemStorage")
@@ -549,6 +559,8 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "redis small": ("teak", redis(maxmemory=MIB), "redis-small", "warning", "at most 1 MiB (maxmemory)"),
     "redis policy": ("teak", redis(maxmemory_policy="volatile-lru"), "redis-policy", "warning", "only what expires"),
     "redis unlimited": ("teak", redis(maxmemory=0), "redis-unlimited", "info", "patch redis-conf"),
+    "redis evicts": ("teak", evicting(cached=False), "redis-evictions", "warning", "evicted 7 keys, which may have been"),
+    "redis evicted": ("teak", evicting(cached=True), "redis-evictions", "info", "evicted 7 keys, which may have been"),
     "pod": ("teak", on_a_pod, "pod-disk", "warning", "each pod keeps its structures on its own disk"),
     "collector": ("teak", SLOW, "runtime-collector", "info", "resident memory 405 -> 378 MiB"),
     "keys": ("teak", SLOW, "runtime-keys", "info", "out of band 1900 ms, with both 1130 ms"),

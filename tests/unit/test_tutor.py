@@ -413,6 +413,26 @@ def test_a_redis_that_loses_structures_is_reported(release, changed, message):
     assert redis_messages(release, **changed) == [message]
 
 
+def redis_findings(release: Any, cached: bool, **changed: Any) -> list[dict[str, Any]]:
+    one = [surveys.entry(bytes=10 * MIB, key="course-v1:X+1+1", cached=cached)]
+    survey = {**surveys.survey(), "cache_server": {**SERVER, **changed}, "courses": one}
+    return [finding.as_dict() for finding in redis.find(Snapshot(release("teak"), survey, headroom=Headroom(30, 64)))]
+
+
+def test_evictions_of_redis_are_a_warning_while_a_structure_is_not_cached(release):
+    evicting = {"evicted_keys": 7, "used_memory": 500 * MIB, "uptime_in_seconds": 60}
+    (finding,) = redis_findings(release, cached=False, **evicting)
+    assert (finding["id"], finding["severity"]) == ("redis-evictions", "warning")
+    assert finding["message"] == (
+        "Redis evicted 7 keys in 60 s, which may have been structures; it holds 500 MiB now.\n"
+        "Remedy: set `maxmemory 1024mb` or more with Tutor's patch redis-conf."
+    )
+    assert finding["evidence"]["courses_not_cached"] == ["course-v1:X+1+1"]
+    (finding,) = redis_findings(release, cached=True, **evicting)
+    assert finding["severity"] == "info"
+    assert redis_findings(release, cached=False) == []
+
+
 @given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))
 def test_redis_memory_grows_with_its_content(sizes, growth, others, more):
     needed = redis.needed_bytes(sizes, growth, others)

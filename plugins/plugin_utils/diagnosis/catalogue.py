@@ -123,6 +123,9 @@ CATALOGUE: dict[str, Entry] = {
     "redis-unreachable": Entry("cache", ("error",), "The LMS cannot connect to its Redis.", _REDIS),
     "redis-small": Entry("cache", ("warning",), "maxmemory is less than the structures need.", _REDIS),
     "redis-policy": Entry("cache", ("warning",), "A full Redis never evicts structures, or evicts nothing.", _REDIS),
+    "redis-evictions": Entry(
+        "cache", ("warning", "info"), "Redis evicted keys. info: every structure is cached again.", _REDIS
+    ),
     "redis-unlimited": Entry("cache", ("info",), "No maxmemory.", _REDIS),
     "runtime-collector": Entry("runtime", ("info",), "Garbage collection out of band would speed up large courses.", _FORKS),
     "runtime-keys": Entry("runtime", ("info",), "Hashes of keys computed once would speed up large courses.", _FORKS),

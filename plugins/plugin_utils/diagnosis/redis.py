@@ -121,6 +121,29 @@ def report(snapshot: Snapshot) -> dict[str, Any] | None:
     }
 
 
+def _evictions(snapshot: Snapshot, server: dict[str, Any], needed: int) -> list[Finding]:
+    """Return a finding where a full Redis removed keys, which may have been structures: all of them count alike."""
+    evicted = server["evicted_keys"]
+    if not evicted:
+        return []
+    missing = [entry for entry in snapshot.courses if entry["bytes"] and not entry["cached"]]
+    cost, text = snapshot.costs.miss(missing) if missing else (0.0, "nothing now: every structure is in the cache")
+    since = f" in {server['uptime_in_seconds']} s" if server.get("uptime_in_seconds") else ""
+    held = _mib(server.get("used_memory") or 0)
+    more = max(needed, 2 * server["maxmemory"])
+    return [
+        Finding(
+            "redis-evictions",
+            "warning" if missing else "info",
+            f"Redis evicted {evicted} keys{since}, which may have been structures; it holds {held} MiB now.",
+            f"set `maxmemory {_mib(more)}mb` or more with Tutor's patch redis-conf.",
+            evidence={**server, "courses_not_cached": [entry["key"] for entry in missing]},
+            cost_ms=cost,
+            cost=text,
+        )
+    ]
+
+
 def find(snapshot: Snapshot) -> list[Finding]:
     """Return the findings about Redis; empty when the cache is not Redis."""
     server = snapshot.survey.get("cache_server")
@@ -130,4 +153,4 @@ def find(snapshot: Snapshot) -> list[Finding]:
         return [_unreachable(snapshot, server)]
     sizes = [entry["bytes"] for entry in snapshot.courses if entry["bytes"]]
     needed = needed_bytes(sizes, snapshot.headroom.growth_percent, snapshot.headroom.other_tenants_mb)
-    return _limit(snapshot, server, needed) + _policy(server)
+    return _limit(snapshot, server, needed) + _policy(server) + _evictions(snapshot, server, needed)
