@@ -119,7 +119,8 @@ def test_installed_command_runs_its_playbook(installed, operator, nowhere):
 
 
 def test_command_whose_extra_is_not_installed_names_it(installed, nowhere):
-    done = installed.run("block-structure", "report", "--after", "x.json", cwd=nowhere)
+    run = ROOT / "docs" / "examples" / "after.json"
+    done = installed.run("block-structure", "report", "--after", run, "--output", "page.html", cwd=nowhere)
     cause, remedy = refusal(done)
     assert done.returncode == 3
     assert cause.endswith(
