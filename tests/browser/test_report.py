@@ -20,7 +20,11 @@ from measured import course, diagnosis, profile, run, sample
 from playwright.sync_api import Browser, Locator, Page
 
 BEFORE = run(
-    [course("course-v1:SandboxX+A+2026", 5000, rebuild=[9000.0]), course("course-v1:SandboxX+B+2026", 50, rebuild=[90.0])],
+    [
+        course("course-v1:SandboxX+A+2026", 5000, rebuild=[9000.0]),
+        course("course-v1:SandboxX+B+2026", 50, rebuild=[90.0]),
+        course("course-v1:SandboxX+C+2026", 60, rebuild=[10.0]),
+    ],
     [sample("cold", [9500.0]), sample("cold", [9900.0], page="blocks", nav_depth=3), sample("warm", [700.0, 900.0])],
     storage=False,
 )
@@ -28,6 +32,7 @@ AFTER = run(
     [
         course("course-v1:SandboxX+A+2026", 5000, cache=[1.0], storage=[20.0], unpickle=[80.0]),
         course("course-v1:SandboxX+B+2026", 50, cache=[1.0], storage=[20.0], unpickle=[2.0]),
+        course("course-v1:SandboxX+C+2026", 60, cache=[1.0], storage=[20.0], unpickle=[2.0]),
     ],
     [sample("cold", [900.0]), sample("cold", [950.0], page="blocks", nav_depth=3), sample("warm", [700.0, 800.0])],
 )
@@ -155,15 +160,17 @@ def column(table: Locator, place: int) -> list[str]:
 
 
 def test_a_table_is_sorted_by_numbers_and_by_words(seen: Seen) -> None:
-    table = seen.page.locator("table", has_text="cold faster").first
+    table = seen.page.locator("table", has_text="cold change").first
     blocks = table.get_by_role("button", name="blocks")
     blocks.click()
-    assert column(table, 1) == ["50", "5,000"]
+    assert column(table, 1) == ["50", "60", "5,000"]
     blocks.click()
-    assert column(table, 1) == ["5,000", "50"]
+    assert column(table, 1) == ["5,000", "60", "50"]
     assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    table.get_by_role("button", name="cold change").click()
+    assert column(table, 0) == ["course-v1:SandboxX+C+2026", "course-v1:SandboxX+B+2026", "course-v1:SandboxX+A+2026"]
     table.get_by_role("button", name="course").click()
-    assert column(table, 0) == ["course-v1:SandboxX+A+2026", "course-v1:SandboxX+B+2026"]
+    assert column(table, 0) == ["course-v1:SandboxX+A+2026", "course-v1:SandboxX+B+2026", "course-v1:SandboxX+C+2026"]
 
 
 def test_a_long_table_is_filtered(seen: Seen) -> None:
@@ -172,9 +179,9 @@ def test_a_long_table_is_filtered(seen: Seen) -> None:
     search = table.locator("xpath=../preceding-sibling::div").locator("input")
     search.fill("C09")
     assert column(table, 0) == ["c09"]
-    assert seen.page.get_by_text("1 of 13 rows").is_visible()
+    assert seen.page.get_by_text("1 of 14 rows").is_visible()
     search.fill("")
-    assert len(column(table, 0)) == 13
+    assert len(column(table, 0)) == 14
 
 
 def test_a_remedy_is_copied(seen: Seen) -> None:
