@@ -230,9 +230,16 @@ def command_help() -> str:
     return "\n\n".join(parts)
 
 
+def refusal_table() -> str:
+    """Return one row per refusal of the command line."""
+    codes = {code.name: code.number for code in exits.CODES}
+    rows = [[codes[entry.code.lower()], entry.cause, entry.remedy] for entry in messages.refusals(ROOT)]
+    return pages.table(("code", "cause", "remedy"), rows)
+
+
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"releases": release_summary},
-    "docs/command.md": {"commands": command_table, "exits": exit_table, "help": command_help},
+    "docs/command.md": {"commands": command_table, "exits": exit_table, "refusals": refusal_table, "help": command_help},
     "docs/diagnose.md": {"findings": finding_table},
     "docs/releases.md": {"releases": release_matrix, "combinations": combination_table},
     "docs/messages.md": {"messages": message_table},

@@ -106,3 +106,40 @@ def collect(root: Path) -> list[Message]:
     for path in (root / "roles" / "block_structure" / "tasks").rglob("*.yml"):
         found.update(_of_tasks(yaml.safe_load(path.read_text())))
     return sorted(found)
+
+
+@dataclass(frozen=True, order=True)
+class Refusal:
+    """What the command line says when it ends without a report: cause, remedy, and the name of its exit code."""
+
+    code: str
+    cause: str
+    remedy: str
+
+
+CODES = ("USAGE", "ENVIRONMENT", "REFUSED", "INTERRUPTED")
+
+
+def _refusal(source: Source, call: ast.Call) -> Refusal | None:
+    """Return what a call of Failure or Problem says; None for other calls, and for words that come from elsewhere."""
+    name = getattr(call.func, "id", None) or getattr(call.func, "attr", None)
+    if name not in ("Failure", "Problem"):
+        return None
+    given = dict(zip(("cause", "remedy", "code"), call.args, strict=False))
+    given.update({keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
+    cause, remedy = (source.text(given.get(field)) for field in ("cause", "remedy"))
+    code = given.get("code")
+    said = (getattr(code, "id", None) or getattr(code, "attr", None)) if code else "ENVIRONMENT"
+    if said not in CODES or not cause.strip("… ") or not remedy.strip("… "):
+        return None
+    return Refusal(str(said), cause, remedy)
+
+
+def refusals(root: Path) -> list[Refusal]:
+    """Return every refusal of the command line itself, by exit code; those of the role are messages."""
+    found = set()
+    for path in (root / "scripts" / "block_structure_cli").rglob("*.py"):
+        source = Source(path)
+        calls = (node for node in ast.walk(source.tree) if isinstance(node, ast.Call))
+        found.update(refusal for call in calls if (refusal := _refusal(source, call)))
+    return sorted(found, key=lambda one: (CODES.index(one.code), one.cause))

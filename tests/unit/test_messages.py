@@ -46,3 +46,17 @@ def test_a_finding_has_the_severities_of_the_catalogue_and_otherwise_one():
     for name, found in severities.items():
         entry = catalogue.CATALOGUE.get(name)
         assert found <= set(entry.severities) if entry else len(found) <= 1, name
+
+
+REFUSALS = messages.refusals(ROOT)
+
+
+def test_the_refusals_of_the_command_line_are_catalogued():
+    assert len(REFUSALS) > 25
+    assert {refusal.code for refusal in REFUSALS} == set(messages.CODES)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.cause[:40])
+def test_a_refusal_is_one_sentence_of_cause_and_one_of_remedy(refusal):
+    assert re.fullmatch(r"[^\n]+[.…]", refusal.cause)
+    assert re.fullmatch(r"[^\n]+[.…]", refusal.remedy)

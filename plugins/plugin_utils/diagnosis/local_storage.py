@@ -130,7 +130,7 @@ def _traffic(state: dict[str, Any]) -> list[Finding]:
                 "storage-upload-refused",
                 "warning",
                 f"S3 refused {refusals} uploads of objects that wait on this host{said}.",
-                "run scripts/block-structure spool drain, which names each object with the reason; then correct the bucket's "
+                "run `block-structure spool drain`, which names each object with the reason; then correct the bucket's "
                 "policy or the LMS's credentials.",
                 evidence=refusals,
                 cost="other hosts cannot read these objects until they are in S3",
@@ -191,7 +191,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "storage-spooled",
                 "warning",
                 f"{spool['waiting']} objects wait on this host for S3, the oldest for {minutes:.0f} minutes.",
-                "they are uploaded when S3 recovers; scripts/block-structure spool drain reports why they are not.",
+                "they are uploaded when S3 recovers; `block-structure spool drain` reports why they are not.",
                 evidence=spool["waiting"],
                 cost="other hosts cannot read these objects until they are in S3",
             )
