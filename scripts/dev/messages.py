@@ -137,7 +137,7 @@ def _refusal(source: Source, call: ast.Call) -> Refusal | None:
 
 def refusals(root: Path) -> list[Refusal]:
     """Return every refusal of the command line itself, by exit code; those of the role are messages."""
-    found = set()
+    found: set[Refusal] = set()
     for path in (root / "scripts" / "block_structure_cli").rglob("*.py"):
         source = Source(path)
         calls = (node for node in ast.walk(source.tree) if isinstance(node, ast.Call))
