@@ -142,4 +142,4 @@ def refusals(root: Path) -> list[Refusal]:
         source = Source(path)
         calls = (node for node in ast.walk(source.tree) if isinstance(node, ast.Call))
         found.update(refusal for call in calls if (refusal := _refusal(source, call)))
-    return sorted(found, key=lambda one: (CODES.index(one.code), one.cause))
+    return sorted(found, key=lambda one: (CODES.index(one.code), one.cause, one.remedy))
