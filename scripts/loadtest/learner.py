@@ -33,6 +33,14 @@ class LoginError(ValueError):
     """The site did not log the learner in."""
 
 
+def parsed(header):
+    """Return the cookies of a Cookie or Set-Cookie header, each value as the site wrote it; none of one that is malformed."""
+    try:
+        return {name: morsel.coded_value for name, morsel in http.cookies.SimpleCookie(header).items()}
+    except http.cookies.CookieError:
+        return {}
+
+
 class Session:
     """A learner's session: `open` requests a page with it, `cookie_header` passes it to another client.
 
@@ -47,8 +55,7 @@ class Session:
 
     def _keep(self, headers):
         for line in headers.get_all("Set-Cookie") or []:
-            for name, morsel in http.cookies.SimpleCookie(line).items():
-                self.cookies[name] = morsel.value
+            self.cookies.update(parsed(line))
 
     def open(self, asked, timeout=TIMEOUT_SECONDS):
         """Return the answer to a URL or a urllib request. Raises urllib.error.HTTPError unless it is a success."""

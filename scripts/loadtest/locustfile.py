@@ -18,7 +18,6 @@ import json
 import os
 import random
 import sys
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from locust import FastHttpUser, between, events, task
 from locust.exception import StopUser
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from learner import Session, whoami
+from learner import Session, parsed, whoami
 
 REQUEST = json.loads(Path(os.environ["BLOCK_STRUCTURE_LOADTEST"]).read_text())
 SAMPLES = Path(REQUEST["samples"]).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open for the life of the process
@@ -40,7 +39,7 @@ HEADERS = {"Cookie": REQUEST["cookie"], **({"Host": REQUEST["host"]} if REQUEST[
 def check_session(environment: Any, **_more: Any) -> None:
     """Ask who the learner is. If the session ended meanwhile, the process ends with the reason on standard error."""
     session = Session(REQUEST["host"])
-    session.cookies = {name: morsel.value for name, morsel in SimpleCookie(REQUEST["cookie"]).items()}
+    session.cookies = parsed(REQUEST["cookie"])
     try:
         found = whoami(session, environment.host)
     except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 COURSES = ["course-v1:SandboxX+A+2026", "course-v1:SandboxX+B+2026"]
 LEARNER = load.Learner("learner@example.com", "learner", "edx")
 SITE = "learn.example.test"
+INFO = r'"{\"version\": 1\054 \"username\": \"learner\"}"'
 
 
 class Site(BaseHTTPRequestHandler):
@@ -34,6 +35,9 @@ class Site(BaseHTTPRequestHandler):
     def answer(self, status, body=None, cookie=None, location=None):
         self.send_response(status)
         if cookie:
+            # As edx-user-info: quoted, with an escaped comma; it has to come back as it is.
+            self.send_header("Set-Cookie", f"user-info={INFO}; Path=/")
+        if cookie:
             self.send_header("Set-Cookie", f"{cookie}; Path=/; Domain=.example.test; Secure; HttpOnly")
         if location:
             self.send_header("Location", location)
@@ -45,7 +49,8 @@ class Site(BaseHTTPRequestHandler):
     @property
     def learner(self):
         """The learner whose session came with the request, if it is still valid."""
-        owns = f"sessionid={self.server.session}" in self.headers.get("Cookie", "")
+        cookies = self.headers.get("Cookie", "")
+        owns = f"sessionid={self.server.session}" in cookies and f"user-info={INFO}" in cookies
         return "learner" if owns and self.server.asked.count("page") < self.server.pages_until_expiry else None
 
     def do_GET(self):
