@@ -103,12 +103,13 @@ def result(
     steps: list[dict[str, Any]],
     servers: list[Any],
     workers: dict[str, Any],
+    processes: dict[str, Any],
     context: dict[str, Any],
 ) -> dict[str, Any]:
     """Return block_structure_result of an LMS host.
 
-    own: steps of this host. steps: those of every host of the run. servers: result of each memcached query. workers: result of
-    worker_info, {} when it did not run. context: pod_disk and headroom (vars/main.yml).
+    own: steps of this host. steps: those of every host of the run. servers: result of each memcached query. workers, processes:
+    results of worker_info and process_info, {} when they did not run. context: pod_disk and headroom (vars/main.yml).
     """
     mine, everywhere = Step.total(own), Step.total(steps)
     snapshot = Snapshot(
@@ -117,6 +118,7 @@ def result(
         tuple(_server(answer, survey) for answer in servers),
         desired,
         failures=tuple(mine.failures),
+        processes=tuple(processes.get("processes") or ()),
         headroom=Headroom(**context["headroom"]),
         pod_disk=context["pod_disk"],
     )
@@ -157,6 +159,7 @@ def diagnosis(
         # As deploy has it: unsigned objects are accepted while there are any.
         {**desired, "settings": signing.for_now(desired["settings"], survey)} if desired.get("settings") else None,
         examination=inspected["examination"],
+        processes=tuple((inspected["examination"] or {}).get("processes") or ()),
         runtime=inspected["runtime"],
         bucket=bucket.get("bucket"),
         # For a bucket that does not exist, the module returns null.

@@ -47,14 +47,8 @@ def examination(**given: Any) -> dict[str, Any]:
         "files": None,
         "own": own,
         "workers": {"answers": {"edx.lms.core.default.lms1": own, "edx.cms.core.default.lms1": own}, "problem": None},
-        "processes": [],
         **given,
     }
-
-
-def process(**given: Any) -> dict[str, Any]:
-    times = {"started": 1000.0, "settings_written": 900.0}
-    return {"pid": 1, "system": "lms", "kind": "gunicorn", "settings_file": "/edx/etc/lms.yml", **times, **given}
 
 
 class Site:
@@ -104,6 +98,11 @@ def resolved(**given):
 
 def asked(**given):
     return lambda site: site.given.update(examination=examination(**given))
+
+
+def old_process(site):
+    times = {"started": 1000.0, "settings_written": 1100.0}
+    site.given["processes"] = ({"pid": 1, "system": "lms", "kind": "gunicorn", "settings_file": "/edx/etc/lms.yml", **times},)
 
 
 def cache(**given):
@@ -497,7 +496,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     ),
     "old Studio": ("teak", worker("edx.cms.core.default.lms1", STORAGE_CLASS=None), "studio-differs", "error", "Studio"),
     "no worker": ("teak", asked(workers={"answers": {}, "problem": None}), "workers-silent", "info", "in time"),
-    "old process": ("teak", asked(processes=[process(settings_written=1100.0)]), "processes-outdated", "warning", "lms.yml"),
+    "old process": ("teak", old_process, "processes-outdated", "error", "lms.yml"),
     "row": ("teak", row(num_versions_to_keep=2), "row-differs", "error", "wanted is 5"),
     "keep none": ("teak", row(num_versions_to_keep=0), "versions-below-one", "error", "just written"),
     "keep all": ("teak", row(num_versions_to_keep=None), "versions-unlimited", "info", "ever removed"),

@@ -17,7 +17,7 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import desired, runtime
 from block_structure.module_utils.edit import managed_block
 from block_structure.module_utils.host import processes
-from block_structure.module_utils.probe.engine import running
+from block_structure.module_utils.probe.engine import ages
 from block_structure.module_utils.probe.operations import runtime as probe
 from block_structure.plugin_utils.steps import worker_findings
 from block_structure_cli import runs, tables
@@ -477,9 +477,9 @@ def test_the_probe_leaves_out_processes_with_another_root_directory():
     with subprocess.Popen(["chroot", "/usr", "/bin/sleep", "60"]) as child:
         try:
             deadline = time.monotonic() + 10
-            while not (found := running._elsewhere(child.pid)) and time.monotonic() < deadline:
+            while not (found := ages._elsewhere(child.pid)) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            assert (found, running._elsewhere(os.getpid())) == (True, False)
+            assert (found, ages._elsewhere(os.getpid())) == (True, False)
         finally:
             child.kill()
 

@@ -196,7 +196,7 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
     assert found["switch-invalidates"]["value"] is False
     assert found["prefix-leading-slash"]["value"] == "block_structures/"
     assert "block_structures.DIRECTORY_PREFIX" in found["workers-differ"]["message"]
-    assert found["processes-outdated"]["severity"] == "warning"
+    assert found["processes-outdated"]["severity"] == "error"
     assert found["item-size-small"]["evidence"]["item_size_bytes"] == MIB
     assert found["cache-alias-confusion"]["evidence"]["more"] == [f"OPTIONS server_max_value_length {8 * MIB}"]
     assert found["cache-evictions"]["severity"] == "warning"

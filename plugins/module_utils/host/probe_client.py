@@ -24,6 +24,7 @@ from ..decisions.releases import Release, refusal
 from ..probe import entry, protocol
 from ..probe.block_structure_runtime import collector, keys
 from ..probe.engine import (
+    ages,
     cache_server,
     edxapp,
     enqueue,
@@ -67,7 +68,7 @@ _PROGRAM = [
     protocol,
     *(edxapp, memory, objects, cache_server, hollow, fetching, facts, pages, survey, site, selection, shortcuts, lock, tally),
     *(collector, keys, workers, enqueue),
-    *(identify, candidate, database, generate, move, prune, benchmark, profile, runtime, running, examine, spool),
+    *(identify, candidate, database, generate, move, prune, benchmark, profile, runtime, ages, running, examine, spool),
     signing_keys,
     entry,
 ]

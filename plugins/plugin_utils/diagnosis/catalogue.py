@@ -93,7 +93,7 @@ CATALOGUE: dict[str, Entry] = {
     "studio-differs": Entry("settings", ("error",), "Studio's worker runs with other settings.", "Celery's remote control"),
     "workers-silent": Entry("settings", ("info",), "No worker reported its settings.", "Celery's remote control"),
     "processes-outdated": Entry(
-        "settings", ("warning",), "Processes are older than their settings file.", "/proc of the LMS host"
+        "settings", ("error",), "Processes are older than their settings file.", "/proc of the LMS host"
     ),
     "row-differs": Entry("database", ("error",), "The configuration row differs from the inventory.", _SURVEY),
     "versions-below-one": Entry("database", ("error",), "Pruning deletes what was just written.", _SURVEY),

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ...module_utils.common.findings import Finding
+from ...module_utils.decisions.ages import outdated
 from ...module_utils.decisions.candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, overridden
 from ...module_utils.decisions.storage_settings import apart, described
 from .snapshot import Snapshot, names
@@ -126,18 +127,17 @@ def _moment(seconds: float) -> str:
 
 def _outdated(snapshot: Snapshot) -> list[Finding]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for process in (snapshot.examination or {}).get("processes") or []:
-        # Process times have a resolution of 10 ms, file times may be coarser.
-        if process["started"] + 1 < process["settings_written"]:
-            groups.setdefault((process["system"], process["kind"]), []).append(process)
+    for process in outdated(list(snapshot.processes)):
+        groups.setdefault((process["system"], process["kind"]), []).append(process)
     return [
         Finding(
             "processes-outdated",
-            "warning",
+            "error",
             f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} started before "
             f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and still use the "
             "old settings.",
-            _RESTART,
+            "run playbooks/deploy.yml, which restarts them; if it did not, add their service to "
+            "block_structure_native_restart_commands.",
             "block_structure_native_restart_commands",
             evidence=[process["pid"] for process in processes],
             cost="the change has no effect on them",

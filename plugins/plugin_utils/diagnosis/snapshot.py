@@ -63,8 +63,9 @@ class Snapshot:
     survey: the probe's. examination: the probe's `examine`, None when not queried. servers: every memcached of the aliases.
     bucket: bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
     as validated, None while the variables are not complete. failures: reports of courses that could not be generated.
-    others: surveys of further LMS hosts by name. runtime: the probe's `runtime`, None when not queried. headroom: what the
-    cache must hold besides. pod_disk: whether structures outside S3 are on the disk of the pod that wrote them.
+    others: surveys of further LMS hosts by name. processes: what holds settings in memory (probe/engine/ages.py). runtime: the
+    probe's `runtime`, None when not queried. headroom: what the cache must hold besides. pod_disk: whether structures outside S3
+    are on the disk of the pod that wrote them.
     """
 
     release: Release
@@ -76,6 +77,7 @@ class Snapshot:
     bucket_problem: str | None = None
     failures: tuple[dict[str, Any], ...] = ()
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    processes: tuple[dict[str, Any], ...] = ()
     runtime: dict[str, Any] | None = None
     headroom: Headroom = Headroom()
     pod_disk: bool = False

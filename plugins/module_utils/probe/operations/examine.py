@@ -12,6 +12,7 @@ import time
 import uuid
 
 from ..engine import (
+    ages,
     edxapp,
     facts,
     fetching,
@@ -138,6 +139,6 @@ def run(operation, release):
         "files": files(inspect, names),
         "own": running.comparable(facts.settings_facts()),
         "workers": running.workers(operation.get("workers", 0)),
-        "processes": running.processes(),
+        "processes": ages.processes(),
         "seconds": round(time.time() - start, 3),
     }
