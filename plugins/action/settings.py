@@ -13,6 +13,7 @@ from ..module_utils.common.errors import BlockStructureError
 from ..module_utils.common.redact import redact
 from ..module_utils.decisions.storage_settings import merge
 from ..plugin_utils.host_files import HostFiles
+from ..plugin_utils.put_back import not_ours
 from ..plugin_utils.settings_files import json_edit, yaml_edit
 
 # Format of a settings file -> its editor; both have the same functions.
@@ -34,6 +35,7 @@ class ActionModule(ActionBase):
     also: scalars one level down that go with it, {dictionary: {key: value}}; YAML only. raw_also: their text from `read`, to
     restore. also_keys: those that `read` returns, {dictionary: [key]}.
     dest: write the edited text there instead, with the path's owner, group and mode; a candidate.
+    only_ours: with `raw`, restore only what still is as `present` would write it: whoever changed it since keeps the last word.
     create: start an absent file empty, with mode 0600. backup: keep a copy of the previous file next to it.
     Returns changed, differs (the same, for tasks that count as no change), changes and diff (of this key only, secrets
     redacted) and exists (the key was there).
@@ -60,6 +62,7 @@ class ActionModule(ActionBase):
                 "also_keys": {"type": "dict", "default": {}},
                 "raw_also": {"type": "dict", "default": {}},
                 "dest": {"type": "str"},
+                "only_ours": {"type": "bool", "default": False},
                 "create": {"type": "bool", "default": False},
                 "backup": {"type": "bool", "default": True},
             }
@@ -74,6 +77,9 @@ class ActionModule(ActionBase):
                 result.update(changed=False, raw=previous, raw_also=self._read_also(before, args))
                 return result
             after = self._edited(before, args)
+            if args["only_ours"] and after != before and self._edited(before, {**args, "state": "present"}) != before:
+                after = before
+                result["warnings"] = [not_ours(args["path"])]
         except BlockStructureError as error:
             # Not chained: Ansible prints the cause of an error, and a parser's quotes the line.
             raise AnsibleActionFail(f"{args['path']}: {error}") from None

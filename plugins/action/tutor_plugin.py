@@ -14,6 +14,7 @@ from ..module_utils.common.findings import two_lines
 from ..module_utils.decisions import storage_settings
 from ..plugin_utils import tutor_plugin
 from ..plugin_utils.host_files import HostFiles
+from ..plugin_utils.put_back import not_ours
 
 # The public variable that decides where the plugin is.
 _PLACE = "block_structure_tutor_root"
@@ -27,6 +28,7 @@ class ActionModule(ActionBase):
     path: the file. state: `present` writes `settings` merged with `secrets`; `raw` restores the exact text in
     `raw` (null removes the file); `read` only returns it under `raw` (use no_log: it may hold secrets).
     settings: {name of a dictionary in the platform's settings: {key: value}}; secrets: those of BLOCK_STRUCTURES_SETTINGS.
+    only_ours: with `raw`, restore only a file that still is as `present` would write it.
     packages: directory in the containers with the role's packages. environment: variables for LMS, Studio
     and workers. runtime: what the LMS's workers should run with, as
     resolve returns it; if not `managed`, the file keeps what it has.
@@ -57,6 +59,7 @@ class ActionModule(ActionBase):
                 "packages": {"type": "str"},
                 "environment": {"type": "dict", "default": {}},
                 "owner_of": {"type": "str"},
+                "only_ours": {"type": "bool", "default": False},
             }
         )
         self._task_vars = task_vars or {}
@@ -65,7 +68,12 @@ class ActionModule(ActionBase):
         if args["state"] == "read":
             result.update(changed=False, raw=before)
             return result
-        after = args["raw"] if args["state"] == "raw" else self._rendered(args, before)
+        restored = args["state"] == "raw"
+        rendered = None if restored and not args["only_ours"] else self._rendered(args, before)
+        after = args["raw"] if restored else rendered
+        if restored and args["only_ours"] and before not in (after, rendered):
+            after = before
+            result["warnings"] = [not_ours(args["path"])]
         changes = self._text_changes(before, after)
         if args["enabled"] != args["was_enabled"]:
             changes.append(Change("enabled", args["enabled"], args["was_enabled"]))

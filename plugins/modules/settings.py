@@ -64,6 +64,12 @@ options:
   dest:
     description: Write the edited text to this file instead, with owner, group and mode of O(path).
     type: str
+  only_ours:
+    description: >-
+      With O(state=raw), restore only what still is as O(state=present) would write it; what somebody else changed since stays,
+      with a warning.
+    type: bool
+    default: false
   create:
     description: Start from an empty file, mode 0600, when O(path) does not exist.
     type: bool

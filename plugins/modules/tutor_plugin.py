@@ -61,6 +61,10 @@ options:
     description: Environment variables for LMS, Studio and workers.
     type: dict
     default: {}
+  only_ours:
+    description: With O(state=raw), restore only a file that still is as O(state=present) would write it.
+    type: bool
+    default: false
   owner_of:
     description: Path whose owner and group the file gets; required to write it.
     type: str

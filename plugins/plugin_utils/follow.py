@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.host import runs
+from ..module_utils.host import lease, runs
 from .reports.progress import Progress
 
 Event = dict[str, Any]
@@ -58,7 +58,8 @@ class FollowedAction(ActionBase):
         if job.get("failed") or "ansible_job_id" not in job:
             return dict(job)
         events = f"{arguments['run_dir']}/{name}/{runs.EVENTS}"
-        self._poll(events, str(job["results_file"]), Path(events_path) if events_path else None)
+        held = str(Path(arguments["run_dir"]).parent / lease.NAME)
+        self._poll(events, str(job["results_file"]), Path(events_path) if events_path else None, held)
         status = {"jid": job["ansible_job_id"], "_async_dir": str(Path(job["results_file"]).parent)}
         result = self._execute_module("ansible.legacy.async_status", {**status, "mode": "status"}, task_vars=task_vars)
         self._execute_module("ansible.legacy.async_status", {**status, "mode": "cleanup"}, task_vars=task_vars)
@@ -75,8 +76,11 @@ class FollowedAction(ActionBase):
             result.pop(key, None)
         return {**result, "run": name}
 
-    def _poll(self, events: str, results: str, copy: Path | None) -> None:
-        """Read events until the job has a result; Ansible itself retries failed connections."""
+    def _poll(self, events: str, results: str, copy: Path | None, held: str) -> None:
+        """Read events until the job has a result; Ansible itself retries failed connections.
+
+        held: the lease of the site, which the run goes on to hold while it works.
+        """
         progress = Progress()
         position, _pending, polls = 1, "", 0
         pid, asked = None, False
@@ -84,7 +88,7 @@ class FollowedAction(ActionBase):
             time.sleep(POLL_SECONDS[min(polls, len(POLL_SECONDS) - 1)])
             polls += 1
             command = (
-                f"tail -c +{position} {shlex.quote(events)} 2>/dev/null; echo; "
+                f"touch -c {shlex.quote(held)}; tail -c +{position} {shlex.quote(events)} 2>/dev/null; echo; "
                 f"grep -q started {shlex.quote(results)} && echo {MARK}goes on || echo {MARK}ended"
             )
             answer = str(self._low_level_execute_command(command).get("stdout", ""))

@@ -1,19 +1,21 @@
-"""A deploy dies between the settings and the restart: verify sees it, and the next one restarts what runs on older settings."""
+"""One deploy at a time; and a deploy dies between the settings and the restart: verify sees it, the next one heals it."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
-from ...conftest import ROOT, wait_until
+from ...conftest import ROOT, Playbook, wait_until
 
 # Other settings than the site has, and between settings and restart a command by whose length the test knows it.
 PAUSE = "301.25"
@@ -42,9 +44,18 @@ def deploy(folder: Path, variables: dict[str, Any]) -> subprocess.Popen[bytes]:
     )
 
 
+@dataclass(frozen=True)
+class Killed:
+    """pid: of the killed deploy. second: what one said that came meanwhile. masters: the main processes, which still run."""
+
+    pid: int
+    second: Playbook
+    masters: list[str]
+
+
 @pytest.fixture(scope="module")
-def killed(lms: Host, playbooks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Kill a deploy after it wrote the settings; return the main processes of the services, which still run."""
+def killed(lms: Host, playbooks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    """Kill a deploy after it wrote the settings; another one came before that."""
     folder = tmp_path_factory.mktemp("killed")
     assert playbooks.run("deploy").exit_code == 0
     masters = lms.check_output(MASTERS).split()
@@ -56,13 +67,21 @@ def killed(lms: Host, playbooks, tmp_path_factory: pytest.TempPathFactory) -> It
 
         sleeping = wait_until(paused)
         assert sleeping, (folder / "output").read_text()[-3000:]
+        second = playbooks.run("deploy", "-e", json.dumps({"block_structure_num_versions_to_keep": 4}))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     lms.check_output("kill %s", sleeping[0])
     assert "COURSE_PUBLISH_TASK_DELAY: 31" in lms.file("/edx/etc/studio.yml").content_string
-    yield masters
+    yield Killed(process.pid, second, masters)
     assert playbooks.run("deploy").exit_code == 0
+
+
+def test_a_second_deploy_is_refused_before_any_change_and_names_the_first(killed) -> None:
+    output = " ".join(killed.second.output.split())
+    assert (killed.second.exit_code, killed.second.changed) == (2, []), output
+    assert re.search(rf"A deploy from \S+ \(process {killed.pid}\) has been changing this site since 20\S+ \S+ UTC", output)
+    assert "Remedy: wait until it has ended. If it was killed, the site is free at 20" in output
 
 
 def test_verify_fails_on_the_processes_with_older_settings(killed, lms: Host, playbooks) -> None:
@@ -71,19 +90,20 @@ def test_verify_fails_on_the_processes_with_older_settings(killed, lms: Host, pl
     assert verified.exit_code == 2, output
     assert "2 gunicorn process(es) of the LMS started before /edx/etc/lms.yml was last written" in output
     assert "1 celery process(es) of Studio started before /edx/etc/studio.yml was last written" in output
-    assert lms.check_output(MASTERS).split() == killed
+    assert lms.check_output(MASTERS).split() == killed.masters
 
 
 def test_the_next_deploy_restarts_them_although_it_writes_nothing(killed, lms: Host, playbooks) -> None:
     predicted = playbooks.run("deploy", "--check", "-e", json.dumps(SETTINGS))
     assert predicted.exit_code == 0, predicted.output
-    assert lms.check_output(MASTERS).split() == killed
+    assert lms.check_output(MASTERS).split() == killed.masters
     deployed = playbooks.run("deploy", "-e", json.dumps(SETTINGS))
     assert deployed.exit_code == 0, deployed.output
     for ended in (predicted, deployed):
-        [change] = ended.changed
-        assert [field["field"] for field in change["changes"]] == ["processes"]
-    assert not set(lms.check_output(MASTERS).split()) & set(killed)
+        fields = {field["field"].partition(":")[0] for change in ended.changed for field in change["changes"]}
+        # The variables of the configuration playbooks come after the restart, so the killed run had not written them either.
+        assert fields == {"processes", "/edx/etc/block_structure/edxapp_vars.yml"}
+    assert not set(lms.check_output(MASTERS).split()) & set(killed.masters)
     assert playbooks.run("verify", "-e", json.dumps(SETTINGS)).exit_code == 0
 
 

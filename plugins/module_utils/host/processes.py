@@ -71,6 +71,15 @@ def _elsewhere(folder: Path) -> bool:
         return False
 
 
+def started_of(pid: int) -> int | None:
+    """Return when a process was started, in clock ticks since boot; None for one that does not run, or without procfs."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] == "Z" else int(fields[19])  # Z: ended, and its parent has not asked yet
+
+
 def running() -> list[Process]:
     """Return every visible process that sees the files that this one sees: a container's paths only look like the host's."""
     found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit() and not _elsewhere(folder)]
