@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..module_utils.common.redact import is_secret_name
-from ..module_utils.decisions import signing
+from ..module_utils.decisions import memcached_restart, signing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import package
 from ..plugin_utils.diagnosis import report, verdict
+from ..plugin_utils.diagnosis.cost import Costs
 from ..plugin_utils.diagnosis.snapshot import Headroom, Server, Snapshot, effective_release
 from ..plugin_utils.reports import benchmark, generation, move
 from ..plugin_utils.steps import Step, worker_findings
@@ -62,8 +63,8 @@ def cache_need(
     """Return the input of the module memcached for sizing a server, and the addresses of the servers to query.
 
     release: named row; the result has the site's own client limit in it. sizes: compressed bytes of each measured structure;
-    unmeasured: number of structures not measured yet; servers: number that share the structures. every_alias: also the servers
-    of other aliases in the survey.
+    unmeasured: number of structures not measured yet; servers: number that share the structures; sessions, times: what a
+    restart costs and brings (decisions/memcached_restart.py). every_alias: also the servers of other aliases in the survey.
     """
     sizes = [course["bytes"] for course in survey.get("courses", []) if course.get("bytes")]
     row = effective_release(from_named_row(release), survey)
@@ -72,6 +73,15 @@ def cache_need(
         "sizes": sizes,
         "unmeasured": len(survey.get("courses", [])) - len(sizes),
         "servers": max(1, len(survey["settings"]["cache"]["locations"])),
+        "sessions": memcached_restart.holds_sessions(survey["settings"]),
+        "times": {
+            "cache_ms": Costs(survey.get("courses", [])).cache_ms,
+            "storage": [
+                [entry["bytes"], entry["storage_ms"]]
+                for entry in survey.get("courses", [])
+                if entry.get("bytes") and entry.get("storage_ms") is not None
+            ],
+        },
         "addresses": _addresses(survey, platform, every_alias),
     }
 
@@ -109,7 +119,7 @@ def result(
     """Return block_structure_result of an LMS host.
 
     own: steps of this host. steps: those of every host of the run. servers: result of each memcached query. workers, processes:
-    results of worker_info and process_info, {} when they did not run. context: pod_disk and headroom (vars/main.yml).
+    results of worker_info and process_info, {} when they did not run. context: vars/main.yml.
     """
     mine, everywhere = Step.total(own), Step.total(steps)
     snapshot = Snapshot(
@@ -120,6 +130,7 @@ def result(
         failures=tuple(mine.failures),
         processes=tuple(processes.get("processes") or ()),
         headroom=Headroom(**context["headroom"]),
+        memcached_restart=context["memcached_restart"],
         pod_disk=context["pod_disk"],
     )
     judged = verdict.site(snapshot)
@@ -166,6 +177,7 @@ def diagnosis(
         bucket_problem=None if "bucket" in bucket or bucket.get("skipped") else str(bucket.get("msg") or "it was not queried"),
         others={name: answer["survey"] for name, answer in others.items() if answer},
         headroom=Headroom(**context["headroom"]),
+        memcached_restart=context["memcached_restart"],
         pod_disk=context["pod_disk"],
     )
     return report.of(

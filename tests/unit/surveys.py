@@ -51,6 +51,8 @@ def survey(**course: Any) -> dict[str, Any]:
             "storage_root": None,
             "cache": cache,
             "caches": {"default": cache, "course_structure_cache": dict(cache)},
+            # Not the platform's default, which is in test_memcached_restart.py.
+            "sessions": {"engine": "django.contrib.sessions.backends.cached_db", "only_in_cache": False, "locations": []},
         },
         "switches": {},
         "row": {"exists": True, **ROW},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.common.findings import Finding
+from ...module_utils.decisions import memcached_restart
 from ...module_utils.decisions.candidate import hash_cure
 from ...module_utils.decisions.memcached_sizing import (
     ITEM_OVERHEAD_BYTES,
@@ -148,6 +149,17 @@ def _over_client(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
     )
 
 
+_WAITS = f"nothing: the item size grows with the next start of memcached; or set {memcached_restart.VARIABLE} to always."
+
+
+def _waits(snapshot: Snapshot, entries: list[dict[str, Any]]) -> bool:
+    """Return whether a larger item size waits for the next start: storage serves the courses, and a restart is not worth it."""
+    holds = memcached_restart.holds_sessions(snapshot.survey["settings"])
+    served = all(entry["tier_when_cold"] == "storage" for entry in entries)
+    gain = snapshot.costs.fetch(entries)[0] if entries else None
+    return served and not memcached_restart.is_worth(snapshot.memcached_restart, holds, gain)
+
+
 def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Finding:
     cap = snapshot.release.cache_cap_bytes
     computed = cap + MIB if cap else max(UNBOUNDED_ITEM_BYTES, _rounded_up(_largest(entries)))
@@ -156,12 +168,13 @@ def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Findin
         max((server.plan["item_size_bytes"] for server in snapshot.cache_servers if server.plan), default=computed)
     )
     cost, text = snapshot.costs.miss(entries)
+    waits = _waits(snapshot, entries)
     return Finding(
         "item-size-small",
-        "warning",
+        "info" if waits else "warning",
         f"{courses_in_words(entries)}: memcached refuses items over {item_size_flag(snapshot.item_size_bytes or 0)} (-I), but "
         "the LMS logs that they were cached.",
-        f"set {_ITEM_SIZE} to {wanted}, or leave it unset, and run playbooks/deploy.yml.",
+        _WAITS if waits else f"set {_ITEM_SIZE} to {wanted}, or leave it unset, and run playbooks/deploy.yml.",
         _ITEM_SIZE,
         evidence={
             "largest_bytes": _largest(entries),
@@ -212,17 +225,25 @@ def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
     ]
 
 
-def _small(server: Server) -> list[Finding]:
+def _small(snapshot: Snapshot, server: Server) -> list[Finding]:
     wanted, live = server.plan, server.live
     if not wanted or (live["memory_mb"] >= wanted["memory_mb"] and live["item_size_bytes"] >= wanted["item_size_bytes"]):
         return []
+    refused = [
+        entry
+        for entry in snapshot.courses
+        if (refused_by(entry["bytes"], snapshot.release, snapshot.survey, live["item_size_bytes"]) or ("",))[0] == "item-size"
+    ]
+    waits = live["memory_mb"] >= wanted["memory_mb"] and _waits(snapshot, refused)
     return [
         Finding(
             "memcached-small",
-            "warning",
+            "info" if waits else "warning",
             f"memcached at {server.name} runs with -m {live['memory_mb']} -I {item_size_flag(live['item_size_bytes'])}; "
             "the structures need more.",
-            f"run playbooks/deploy.yml, or start it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
+            _WAITS
+            if waits
+            else f"run playbooks/deploy.yml, or start it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
             _MEMORY,
             evidence=wanted["arithmetic"],
             value=wanted["memory_mb"],
@@ -348,5 +369,8 @@ def find(snapshot: Snapshot) -> list[Finding]:
     """Return the findings of this subject."""
     found = _key_hash(snapshot) + _raises(snapshot)
     for server in snapshot.cache_servers:
-        found += [_down(snapshot, server)] if server.error else [*_evictions(snapshot, server), *_small(server), *_open(server)]
+        if server.error:
+            found += [_down(snapshot, server)]
+        else:
+            found += [*_evictions(snapshot, server), *_small(snapshot, server), *_open(server)]
     return found + _limits(snapshot) + _alias(snapshot)

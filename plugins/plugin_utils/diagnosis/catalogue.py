@@ -111,8 +111,15 @@ CATALOGUE: dict[str, Entry] = {
     "cache-client-limit": Entry(
         "cache", ("warning", "info"), "Larger than the client sends; no counter moves. info: storage serves it.", _SURVEY
     ),
-    "item-size-small": Entry("cache", ("warning",), "Larger than memcached's -I.", _MEMCACHED),
-    "memcached-small": Entry("cache", ("warning",), "Less memory or item size than the structures need.", _MEMCACHED),
+    "item-size-small": Entry(
+        "cache", ("warning", "info"), "Larger than memcached's -I. info: a restart would cost more than it brings.", _MEMCACHED
+    ),
+    "memcached-small": Entry(
+        "cache",
+        ("warning", "info"),
+        "Less memory or item size than needed. info: -I, not worth a restart.",
+        _MEMCACHED,
+    ),
     "cache-evictions": Entry(
         "cache", ("warning", "info"), "Structures were evicted. info: all that fit are cached again.", _MEMCACHED
     ),

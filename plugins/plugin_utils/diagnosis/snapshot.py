@@ -64,8 +64,8 @@ class Snapshot:
     bucket: bucket_info's, None when not read; bucket_problem: why not. desired: {"settings", "row", "switches"}
     as validated, None while the variables are not complete. failures: reports of courses that could not be generated.
     others: surveys of further LMS hosts by name. processes: what holds settings in memory (probe/engine/ages.py). runtime: the
-    probe's `runtime`, None when not queried. headroom: what the cache must hold besides. pod_disk: whether structures outside
-    S3 are on the disk of the pod that wrote them.
+    probe's `runtime`, None when not queried. headroom: what the cache must hold besides. memcached_restart: when another
+    item size is worth a restart. pod_disk: whether structures outside S3 are on the disk of the pod that wrote them.
     """
 
     release: Release
@@ -80,6 +80,7 @@ class Snapshot:
     processes: tuple[dict[str, Any], ...] = ()
     runtime: dict[str, Any] | None = None
     headroom: Headroom = Headroom()
+    memcached_restart: str = "auto"
     pod_disk: bool = False
 
     @property

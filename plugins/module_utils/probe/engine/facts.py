@@ -79,6 +79,15 @@ def _caches():
     return dict((name, _cache_facts(name)) for name in (CACHE_ALIAS, OTHER_ALIAS) if name in settings.CACHES)
 
 
+def _sessions():
+    """Return where the sessions of signed-in users are: of Django's engines, only `cache` keeps them nowhere else."""
+    from django.conf import settings
+
+    engine = str(settings.SESSION_ENGINE)
+    alias = settings.CACHES.get(str(settings.SESSION_CACHE_ALIAS)) or {}
+    return {"engine": engine, "only_in_cache": engine.endswith(".cache"), "locations": cache_locations(alias)}
+
+
 def key_hash():
     """Return why a long cache key cannot be made, or None. With storage on, keys contain all version fields."""
     from django.core.cache import cache
@@ -134,6 +143,7 @@ def settings_facts():
         "storages_entry": STORAGES_ENTRY in (getattr(settings, "STORAGES", None) or {}),
         "cache": _cache_facts(CACHE_ALIAS),
         "caches": _caches(),
+        "sessions": _sessions(),
     }
 
 
