@@ -88,6 +88,15 @@ fuzz: export BLOCK_STRUCTURE_FUZZ ?= 30000
 fuzz: tools ## Meet 30,000 inventories, and thousands of damaged files and answers (about 10 minutes; `make test` has some)
 	@$(ACTIVATE) && pytest tests/fuzz --capture=no
 
+.PHONY: swift
+swift: tools
+	@scripts/dev/setup stores
+
+.PHONY: stores
+stores: tools memcached swift ## Run bucket, canary, move, prune and an outage on other stores, and write docs/stores.md (two minutes)
+	@rm -rf .cache/stores
+	@$(ACTIVATE) && pytest tests/stores && python scripts/dev/stores_table.py
+
 .PHONY: contract
 contract: setup ## Run the contract tests of the miniature edxapp (or of a real LMS, see docs/sandbox.md)
 	@$(ACTIVATE) && pytest tests/contract
@@ -123,7 +132,7 @@ storage-table: setup ## Meet every fault of S3 with both storage classes, write 
 	@$(ACTIVATE) && python scripts/dev/storage_table.py
 
 .PHONY: test
-test: setup browser memcached monitoring lint ## Run everything that CI runs
+test: setup browser memcached monitoring swift lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose
