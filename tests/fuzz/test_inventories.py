@@ -50,7 +50,8 @@ def used(desired: dict[str, Any], values: dict[str, Any]) -> None:
     text = json.dumps(desired, allow_nan=False)
     assert MARK not in text
     assert MARK not in json.dumps(role_variables.without_secrets(values), allow_nan=False)
-    if "settings" not in desired:
+    # While an upgrade is prepared, the installed release has to be found first.
+    if "settings" not in desired or desired["release"] is None:
         return
     assert yaml.safe_load(yaml.safe_dump(desired["settings"])) == desired["settings"]
     plugin = tutor_plugin.render({"BLOCK_STRUCTURES_SETTINGS": desired["settings"]}, environment=desired["environment"])

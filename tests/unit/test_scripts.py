@@ -48,7 +48,10 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
             ["scripts/dev/setup", "everything"],
             [
                 "scripts/dev/setup has no stage 'everything'.",
-                "Remedy: use python, engine, images, browser, memcached, monitoring or stores, or no argument for the first three.",
+                (
+                    "Remedy: use python, engine, images, browser, memcached, monitoring or stores, or no argument for the first "
+                    "three."
+                ),
             ],
         ),
         (
