@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure_cli import exits, runner
+from block_structure_cli import apply, exits, runner
 from block_structure_cli.options import Site
+from measured import diagnosis
 
 
 def event(kind: str, host: str = "lms1", **result: Any) -> dict[str, Any]:
@@ -91,3 +93,77 @@ def test_the_first_signal_ends_a_playbook_unless_its_run_was_asked_to_stop(asks,
 def test_what_ansible_says_before_the_first_task_is_the_cause(printed, site, cause, code):
     found = runner._said(printed, site)
     assert (found.cause, found.code) == (cause, code)
+
+
+# What a deploy shows in the end
+
+CHANGES = [
+    runner.Change("lms1", "Replace the file"),
+    runner.Change("lms2", "Replace the file"),
+    runner.Change("lms1", "Restart"),
+]
+
+
+def result(*severities: str) -> dict[str, Any]:
+    return {**diagnosis(*severities), "platform": "native"}
+
+
+def shown(played: runner.PlayResult, capsys: pytest.CaptureFixture[str], form: str = "table", **site: Any) -> tuple[int, str]:
+    """Return the exit code and the output of a deploy with this outcome."""
+    code = 0
+    try:
+        apply.show(played, Site(**site), form)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    except exits.Failure as failure:
+        failure.show()
+        code = failure.exit_code
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_a_deploy_shows_the_state_of_the_site_and_each_change_with_its_hosts(capsys):
+    code, text = shown(runner.PlayResult(0, result("warning"), changes=CHANGES), capsys)
+    assert code == 0
+    lines = text.splitlines()
+    assert lines[0] == "Works, and something needs attention: 1 warning."
+    changed = lines[lines.index("Changed") :]
+    assert [line.split() for line in changed[3:5]] == [["Replace", "the", "file", "lms1,", "lms2"], ["Restart", "lms1"]]
+
+
+@pytest.mark.parametrize(("check", "sentence"), [(False, "Nothing had to change."), (True, "Nothing would change.")])
+def test_a_deploy_without_changes_says_so(capsys, check, sentence):
+    code, text = shown(runner.PlayResult(0, result()), capsys, check=check)
+    assert (code, sentence in text.splitlines()) == (0, True)
+
+
+def test_a_deploy_that_ends_with_errors_of_the_site_shows_them_as_findings(capsys):
+    problems = {runner.Problem("<b>cause</b>", "do it"): ["lms1"]}
+    code, text = shown(runner.PlayResult(2, result("error"), problems, CHANGES), capsys)
+    assert code == exits.ATTENTION
+    assert text.startswith("Needs action: 1 error.\n")
+    assert text.count("Remedy: do it") == 1
+
+
+def test_a_deploy_that_stopped_says_what_it_had_changed(capsys):
+    problems = {runner.Problem("The new settings could not be applied.", "read the log."): ["lms1"]}
+    code, text = shown(runner.PlayResult(2, None, problems, CHANGES[2:]), capsys)
+    assert code == exits.ENVIRONMENT
+    assert "Changed, until it stopped\n" in text
+    assert text.endswith("lms1: The new settings could not be applied.\nRemedy: read the log.\n")
+
+
+def test_a_host_that_goes_away_after_the_report_is_a_failure(capsys):
+    problems = {runner.Problem("ssh: no", "make it reachable."): ["lms2"]}
+    code, text = shown(runner.PlayResult(4, result("error"), problems, unreachable=True), capsys)
+    assert (code, "lms2: ssh: no\nRemedy: make it reachable." in text) == (exits.ENVIRONMENT, True)
+
+
+def test_the_outcome_of_a_deploy_as_data(capsys):
+    problems = {runner.Problem("No.", "yes."): ["lms1"]}
+    code, text = shown(runner.PlayResult(2, None, problems, CHANGES[:1]), capsys, "json")
+    data, _ = json.JSONDecoder().raw_decode(text)
+    assert code == exits.ENVIRONMENT
+    assert data["changes"] == [{"host": "lms1", "what": "Replace the file"}]
+    assert data["problems"] == [{"hosts": ["lms1"], "cause": "No.", "remedy": "yes."}]
+    assert shown(runner.PlayResult(0, result(), changes=CHANGES[:1]), capsys, "csv")[1] == "host,what\nlms1,Replace the file\n"
