@@ -20,6 +20,9 @@ import yaml
 from block_structure.plugin_utils.diagnosis import metrics
 from block_structure_cli.main import main
 from click.testing import CliRunner
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "docs" / "monitoring"
@@ -106,7 +109,28 @@ def panels_overlap(one: dict[str, int], other: dict[str, int]) -> bool:
     return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h")))
 
 
-def test_the_dashboard_has_the_shape_that_grafana_imports():
+def lost(given: Any, kept: Any, path: str = "") -> list[str]:
+    """Return the paths of what a schema did not keep; it leaves out what is empty or the default."""
+    if isinstance(given, dict):
+        missing = [
+            f"{path}/{key}" for key, value in given.items() if key not in kept and value not in ({}, [], "", False, None)
+        ]
+        return missing + [found for key in given if key in kept for found in lost(given[key], kept[key], f"{path}/{key}")]
+    if isinstance(given, list):
+        pairs = enumerate(zip(given, kept, strict=True))
+        return [found for number, (one, other) in pairs for found in lost(one, other, f"{path}/{number}")]
+    return [] if given == kept else [path]
+
+
+def test_grafana_s_own_schema_keeps_all_of_the_dashboard():
+    register_default_plugins()
+    given = json.loads(DASHBOARD.read_text())
+    assert lost(given, json.loads(JSONEncoder().encode(Dashboard.from_json(given)))) == []
+    given["panels"][0]["datasourse"] = "misspelt"
+    assert lost(given, json.loads(JSONEncoder().encode(Dashboard.from_json(given)))) == ["/panels/0/datasourse"]
+
+
+def test_the_dashboard_asks_the_chosen_site_and_no_panel_covers_another():
     dashboard = json.loads(DASHBOARD.read_text())
     assert dashboard["schemaVersion"] >= 36
     assert {entry["name"] for entry in dashboard["templating"]["list"]} == {"datasource", "site"}
