@@ -81,13 +81,10 @@ def inventories(table: dict[str, dict[str, Any]]) -> st.SearchStrategy[dict[str,
         marked = st.sampled_from([MARK, MARK + "\n", [MARK], {"a": MARK}, {MARK: 1}])
         values[f"block_structure_storage_{name}"] = st.one_of(marked, st.none(), JUNK)
         values[f"block_structure_bucket_{name}"] = st.one_of(marked, st.none(), JUNK)
+    secrets = st.dictionaries(st.sampled_from(["secret_key", "security_token"]), st.just(MARK), max_size=2)
+    others = st.dictionaries(st.sampled_from(["verify", "object_parameters", "acl", "gzip", "x"]), JUNK, max_size=3)
     values["block_structure_storage_extra_kwargs"] = st.one_of(
-        st.dictionaries(
-            st.sampled_from(["secret_key", "security_token", "verify", "object_parameters", "acl", "x"]),
-            st.one_of(st.just(MARK), JUNK),
-            max_size=3,
-        ),
-        JUNK,
+        st.builds(lambda one, other: {**one, **other}, secrets, others), JUNK
     )
     values["block_structure_storage_buket"] = JUNK
     values["block_structure_\n"] = JUNK

@@ -169,3 +169,15 @@ def test_a_server_that_is_too_small_is_reported(release):
 )
 def test_servers_as_django_names_them(server, address):
     assert memcached_client.address(server) == address
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "\uff13m", "9" * 13])
+def test_a_number_that_memcached_cannot_read_is_refused(text):
+    with pytest.raises(BlockStructureError) as refused:
+        memcached_sizing.parse_item_size(text)
+    assert refused.value.identifier == "item-size-suffix"
+
+
+def test_a_size_far_too_large_is_refused_with_the_largest_one():
+    with pytest.raises(BlockStructureError, match="Remedy: use 1024m"):
+        memcached_sizing.parse_item_size("999999999999m")

@@ -31,7 +31,8 @@ UNMEASURED_BYTES = 250 * KIB
 UNBOUNDED_ITEM_BYTES = 8 * MIB
 STOCK_ITEM_BYTES = MIB
 MAX_ITEM_BYTES = 1024 * MIB
-_ITEM_SIZE = re.compile(r"(\d+)([km]?)")
+# Not any digit of Unicode, and no number that only Python can hold.
+_ITEM_SIZE = re.compile(r"([0-9]{1,12})([km]?)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def parse_item_size(text: str) -> int:
         raise BlockStructureError(
             "item-size-multiple",
             f"{variable} '{text}' is not a multiple of 512 KiB between 512k and 1024m: memcached would not start.",
-            f"use {item_size_flag(min(MAX_ITEM_BYTES, max(1, math.ceil(size / CHUNK_BYTES)) * CHUNK_BYTES))}.",
+            f"use {item_size_flag(min(MAX_ITEM_BYTES, max(1, -(-size // CHUNK_BYTES)) * CHUNK_BYTES))}.",
             variable,
         )
     return size
