@@ -16,14 +16,25 @@ class ActionModule(FollowedAction):
     """`move`: a run in the LMS on the active settings; in check mode it only compares both storages.
 
     Arguments: manage_argv, release, run_dir, events_path; survey of the site; settings: the desired
-    BLOCK_STRUCTURES_SETTINGS; secrets, nested as there; workers; dry_run.
+    BLOCK_STRUCTURES_SETTINGS; secrets, nested as there; workers; dry_run; keep_names: rows need no change afterwards.
     Returns `moves` (whether the location changes), `report` (move.report), `changed` and `boots`, 0 where nothing moves.
     """
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _VALID_ARGS = frozenset(
-        ("manage_argv", "release", "run_dir", "events_path", "survey", "settings", "secrets", "workers", "dry_run")
+        (
+            "manage_argv",
+            "release",
+            "run_dir",
+            "events_path",
+            "survey",
+            "settings",
+            "secrets",
+            "workers",
+            "dry_run",
+            "keep_names",
+        )
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -40,6 +51,7 @@ class ActionModule(FollowedAction):
             target = storage_settings.without_help(target, release)
         target = storage_settings.complete(target, release)
         operation = {"op": "move", "target": target, "workers": int(given["workers"]), "dry_run": dry}
+        operation["keep_names"] = boolean(given.get("keep_names", False))
         arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
         arguments.update(operations=[operation], target_secrets=given["secrets"])
         done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))

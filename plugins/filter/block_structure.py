@@ -9,6 +9,7 @@ from ..module_utils.common.redact import is_secret_name
 from ..module_utils.decisions import memcached_restart, signing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import package
+from ..plugin_utils import former
 from ..plugin_utils.diagnosis import report, verdict
 from ..plugin_utils.diagnosis.cost import Costs
 from ..plugin_utils.diagnosis.snapshot import Headroom, Server, Snapshot, effective_release
@@ -37,6 +38,30 @@ def rollback_record(found: list[dict[str, Any]]) -> dict[str, Any]:
         "settings": {name: entry["raw"] for name, entry in read.items()},
         "also": {name: entry["raw_also"] for name, entry in read.items()},
     }
+
+
+def left_behind(
+    survey: dict[str, Any], moved: dict[str, Any], former_reads: bool, backups: dict[str, Any], also: list[str]
+) -> dict[str, Any]:
+    """Return what a rollback leaves: {"rebuilt": [course], "backups": [path], "files": [path]}, for the result and `left_text`.
+
+    survey: before the rollback. moved, backups: registered results. also: paths that stay by intention.
+    """
+    courses = former.rebuilt(survey, moved, former_reads)
+    return {"rebuilt": courses, "backups": list(backups.get("kept") or []), "files": also}
+
+
+def left_text(left: dict[str, Any]) -> list[str]:
+    """Return what a rollback leaves, as lines."""
+    lines = [f"stays: {path}" for path in (*left["backups"], *left["files"])]
+    rebuilt = left["rebuilt"]
+    if rebuilt:
+        lines.append(
+            f"courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them "
+            f"({len(rebuilt)}): {', '.join(rebuilt[:10])}{' ...' if len(rebuilt) > 10 else ''}. To spare learners that, run "
+            "playbooks/regenerate.yml now."
+        )
+    return [*lines, "stays: the bucket with its objects; nothing there is ever deleted by a rollback"]
 
 
 def failure_reason(failed: dict[str, Any]) -> str:
@@ -212,6 +237,9 @@ class FilterModule:
             "diagnosis": diagnosis,
             "failure_reason": failure_reason,
             "findings_text": findings_text,
+            "former_storage": former.storage,
+            "left_behind": left_behind,
+            "left_text": left_text,
             "report_text": report_text,
             "result": result,
             "rollback_record": rollback_record,

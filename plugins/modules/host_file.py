@@ -86,7 +86,7 @@ def write(module: AnsibleModule, path: Path) -> None:
     source = Path(given["src"])
     with files.writing(path, given["variable"]):
         like = Path(given["like"]) if given["like"] else None
-        files.replace(path, source.read_bytes(), module if given["backup"] else None, like)
+        files.replace(path, source.read_bytes(), given["backup"], like)
         if given["owner_of"]:
             known = Path(given["owner_of"]).stat()
             os.chown(path, known.st_uid, known.st_gid)

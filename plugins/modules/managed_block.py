@@ -135,7 +135,7 @@ def main() -> None:
     changed = after != before
     if changed and not module.check_mode:
         with as_failures(module), files.writing(path, module.params["variable"]):
-            files.replace(path, after.encode("utf-8"), module if module.params["backup"] else None)
+            files.replace(path, after.encode("utf-8"), module.params["backup"])
     shown = {"before": previous or "", "after": block or ""}
     module.exit_json(
         changed=changed,

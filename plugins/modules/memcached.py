@@ -322,7 +322,7 @@ def configure(
             prove_flags(given["binary"], target["memory_mb"], memcached_sizing.item_size_flag(target["item_size_bytes"]))
         if given["record"]:
             keep_record(Path(given["record"]), before.encode("utf-8", "surrogateescape"))
-        files.replace(path, after.encode("utf-8", "surrogateescape"), module)
+        files.replace(path, after.encode("utf-8", "surrogateescape"), backup=True)
     changed_live = True
     if "memory_mb" in differs and not module.check_mode and not (judged and judged.restart):
         changed_live = memcached_client.set_memory(given["host"], given["port"], target["memory_mb"])

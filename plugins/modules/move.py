@@ -33,6 +33,10 @@ options:
     description: Number of objects to copy in parallel.
     type: int
     required: true
+  keep_names:
+    description: Let the copies have the names that rows have, so that no row changes; for a rollback.
+    type: bool
+    default: false
   dry_run:
     description: Compare both locations and report what would be copied.
     type: bool

@@ -212,6 +212,14 @@ def test_objects_are_copied_in_parallel_if_both_storages_allow_threads(shared, w
     assert move.Mover(*stores, "y/", move.copy, workers=workers).threads == threads
 
 
+def test_a_rollback_copies_by_the_names_that_the_rows_have(capsys):
+    target = store()
+    reports = move.Mover(store(**{"x/1": WHOLE}), target, None, move.copy, workers=1)([Row(1)])
+    assert [(report["from"], report["name"], report["done"]) for report in reports] == [("x/1", "x/1", "copied")]
+    assert target.backend.objects == {"x/1": WHOLE}
+    assert '"object"' in capsys.readouterr().out
+
+
 def test_a_move_says_how_far_it_is(capsys):
     move.Mover(store(), store(), "y/", move.copy, workers=1)([Row(number) for number in range(3)])
     reported = [json.loads(line[line.index("{") :]) for line in capsys.readouterr().out.splitlines()]

@@ -42,3 +42,21 @@ def test_lms_and_studio_answer(lms: Host) -> None:
         url = f"http://127.0.0.1:{port}/heartbeat"
         status = lms.check_output("curl --silent --output /dev/null --write-out '%%{http_code}' %s", url)
         assert status == "200"
+
+
+@pytest.mark.usefixtures("rollback")
+def test_no_copy_of_the_settings_with_a_secret_stays(lms: Host, secrets) -> None:
+    for secret in secrets:
+        assert lms.run("grep --recursive --files-with-matches --fixed-strings %s /edx/etc", secret).stdout == ""
+
+
+@pytest.mark.usefixtures("rollback")
+def test_no_learner_waits_for_a_rebuild_where_the_site_had_a_storage(lms: Host, release, learner, courses, memcached) -> None:
+    """The rollback copied the objects there, by the names that the rows have."""
+    if release["storage_switch"]:
+        pytest.skip("before the deploy this release read no storage; the rollback says that courses are rebuilt")
+    memcached.flush()
+    rows = "SELECT data_usage_key, modified FROM block_structure ORDER BY 1"
+    before = lms.check_output("mariadb --batch edxapp --execute %s", rows)
+    assert {answer["status"] for answer in learner.visit(*courses).values()} == {200}
+    assert lms.check_output("mariadb --batch edxapp --execute %s", rows) == before

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import stat
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import Iterator
 
 from ..common.errors import BlockStructureError
 
-if TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
+# How many copies of a file are kept beside it, and how their names end.
+BACKUPS = 5
+_BACKUP = ".block_structure~"
 
 
 def real_file(path: Path, variable: str) -> Path:
@@ -63,11 +66,24 @@ def writing(path: Path, variable: str) -> Iterator[None]:
         ) from error
 
 
-def replace(path: Path, data: bytes, module: AnsibleModule | None = None, like: Path | None = None) -> None:
+def backups(path: Path) -> list[Path]:
+    """Return the copies that this project has kept beside a file, the oldest first."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.*{_BACKUP}"))
+
+
+def _keep(path: Path) -> None:
+    """Keep a copy of a file beside it, as private as it is: of all copies the oldest, as it was found, and the newest."""
+    moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    replace(path.with_name(f"{path.name}.{moment}{_BACKUP}"), path.read_bytes(), like=path)
+    for old in backups(path)[1 : 1 - BACKUPS]:
+        old.unlink()
+
+
+def replace(path: Path, data: bytes, backup: bool = False, like: Path | None = None) -> None:
     """Write data to the path so that a power failure leaves the previous content or the new one, never a part.
 
     Owner, group, mode and extended attributes are those of the file that is replaced, or of `like`; without either the file is
-    for its owner only. module: keep a copy of the previous file beside it. Raises OSError; the file is then untouched.
+    for its owner only. backup: keep a copy of the previous file beside it. Raises OSError; the file is then untouched.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -81,8 +97,8 @@ def replace(path: Path, data: bytes, module: AnsibleModule | None = None, like: 
             os.chown(name, known.st_uid, known.st_gid)
             shutil.copystat(model, name)
             os.utime(name)
-        if module and path.exists():
-            module.backup_local(str(path))
+        if backup and path.exists():
+            _keep(path)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

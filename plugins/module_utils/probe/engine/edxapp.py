@@ -48,12 +48,20 @@ def storage():
 
 
 def storage_of(own):
-    """Return the storage of another BLOCK_STRUCTURES_SETTINGS, created from a named class as every release does.
+    """Return the storage of another BLOCK_STRUCTURES_SETTINGS as every release creates it: of the named class, or Django's own.
+
     Sources: edx-platform openedx/core/storage.py (get_storage), common/djangoapps/util/storage.py (resolve_storage_backend).
     """
     from django.utils.module_loading import import_string
 
-    return import_string(own["STORAGE_CLASS"])(**own["STORAGE_KWARGS"])
+    return import_string(own.get("STORAGE_CLASS") or _default_class())(**(own.get("STORAGE_KWARGS") or {}))
+
+
+def _default_class():
+    from django.conf import settings
+
+    configured = getattr(settings, "STORAGES", None) or {}  # Django 4.2 and later
+    return (configured.get("default") or {}).get("BACKEND") or settings.DEFAULT_FILE_STORAGE
 
 
 def storage_state():

@@ -141,7 +141,7 @@ def adopt(source, target, name, wanted):
 
 
 class Mover(object):
-    """Processes the rows with several threads; `do` is copy(), predict() or adopt().
+    """Processes the rows with several threads; `do` is copy(), predict() or adopt(). prefix: None keeps every name.
 
     reports: emit an event per object. repoint() does not: for it a missing object is not a failure.
     """
@@ -170,7 +170,7 @@ class Mover(object):
     def _one(self, row):
         name = str(row.data.name)
         report = {"key": str(row.data_usage_key.course_key), "from": name, "done": "left", "bytes": None}
-        report["name"] = new_name(name, self.prefix, row.data_usage_key)
+        report["name"] = name if self.prefix is None else new_name(name, self.prefix, row.data_usage_key)
         if self.outage:
             return report
         try:
@@ -191,7 +191,8 @@ def _rows():
 def run(operation, _release):
     """Return {"problem", "canary", "objects": [report], "ended": done or outage, "outage", "seconds"}.
 
-    operation: target: the complete new BLOCK_STRUCTURES_SETTINGS with secrets; workers: threads (8); dry_run: copy nothing.
+    operation: target: the complete new BLOCK_STRUCTURES_SETTINGS with secrets; workers: threads (8); dry_run: copy nothing;
+    keep_names: the copies have the names that the rows have, so that these need no change.
     problem: why the target's storage cannot be created, then nothing was done; canary: as in candidate.py, unless dry_run.
     """
     start = time.time()
@@ -208,7 +209,8 @@ def run(operation, _release):
         if canary.get("problem") or canary["public"]:
             return result
     do = predict if operation.get("dry_run") else copy
-    mover = Mover(fetching.Store(), target, prefix, do, int(operation.get("workers") or 0))
+    named = None if operation.get("keep_names") else prefix
+    mover = Mover(fetching.Store(), target, named, do, int(operation.get("workers") or 0))
     result["objects"] = mover(_rows())
     result.update(ended="outage" if mover.outage else "done", outage=mover.outage)
     return dict(result, seconds=round(time.time() - start, 3))
