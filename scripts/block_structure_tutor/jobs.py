@@ -12,14 +12,16 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 from block_structure.filter import block_structure as reports
+from block_structure.module_utils.common import redact
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import needs_attention
 from block_structure.module_utils.decisions import plan, runtime, signing, storage_settings
-from block_structure.module_utils.host import kubectl, probe_client
+from block_structure.module_utils.host import kubectl, probe_client, runs
 from block_structure.plugin_utils.reports import generation
 from block_structure.plugin_utils.reports.progress import Progress
 from tutor import config as tutor_config
@@ -37,8 +39,9 @@ _EXAMINE: dict[str, Any] = {"op": "examine", "workers": 2}
 
 @dataclass(frozen=True)
 class Site:
-    """The LMS that a job talks to. argv: prefix that runs a command in its container."""
+    """The LMS that a job talks to. root: Tutor's. argv: prefix that runs a command in its container."""
 
+    root: str
     platform: str
     argv: list[str]
     start: str
@@ -72,14 +75,14 @@ def _site() -> Site:
     if isinstance(context, K8sContext):
         namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
         argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
-        site = Site("tutor_k8s", argv, "tutor k8s start", commands.resolved(configuration, "tutor_k8s"))
+        site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", commands.resolved(configuration, "tutor_k8s"))
         cluster = kubectl.cluster(["kubectl"], site.wanted.variables["block_structure_tutor_kube_context"])
         click.echo(
             f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
         )
     elif isinstance(context, LocalContext):
         argv = [*_TUTOR, "--root", context.root, "local", "exec", "-T", "lms"]
-        site = Site("tutor_local", argv, "tutor local start --detach", commands.resolved(configuration))
+        site = Site(context.root, "tutor_local", argv, "tutor local start --detach", commands.resolved(configuration))
     else:
         raise BlockStructureError(
             "tutor-job-platform",
@@ -270,20 +273,25 @@ def _announce(wanted: plan.Plan, form: str) -> None:
 def _generated(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
     """Run the operations with their progress on standard error, and return the report of a generation."""
     progress = Progress()
-    courses: dict[str, dict[str, Any]] = {}
+    log = runs.Log(Path(site.root, "block_structure", "runs"), runs.new_id())
+    hidden = [str(value) for value in site.wanted.secret_values()]
+    ended = "failed"
 
     def follow(event: dict[str, Any]) -> None:
-        if event.get("event") == "course":
-            courses[event["key"]] = event
+        log.write(redact.scrub_all(event, hidden))
         for line in progress.lines(event):
             click.echo(line, err=True)
 
     try:
-        answer = site.run(operations, on_event=follow)
+        answer = site.run([{**operation, "run": log.folder.name} for operation in operations], on_event=follow)
+        ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
     except BlockStructureError as error:
-        return generation.report({"failed": True, "error": error.as_dict()})
-    ended = next((result["ended"] for result in answer.results if result.get("ended", "done") != "done"), "done")
-    return generation.report({"results": answer.results, "courses": list(courses.values()), "ended": ended})
+        return generation.report({"failed": True, "error": error.as_dict(), "run": log.folder.name})
+    finally:
+        log.write({"event": "end", "ended": ended})
+        log.close()
+    courses = list(runs.read(log.folder).reports.values())
+    return generation.report({"results": answer.results, "courses": courses, "ended": ended, "run": log.folder.name})
 
 
 COMMANDS = [diagnose, generate, verify]

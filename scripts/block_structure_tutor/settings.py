@@ -26,6 +26,8 @@ _APPLIED = re.compile(
     "|cache_timeout_seconds|num_versions_to_keep|raise_error_when_not_found|invalidate_cache_on_publish|delete_inert_switches"
     "|tutor_kube_context|memcached_other_tenants_mb|memcached_growth_percent)"
 )
+# What replaces the role's playbook in a remedy.
+_DEPLOY = "run `tutor config save`, restart, and run the job block-structure-generate"
 _PRINTED = "# Printed by `tutor block-structure print`. Enable either this plugin or block-structure, never both.\n"
 _OWN = "a plugin of your own adds to BLOCK_STRUCTURES_SETTINGS['STORAGE_KWARGS'] on the machine that renders."
 _BOOLEANS = {
@@ -63,6 +65,7 @@ def _platform(name: str) -> dict[str, Any]:
 
 def spelled(text: str) -> str:
     """Return a message of the decisions with the names that its variables have in Tutor's configuration."""
+    text = text.replace("run playbooks/deploy.yml", _DEPLOY)
     return re.sub(r"\bblock_structure_[a-z0-9_]+", lambda found: _spelled_name(found[0]), text)
 
 

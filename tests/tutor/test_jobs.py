@@ -1,0 +1,226 @@
+"""The jobs of the plugin that pip installs, on the miniature LMS of Teak with SQLite, a real memcached and an S3 API.
+
+docker and kubectl are doubles: they run what is asked of the LMS's container here. The miniature takes its settings from its
+YAML, into which the test puts what Tutor rendered.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from block_structure.plugin_utils import tutor_plugin
+
+from .conftest import ROOT, Tutor
+
+BUCKET = "example-block-structures"
+KEYS = {"ACCESS_KEY": "AKIAIOSFODNN7EXAMPLE", "SECRET_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+REQUIREMENTS = ROOT / "molecule/edxapp/requirements/teak.txt"
+# Runs what follows `lms` (docker compose exec) or `--` (kubectl exec) where the miniature is.
+DOUBLE = """#!/bin/bash
+case "$*" in
+  "config current-context" | "config get-contexts --output=name") echo example; exit ;;
+  *--raw=/readyz*) echo ok; exit ;;
+  *exec*) ;;
+  *) exit 0 ;;
+esac
+[ -e "{folder}/down" ] && {{ echo 'service "lms" is not running' >&2; exit 1; }}
+until [ "$1" = lms ] || [ "$1" = -- ]; do shift; done
+shift
+unset PYTHONPATH
+export PATH="{environment}/bin:/usr/bin:/bin" PYTHONDONTWRITEBYTECODE=1 EDXAPP_RELEASE=teak
+export EDXAPP_BOOTS_LOG="{folder}/boots.log"
+export EDX_PLATFORM_SETTINGS=production LMS_CFG="{folder}/lms.yml" CMS_CFG="{folder}/lms.yml"
+cd "{folder}/platform" && exec "$@"
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens to."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def listening(*argv: str | Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it listens."""
+    process = subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        time.sleep(0.1)
+    process.terminate()
+    raise RuntimeError(f"{argv[0]} does not listen to {port}")
+
+
+class Site:
+    """A Tutor with the plugin, and the miniature as its LMS."""
+
+    def __init__(self, tutor: Tutor, folder: Path, environment: Path, ports: dict[str, int]) -> None:
+        self.tutor, self.folder, self.ports = tutor, folder, ports
+        self.settings: dict[str, Any] = {
+            "SECRET_KEY": "example",
+            "FEATURES": {"ENABLE_BLAKE2B_HASHING": True},
+            "CELERY_BROKER_TRANSPORT": "memory",
+            "BLOCK_STRUCTURES_SETTINGS": {
+                "COURSE_PUBLISH_TASK_DELAY": 30,
+                "TASK_DEFAULT_RETRY_DELAY": 30,
+                "TASK_MAX_RETRIES": 5,
+            },
+            "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "lms.sqlite3")}},
+            "CACHES": {
+                "default": {
+                    "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
+                    "KEY_FUNCTION": "common.djangoapps.util.memcache.safe_key",
+                    "KEY_PREFIX": "default",
+                    "LOCATION": [f"127.0.0.1:{ports['memcached']}"],
+                    "OPTIONS": {"no_delay": True, "ignore_exc": True, "use_pooling": True},
+                }
+            },
+            "MEDIA_ROOT": f"{folder}/media/",
+        }
+        self.write({})
+        shutil.copytree(ROOT / "molecule/edxapp/platform", folder / "platform")
+        (folder / "platform/manage.py").chmod(0o755)
+        (folder / "bin").mkdir()
+        for name in ("docker", "docker-compose", "kubectl"):
+            (folder / "bin" / name).write_text(DOUBLE.format(folder=folder, environment=environment))
+            (folder / "bin" / name).chmod(0o755)
+
+    def write(self, ours: dict[str, Any]) -> None:
+        """Write the LMS's YAML with further BLOCK_STRUCTURES_SETTINGS."""
+        own = self.settings["BLOCK_STRUCTURES_SETTINGS"]
+        (self.folder / "lms.yml").write_text(yaml.safe_dump({**self.settings, "BLOCK_STRUCTURES_SETTINGS": {**own, **ours}}))
+
+    def manage(self, *words: str) -> None:
+        """Run a command of manage.py."""
+        subprocess.run([self.folder / "bin/kubectl", "exec", "--", "./manage.py", *words], check=True, capture_output=True)
+
+    def apply(self) -> None:
+        """Give the LMS what Tutor rendered."""
+        source = self.tutor.root / "env/apps/openedx/settings/lms/production.py"
+        self.write(tutor_plugin.updates(source.read_text())["BLOCK_STRUCTURES_SETTINGS"])
+
+    def job(self, way: str, name: str, *words: str) -> tuple[int, Any]:
+        """Return exit code and report of a job."""
+        path = f"{self.folder}/bin{os.pathsep}{os.environ['PATH']}"
+        ended = self.tutor.end(way, "do", f"block-structure-{name}", "--format=json", *words, PATH=path)
+        assert "Traceback" not in ended.stderr, ended.stderr
+        assert KEYS["SECRET_KEY"] not in ended.stdout + ended.stderr
+        return ended.returncode, json.loads(ended.stdout[ended.stdout.index("{") :])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site with its courses, and the plugin enabled and not configured."""
+    environment = ROOT / ".cache/tutor/miniature-teak"
+    if not (environment / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+        subprocess.run([environment / "bin/pip", "install", "--quiet", "--requirement", REQUIREMENTS], check=True)
+        (environment / "ready").touch()
+    folder = tmp_path_factory.mktemp("site")
+    package = tmp_path_factory.mktemp("package")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    subprocess.run([*pip, "--target", package, ROOT], check=True)
+    ports = {"memcached": free_port(), "s3": free_port()}
+    binary = shutil.which("memcached") or pytest.fail("There is no memcached.\nRemedy: run scripts/dev/setup memcached.")
+    servers = [
+        listening(
+            binary,
+            "-u",
+            "nobody",
+            "-l",
+            "127.0.0.1",
+            "-p",
+            str(ports["memcached"]),
+            "-I",
+            "4m",
+            "-m",
+            "256",
+            port=ports["memcached"],
+        ),
+        listening(Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(ports["s3"]), port=ports["s3"]),
+    ]
+    try:
+        made = Site(Tutor(20, folder, package), folder, environment, ports)
+        made.manage("lms", "migrate", "--verbosity=0")
+        made.manage("cms", "sandbox_courses", "--profile", "small")
+        made.tutor.run("config", "save")
+        made.tutor.run("plugins", "enable", "block-structure")
+        yield made
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
+
+
+@pytest.fixture(scope="module")
+def configured(site: Site) -> Site:
+    """The same with the plugin's settings rendered, and not yet in the LMS."""
+    endpoint = f"http://127.0.0.1:{site.ports['s3']}"
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="example", aws_secret_access_key="example"
+    )
+    client.create_bucket(Bucket=BUCKET)
+    pairs = {"BUCKET": BUCKET, "ENDPOINT_URL": endpoint, "ADDRESSING_STYLE": "path", **KEYS}
+    given = [word for name, value in pairs.items() for word in ("--set", f"BLOCK_STRUCTURE_STORAGE_{name}={value}")]
+    site.tutor.run("config", "save", *given)
+    return site
+
+
+def test_a_stock_site_is_diagnosed_before_anything_is_configured(site: Site) -> None:
+    code, report = site.job("local", "diagnose")
+    assert code == 1
+    assert (report["release"], report["platform"]) == ("teak", "tutor_local")
+    assert {course["tier"] for course in report["courses"]} == {"modulestore"}
+    assert "course-not-stored" in {finding["id"] for finding in report["findings"]}
+    for job in ("generate", "verify"):
+        code, report = site.job("local", job)
+        assert (code, report["error"]["id"]) == (3, "variable-missing")
+
+
+def test_nothing_is_generated_for_settings_that_the_lms_does_not_have(configured: Site) -> None:
+    code, report = configured.job("k8s", "generate")
+    assert (code, report["error"]["id"]) == (3, "tutor-not-applied")
+
+
+@pytest.mark.parametrize("way", ["local", "k8s"])
+def test_generated_once_every_course_is_in_s3(configured: Site, way: str) -> None:
+    configured.apply()
+    code, planned = configured.job(way, "generate", "--dry-run", "--force")
+    assert code == 0
+    assert len(planned["changes"][-1]["after"]["generate"]) == 8
+    code, report = configured.job(way, "generate", "--force")
+    assert (code, report["failures"]) == (0, []), report
+    assert {course["status"] for course in report["courses"]} == {"ok"}
+    kept = configured.tutor.root / "block_structure" / "runs" / report["run"] / "events.jsonl"
+    assert KEYS["SECRET_KEY"] not in kept.read_text()
+    assert configured.job(way, "generate") == (0, {"changes": []})
+    code, result = configured.job(way, "verify")
+    assert code == 0, result["findings"]
+    assert (len(result["courses"]), {course["tier_when_cold"] for course in result["courses"]}) == (8, {"storage"})
+    assert result["platform"] == f"tutor_{way}"
+
+
+@pytest.mark.parametrize("job", ["diagnose", "generate", "verify"])
+def test_an_lms_that_does_not_run_has_a_remedy(configured: Site, job: str) -> None:
+    (configured.folder / "down").touch()
+    try:
+        code, report = configured.job("k8s", job)
+    finally:
+        (configured.folder / "down").unlink()
+    assert (code, report["error"]["id"]) == (3, "tutor-not-running")
+    assert report["error"]["remedy"] == "start the site with `tutor k8s start`, as the user who installed it."
