@@ -49,9 +49,11 @@ class ActionModule(FollowedAction):
         if not given["survey"]["settings"].get("storage_state"):
             # Only where the active class is the resilient one can it verify at the source and sign at the target.
             target = storage_settings.without_help(target, release)
-        target = storage_settings.complete(target, release)
+        keep_names = boolean(given.get("keep_names", False))
+        if not keep_names:  # a rollback's target is what the site had, with nothing added
+            target = storage_settings.complete(target, release)
         operation = {"op": "move", "target": target, "workers": int(given["workers"]), "dry_run": dry}
-        operation["keep_names"] = boolean(given.get("keep_names", False))
+        operation["keep_names"] = keep_names
         arguments = {name: given[name] for name in ("manage_argv", "release", "run_dir")}
         arguments.update(operations=[operation], target_secrets=given["secrets"])
         done = self.follow(arguments, task_vars or {}, events_path=given.get("events_path"))
