@@ -55,11 +55,15 @@ class Site:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What the verdict needs besides the site."""
+        """What the verdict needs besides the site, as __block_structure_context of vars/main.yml."""
         values = self.wanted.variables
         names = ("growth_percent", "other_tenants_mb")
         headroom = {name: values[f"block_structure_memcached_{name}"] for name in names}
-        return {"pod_disk": self.platform == "tutor_k8s", "headroom": headroom}
+        return {
+            "memcached_restart": values["block_structure_memcached_restart"],
+            "pod_disk": self.platform == "tutor_k8s",
+            "headroom": headroom,
+        }
 
     def run(self, operations: list[dict[str, Any]], **more: Any) -> probe_client.Answer:
         """Boot the LMS once, and run the operations if it is of the release that this Tutor installs."""
@@ -180,7 +184,16 @@ def verify(form: str) -> Iterable[tuple[str, str]]:
         site = _site()
         _require_settings(site)
         inspected = _inspected(site, [_SURVEY])
-        report = reports.result(inspected["survey"], site.desired, [], [], [], {}, site.context)
+        report = reports.result(
+            inspected["survey"],
+            site.desired,
+            own=[],
+            steps=[],
+            servers=[],
+            workers={},
+            processes={},
+            context=site.context,
+        )
     except BlockStructureError as error:
         _failed(error, form)
         return []
