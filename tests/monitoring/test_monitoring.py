@@ -225,7 +225,8 @@ def test_the_tool_takes_every_option_of_the_examples():
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.name)
 def test_manifests_are_valid_and_run_without_rights_that_they_do_not_need(manifest):
-    for document in yaml.safe_load_all(manifest.read_text()):
+    read = yaml.safe_load(manifest.read_text())
+    for document in read.get("items", [read]):  # kind List
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
         if document["kind"] == "CronJob":
             (container,) = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
