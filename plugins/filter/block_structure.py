@@ -11,7 +11,7 @@ from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import package
 from ..plugin_utils import former
 from ..plugin_utils.diagnosis import report, verdict
-from ..plugin_utils.diagnosis.cost import Costs
+from ..plugin_utils.diagnosis.cost import Costs, measured_ms
 from ..plugin_utils.diagnosis.snapshot import Headroom, Server, Snapshot, effective_release
 from ..plugin_utils.reports import benchmark, generation, move
 from ..plugin_utils.steps import Step, worker_findings
@@ -102,9 +102,9 @@ def cache_need(
         "times": {
             "cache_ms": Costs(survey.get("courses", [])).cache_ms,
             "storage": [
-                [entry["bytes"], entry["storage_ms"]]
+                [entry["bytes"], storage_ms]
                 for entry in survey.get("courses", [])
-                if entry.get("bytes") and entry.get("storage_ms") is not None
+                if entry.get("bytes") and (storage_ms := measured_ms(entry, "storage_ms")) is not None
             ],
         },
         "addresses": _addresses(survey, platform, every_alias),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from block_structure.filter.block_structure import cache_need
 from block_structure.module_utils.decisions import memcached_restart, releases
 from block_structure.module_utils.host import memcached_client
 from block_structure.plugin_utils.diagnosis import verdict
@@ -220,3 +221,11 @@ def test_diagnose_needs_no_attention_for_what_is_not_worth_a_restart(tier, polic
     sizes = ("item-size-small", "memcached-small")
     severities = {finding["id"]: finding["severity"] for finding in found if finding["id"] in sizes}
     assert severities == {"item-size-small": severity, "memcached-small": severity}
+
+
+def test_the_times_of_a_benchmark_are_the_medians_of_its_rounds():
+    given = survey(bytes=MIB, cache_ms=[3.0, 1.0, 2.0], storage_ms=[40.0, 400.0, 50.0])
+    given["courses"].append({**given["courses"][0], "storage_ms": [], "cache_ms": []})
+    [row] = [{**row, "name": name} for name, row in TABLE.items() if name == "teak"]
+    times = cache_need(given, row, {})["times"]
+    assert times == {"cache_ms": 2.0, "storage": [[MIB, 50.0]]}

@@ -14,20 +14,26 @@ def _median(values: Iterable[float | None]) -> float | None:
     return statistics.median(measured) if measured else None
 
 
+def measured_ms(entry: Entry, name: str) -> float | None:
+    """Return a time of a course: the one of a survey, or the median of a benchmark's rounds; None if it was not measured."""
+    value = entry.get(name)
+    return _median(value) if isinstance(value, list) else value
+
+
 class Costs:
     """The measured medians of a site."""
 
     def __init__(self, courses: list[Entry]) -> None:
         self.courses = courses
-        self.cache_ms = _median(entry.get("cache_ms") for entry in courses)
-        self.storage_ms = _median(entry.get("storage_ms") for entry in courses)
+        self.cache_ms = _median(measured_ms(entry, "cache_ms") for entry in courses)
+        self.storage_ms = _median(measured_ms(entry, "storage_ms") for entry in courses)
         self.rebuild_ms_per_block = _median(
             entry["rebuild_ms"] / entry["blocks"] for entry in courses if entry.get("rebuild_ms") and entry.get("blocks")
         )
 
     def fetch(self, entries: list[Entry]) -> tuple[float | None, str]:
         """Return the extra cost of reading these courses from storage instead of the cache."""
-        storage = _median(entry.get("storage_ms") for entry in entries) or self.storage_ms
+        storage = _median(measured_ms(entry, "storage_ms") for entry in entries) or self.storage_ms
         if storage is None:
             return None, "a read from storage per request; not measured"
         more = max(0.0, storage - (self.cache_ms or 0.0))
