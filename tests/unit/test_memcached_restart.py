@@ -224,8 +224,8 @@ def test_diagnose_needs_no_attention_for_what_is_not_worth_a_restart(tier, polic
 
 
 def test_the_times_of_a_benchmark_are_the_medians_of_its_rounds():
-    given = survey(bytes=MIB, cache_ms=[3.0, 1.0, 2.0], storage_ms=[40.0, 400.0, 50.0])
-    given["courses"].append({**given["courses"][0], "storage_ms": [], "cache_ms": []})
+    given = survey(bytes=MIB, cache_ms=[3.0, 1.0, 2.0], storage_ms=[40.0, 400.0, 50.0], blocks=8, rebuild_ms=[900.0])
+    given["courses"].append({**given["courses"][0], "storage_ms": [], "cache_ms": [], "rebuild_ms": []})
     [row] = [{**row, "name": name} for name, row in TABLE.items() if name == "teak"]
     times = cache_need(given, row, {})["times"]
     assert times == {"cache_ms": 2.0, "storage": [[MIB, 50.0]]}

@@ -55,7 +55,7 @@ def writing(path: Path, variable: str) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             raise BlockStructureError(
                 "no-space-left",
-                f"There is no space left to write {path}, which is untouched.",
+                f"There is no space left to write {path}; the active settings are untouched.",
                 "free space on that file system and run again.",
             ) from error
         raise BlockStructureError(

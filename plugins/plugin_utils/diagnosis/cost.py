@@ -28,7 +28,9 @@ class Costs:
         self.cache_ms = _median(measured_ms(entry, "cache_ms") for entry in courses)
         self.storage_ms = _median(measured_ms(entry, "storage_ms") for entry in courses)
         self.rebuild_ms_per_block = _median(
-            entry["rebuild_ms"] / entry["blocks"] for entry in courses if entry.get("rebuild_ms") and entry.get("blocks")
+            rebuild_ms / entry["blocks"]
+            for entry in courses
+            if (rebuild_ms := measured_ms(entry, "rebuild_ms")) and entry.get("blocks")
         )
 
     def fetch(self, entries: list[Entry]) -> tuple[float | None, str]:
@@ -42,11 +44,10 @@ class Costs:
 
     def rebuild(self, entries: list[Entry]) -> tuple[float | None, str]:
         """Return the cost of a rebuild in the request for the largest of these courses."""
-        measured = [entry for entry in entries if entry.get("rebuild_ms")]
+        measured = [(milliseconds, entry["key"]) for entry in entries if (milliseconds := measured_ms(entry, "rebuild_ms"))]
         if measured:
-            worst = max(measured, key=lambda entry: float(entry["rebuild_ms"]))
-            milliseconds = float(worst["rebuild_ms"])
-            return milliseconds, f"{milliseconds:.0f} ms for a rebuild in the request (measured on {worst['key']})"
+            milliseconds, key = max(measured)
+            return milliseconds, f"{milliseconds:.0f} ms for a rebuild in the request (measured on {key})"
         blocks = max((entry["blocks"] for entry in entries if entry.get("blocks")), default=None)
         if self.rebuild_ms_per_block and blocks:
             milliseconds = round(self.rebuild_ms_per_block * blocks, 1)
