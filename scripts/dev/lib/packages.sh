@@ -5,7 +5,9 @@ may_install() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
 }
 
+# Another package run, such as a host's nightly upgrade, is waited for: at most ten minutes.
 apt_install() {
-  DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  local -x DEBIAN_FRONTEND=noninteractive
+  apt-get -o DPkg::Lock::Timeout=600 update -qq
+  apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@"
 }
