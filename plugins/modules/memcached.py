@@ -244,9 +244,10 @@ def wanted_plan(module: AnsibleModule, live: dict[str, int]) -> memcached_sizing
 
 def keep_record(path: Path, data: bytes) -> None:
     """Record the configuration before the first deploy, for the rollback."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        files.replace(path, data)
+    with files.writing(path, "block_structure_state_dir"):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            files.replace(path, data)
 
 
 def recorded(path: Path) -> bytes:
@@ -322,7 +323,8 @@ def configure(
             prove_flags(given["binary"], target["memory_mb"], memcached_sizing.item_size_flag(target["item_size_bytes"]))
         if given["record"]:
             keep_record(Path(given["record"]), before.encode("utf-8", "surrogateescape"))
-        files.replace(path, after.encode("utf-8", "surrogateescape"), backup=True)
+        with files.writing(path, "block_structure_memcached_config_path"):
+            files.replace(path, after.encode("utf-8", "surrogateescape"), backup=True)
     changed_live = True
     if "memory_mb" in differs and not module.check_mode and not (judged and judged.restart):
         changed_live = memcached_client.set_memory(given["host"], given["port"], target["memory_mb"])
@@ -401,15 +403,7 @@ def main() -> None:
         judged = None
         result: dict[str, object] = {"changed": False, "changes": [], "restart_required": False, "target": live}
         if given["state"] == "present":
-            try:
-                result, judged = configure(module, wanted, live)
-            except OSError as error:
-                raise BlockStructureError(
-                    "memcached-unwritable",
-                    f"{given['config_path']} cannot be written: {error.strerror}.",
-                    "fix the cause in the message; the active file is untouched.",
-                    "block_structure_memcached_config_path",
-                ) from error
+            result, judged = configure(module, wanted, live)
     # Where it listens, for diagnose.
     stats = {**answer["stats"], **{name: value for name, value in answer["settings"].items() if name in _LISTENS}}
     module.exit_json(live=live, stats=stats, slab_items=answer["items"], plan=as_plan(wanted, judged), **result)

@@ -220,7 +220,7 @@ def test_a_configuration_that_cannot_be_written_is_named(tmp_path, running_memca
     answer = modules.run("memcached", {"port": running_memcached, "config_path": "/proc/version", "restore": str(record)})
     assert answer["msg"] == (
         "/proc/version cannot be written: No such file or directory.\n"
-        "Remedy: fix the cause in the message; the active file is untouched."
+        "Remedy: correct block_structure_memcached_config_path, or the rights of its folder; the file is untouched."
     )
 
 

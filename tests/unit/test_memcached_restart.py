@@ -107,6 +107,16 @@ def test_a_preview_changes_neither_process_nor_file(memcached: Memcached):
     assert memcached.config.read_text() == "-m 64\n"
 
 
+def test_a_record_that_cannot_be_written_is_named_and_the_flags_stay(memcached: Memcached):
+    refused = memcached.run(memory_mb=256, item_size="1m", record="/proc/block-structure/memcached.conf")
+    assert refused["msg"] == (
+        "/proc/block-structure/memcached.conf cannot be written: No such file or directory.\n"
+        "Remedy: correct block_structure_state_dir, or the rights of its folder; the file is untouched."
+    )
+    assert memcached.config.read_text() == "-m 64\n"
+    assert int(memcached.stats()["settings"]["maxbytes"]) == 64 * MIB
+
+
 def test_another_item_size_waits_for_the_next_start_and_says_what_a_restart_would_cost(memcached: Memcached):
     """The platform's default: sessions are in the cache alone."""
     for options in (["--check"], []):
