@@ -453,10 +453,23 @@ def reported(monkeypatch):
     return seen
 
 
+class Job:
+    """A worker's job that needs no preparation: a function of a course's key."""
+
+    def __init__(self, work):
+        self.work = work
+
+    def prepare(self):
+        pass
+
+    def __call__(self, key):
+        return self.work(key)
+
+
 def pool(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):
     reports = []
     counts = tally.Tally("generate", dict.fromkeys(keys), reports.append)
-    made = workers.WorkerPool(job, keys, counts, size, timeout, budget_mb, patience)
+    made = workers.WorkerPool(Job(job), keys, counts, size, timeout, budget_mb, patience)
     made.reports = reports
     return made
 

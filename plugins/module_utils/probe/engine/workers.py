@@ -1,7 +1,7 @@
 """A pool of forked workers with a queue: one retry after a worker that dies or hangs, and waiting during an outage.
 
 The parent boots the platform once; workers share its memory. A worker is replaced after a number of courses, so memory does
-not grow with the number of courses. The job itself is a parameter.
+not grow with the number of courses. The job itself is a parameter: `prepare()` once in each worker, then a call with each key.
 """
 
 from __future__ import absolute_import
@@ -50,6 +50,7 @@ def _processor_seconds():
 def _serve(job, orders, answers, timeout):
     """Run a worker: a course key per line in, a report per line out, until the pipe closes."""
     ours = _prepared()
+    job.prepare()
     for line in iter(orders.readline, ""):  # iterating a pipe reads ahead in Python 2
         # A backstop: a worker whose parent was killed must not hang forever.
         signal.alarm(int(timeout) + 60)

@@ -85,10 +85,13 @@ class CourseJob(object):
     def __init__(self, release, reasons, deep):
         self.release, self.reasons, self.deep = release, reasons, deep
 
+    def prepare(self):
+        """Compute once what the platform computes again for each block."""
+        shortcuts.install()
+
     def __call__(self, key_text):
         edxapp.forget_request()
         edxapp.assume_storage(self.release)
-        shortcuts.install()
         report = {"status": "failed", "why": self.reasons.get(key_text), "type": None, "message": None, "code": None}
         try:
             self._generate(key_text, report)
