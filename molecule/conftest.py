@@ -359,12 +359,16 @@ def rows(lms: Host) -> Rows:
 
 @dataclass
 class Playbook:
-    """The result of one `ansible-playbook`: exit code, output, and the changes that the record plugin wrote down."""
+    """The result of one `ansible-playbook`: exit code, output, and what the record plugin wrote down.
+
+    changed, failed: entries of tasks. outcome: what the playbook hands on by set_stats.
+    """
 
     exit_code: int
     output: str
     changed: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    outcome: dict[str, Any] = field(default_factory=dict)
 
 
 class Playbooks:
@@ -400,6 +404,7 @@ class Playbooks:
             record = json.loads(path.read_text())
             result.changed += record["changed"]
             result.failed += record["failed"]
+            result.outcome = record["stats"].get("block_structure_outcome", {})
         return result
 
 
@@ -438,6 +443,8 @@ def verified(playbooks: Playbooks, tmp_path_factory: pytest.TempPathFactory) -> 
     assert ended.exit_code == 0, ended.output
     assert ended.changed == []
     report: dict[str, Any] = json.loads(path.read_text())
+    assert (ended.outcome["operation"], ended.outcome["exit_code"], ended.outcome["report_path"]) == ("verify", 0, str(path))
+    assert f"\n{ended.outcome['verdict']}\n" in ended.output
     return report
 
 

@@ -160,6 +160,7 @@ def result(
     )
     judged = verdict.site(snapshot)
     return {
+        "site": survey.get("site"),
         "release": desired["release"]["name"],
         "platform": desired["platform"],
         "changes": everywhere.changes,
@@ -168,9 +169,18 @@ def result(
         "workers": workers.get("workers", []),
         "failures": mine.failures,
         "generated": mine.generated,
+        "run": everywhere.runs[-1] if everywhere.runs else None,
         "boots": mine.boots,
         "lms_iam_policy": desired["lms_iam_policy"],
     }
+
+
+def site_result(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return block_structure_result of the site: that of its first LMS host, with the findings of every host, each once."""
+    findings: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for finding in (finding for one in results for finding in one["findings"]):
+        findings.setdefault((finding["id"], finding["severity"], finding["message"]), finding)
+    return {**results[0], "findings": list(findings.values())}
 
 
 def diagnosis(
@@ -220,10 +230,9 @@ def findings_text(findings: list[dict[str, Any]], severities: list[str]) -> str:
     return "\n".join(finding["message"] for finding in findings if finding["severity"] in severities)
 
 
-def report_text(reported: dict[str, Any], part: str) -> Any:
-    """Return part of the text of a run's report: `summary` (a list of lines) or `errors`. Only a move has `counts`."""
-    kind = move if "counts" in reported else generation
-    return kind.summary(reported) if part == "summary" else kind.failure_text(reported)
+def failure_text(reported: dict[str, Any]) -> str:
+    """Return why the play of a run must fail; empty if it need not. Only a move has `counts`."""
+    return move.failure_text(reported) if "counts" in reported else generation.failure_text(reported)
 
 
 class FilterModule:
@@ -240,10 +249,11 @@ class FilterModule:
             "former_storage": former.storage,
             "left_behind": left_behind,
             "left_text": left_text,
-            "report_text": report_text,
+            "failure_text": failure_text,
             "result": result,
             "rollback_record": rollback_record,
             "secret_kwargs": secret_kwargs,
+            "site_result": site_result,
             "step": step,
             "storage_package": storage_package,
         }

@@ -22,6 +22,7 @@ EXPORTED = (
     "block_structure_benchmark_result",
     "block_structure_profile_result",
     "block_structure_diagnosis",
+    "block_structure_outcome",
 )
 _ROLE = Path(__file__).resolve().parents[2] / "roles" / "block_structure"
 _SPECIFICATION = _ROLE / "meta" / "argument_specs.yml"

@@ -14,6 +14,7 @@ class Step:
     """The parts of a task's registered result that go into the role's result.
 
     changes: fields with before and after. findings: as data. failures, generated: reports of courses. boots: LMS boots.
+    runs: ids of generation runs.
     """
 
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -21,6 +22,7 @@ class Step:
     failures: list[dict[str, Any]] = field(default_factory=list)
     generated: list[dict[str, Any]] = field(default_factory=list)
     boots: int = 0
+    runs: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, registered: dict[str, Any]) -> Step:
@@ -34,12 +36,13 @@ class Step:
             failures=list(registered.get("failures") or []),
             generated=list(registered.get("generated") or []),
             boots=int(registered.get("boots") or 0),
+            runs=[registered["run"]] if registered.get("run") else [],
         )
 
     @classmethod
     def total(cls, steps: list[dict[str, Any]]) -> Step:
         """Return the sum of steps as data, in their order."""
-        lists = ("changes", "findings", "failures", "generated")
+        lists = ("changes", "findings", "failures", "generated", "runs")
         return cls(
             **{name: [entry for step in steps for entry in step[name]] for name in lists},
             boots=sum(step["boots"] for step in steps),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from block_structure.plugin_utils.diagnosis import summary
+from block_structure.plugin_utils.reports import screen
 
-from . import exits, output, screens
+from . import exits, output
 from .follow import Event, followed
 from .options import Site
 from .runner import Change, PlayResult, require_work
@@ -63,10 +64,10 @@ def show(played: PlayResult, site: Site, form: str, *, everything: bool = False)
         output.print_csv(as_data(played)["changes"])
     else:
         if result:
-            screens.opening(result, f"{result['release']} on {result['platform']}.")
+            output.print_lines(screen.opening(result, output.medium()))
         _changes(played.changes, site.check, failed=bool(played.rc) and not result)
         if result:
-            screens.findings(result["findings"], everything=everything)
+            output.print_lines(screen.findings(result["findings"], output.medium(), everything=everything))
     found = summary.of(result).counts["error"] if result else 0
     if played.problems and (played.unreachable or not found):
         raise played.failure()

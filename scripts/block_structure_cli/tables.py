@@ -6,20 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from block_structure.plugin_utils.reports import profiling
+from block_structure.plugin_utils.reports import layout, profiling
+from block_structure.plugin_utils.reports.layout import Column, milliseconds
 
 from . import output, runs
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: heading, the function that makes a cell of a row, and whether it holds numbers."""
-
-    heading: str
-    cell: Callable[[Row], Any]
-    number: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,7 +25,7 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """Return the text of each cell; None shows as `-`."""
-        return [[output.shown(column.cell(row)) for column in self.columns] for row in self.rows]
+        return [[layout.shown(column.cell(row)) for column in self.columns] for row in self.rows]
 
     def without_empty_columns(self) -> Table:
         """Return the table without the columns in which no row has a value."""
@@ -46,13 +38,6 @@ class Table:
         right = [column.heading for column in self.columns if column.number]
         if self.rows or self.empty:
             output.print_table(self.title, headings, self.cells(), right=right, empty=self.empty)
-
-
-def milliseconds(value: float | None) -> str | None:
-    """Return milliseconds as text: one decimal below 100, none above."""
-    if value is None:
-        return None
-    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def _factor(value: float) -> tuple[str, str] | None:

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 from block_structure.plugin_utils.diagnosis import summary
-from block_structure_cli import output, screens
+from block_structure.plugin_utils.reports import layout, screen
+from block_structure_cli import output
 from hypothesis import given
 from hypothesis import strategies as st
 from measured import diagnosis, site_in_need
@@ -165,7 +166,7 @@ def test_a_password_is_asked_for_once_and_is_not_shown(tmp_path):
     st.integers(20, 200),
 )
 def test_a_table_breaks_no_cell_at_any_width(rows, width):
-    grid = output.Grid.of(
+    grid = layout.Grid.of(
         ("course", "bytes", "reason"), [(f"key-{number}", *row) for number, row in enumerate(rows)], ["bytes"]
     )
     lines = [line for line, _ in (grid.table(width) if grid.fit(width) else grid.cards(width))]
@@ -237,9 +238,9 @@ def test_a_site_without_measured_courses_names_no_slowest_one():
     assert summary.lines(of(courses=[])) == [("", "No course is published.")]
 
 
-def test_notes_of_one_kind_are_one_message(capsys):
-    screens.findings(site_in_need()["findings"], everything=True)
-    shown = capsys.readouterr().out
+def test_notes_of_one_kind_are_one_message():
+    lines = screen.findings(site_in_need()["findings"], layout.Medium(160), everything=True)
+    shown = "".join(f"{line}\n" for line, _ in lines)
     assert shown.count("This release no longer reads") == 1
     assert "switch-inert (4)\n" in shown
     assert "  The same for switch_two, switch_three, switch_four.\n" in shown

@@ -52,6 +52,9 @@ def diagnose(playbooks, tmp_path, boots) -> Diagnose:
         attention = any(finding["severity"] != "info" for finding in found.values())
         assert ended.exit_code == (2 if attention else 0), ended.output[-3000:]
         assert ended.changed == []
+        assert (ended.outcome["exit_code"], ended.outcome["findings"]) == (int(attention), report["counts"])
+        # The playbook alone says what the command says.
+        assert f"\n{ended.outcome['verdict']}\npalm on native, read by lms1.\n" in ended.output
         assert set(report["boots"].values()) == {1}
         assert boots.count() - before == len(report["boots"])
         return {**found, "report": report}
@@ -225,7 +228,7 @@ def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, 
 def test_one_deploy_fixes_them_all_and_does_not_call_it_cured(diagnose: Diagnose, playbooks) -> None:
     fixed = playbooks.run("deploy")
     assert fixed.exit_code == 2, fixed.output[-3000:]
-    assert "Studio's worker stores structures instead of the LMS's" in fixed.output.replace("''", "'")
+    assert "Studio's worker stores structures instead of the LMS's" in " ".join(fixed.output.split())
     assert "set ALTERNATE_WORKER_QUEUES: lms in Studio's settings" in " ".join(fixed.output.replace("''", "'").split())
     again = playbooks.run("deploy")
     assert (again.exit_code, again.changed) == (0, []), again.output[-3000:]

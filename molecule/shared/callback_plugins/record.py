@@ -2,7 +2,8 @@
 
 Each run of `ansible-playbook` adds one JSON document to the folder that BLOCK_STRUCTURE_RECORDS names:
 {"playbook": name, "check": bool, "started": time, "ended": time, "changed": [entry...], "failed": [entry...],
-"hosts": [name...]}, where an entry is {"host", "task"} and, from the role's own modules, "changes": the changed fields.
+"hosts": [name...], "stats": {name: value}}, where an entry is {"host", "task"} and, from the role's own modules,
+"changes": the changed fields. "stats" is what the run hands on by set_stats.
 Times are UTC in the format of the miniature edxapp's boots log, so that both compare as text.
 """
 
@@ -70,6 +71,7 @@ class CallbackModule(CallbackBase):
         """Write the record; a run that ends early writes what it has."""
         self.record["ended"] = self._now()
         self.record["hosts"] = sorted(stats.processed)
+        self.record["stats"] = stats.custom.get("_run", {})
         folder = os.environ.get("BLOCK_STRUCTURE_RECORDS")
         if not folder:
             return

@@ -8,8 +8,9 @@ from typing import Any
 import click
 from block_structure.module_utils.common.findings import needs_attention
 from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.plugin_utils.reports import screen
 
-from .. import exits, output, screens, tables
+from .. import exits, output, tables
 from ..options import Site, all_option, format_option, overwrite_option, site_options, unclaimed
 from ..runner import play_for_report
 from ..saved import load_diagnosis
@@ -57,9 +58,7 @@ def _servers(report: dict[str, Any]) -> None:
 
 def show(report: dict[str, Any], *, everything: bool) -> None:
     """Print a diagnosis: the summary, the findings, the courses that need something, and on request everything else."""
-    screens.opening(report, f"{report['release']} on {report['platform']}, read by {report['host']}.")
-    screens.findings(report["findings"], everything=everything)
-    screens.courses(report, everything=everything)
+    output.print_lines(screen.site(report, output.medium(), everything=everything))
     if everything:
         tables.collector(report).show()
         _servers(report)

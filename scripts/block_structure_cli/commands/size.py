@@ -10,8 +10,9 @@ import click
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions import memcached_sizing
 from block_structure.module_utils.decisions.releases import Release, pick
+from block_structure.plugin_utils.reports import screen
 
-from .. import ROOT, exits, output, screens
+from .. import ROOT, exits, output
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
 from ..saved import load_json
@@ -106,7 +107,7 @@ def show(reported: dict[str, Any]) -> None:
     output.print_table("memcached", ("server", "-m MiB", "-I", "used MiB"), rows, right=("-m MiB", "used MiB"))
     for line in planned["arithmetic"]:
         click.echo(line)
-    screens.findings(planned["findings"], everything=True)
+    output.print_lines(screen.findings(planned["findings"], output.medium(), everything=True))
 
 
 @click.command()

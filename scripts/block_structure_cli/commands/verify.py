@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
+from block_structure.plugin_utils.reports import screen
 
-from .. import exits, output, screens
+from .. import exits, output
 from ..options import Site, all_option, format_option, site_options
 from ..runner import play_for_report
-
-
-def show(result: dict[str, Any], *, everything: bool) -> None:
-    """Print block_structure_result: the summary, what needs something, and on request the rest."""
-    screens.opening(result, f"{result['release']} on {result['platform']}.")
-    screens.findings(result["findings"], everything=everything)
-    screens.courses(result, everything=everything)
 
 
 @click.command()
@@ -38,6 +30,6 @@ def command(site: Site, form: str, everything: bool) -> None:
     elif form == "csv":
         output.print_csv(result["courses"])
     else:
-        show(result, everything=everything)
+        output.print_lines(screen.site(result, output.medium(), everything=everything))
     if any(finding["severity"] == "error" for finding in result["findings"]):
         raise SystemExit(exits.ATTENTION)
