@@ -188,7 +188,8 @@ def site(folder: Path, page: str = "") -> subprocess.CompletedProcess[str]:
     """Build the documents as a site, with a text added to the first page."""
     for name in ("docs", "scripts/dev"):
         shutil.copytree(ROOT / name, folder / name, symlinks=True)
-    for name in ("mkdocs.yml", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"):
+    pages = ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md")
+    for name in ("mkdocs.yml", "execution-environment.yml", *pages):
         shutil.copy(ROOT / name, folder)
     for name in ("molecule", "roles", "scripts/block_structure_cli", "scripts/loadtest", "plugins"):
         (folder / name).symlink_to(ROOT / name)
