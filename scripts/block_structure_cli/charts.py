@@ -223,6 +223,25 @@ def counters(points: dict[str, list[tuple[str, int]]]) -> Lines:
     return _lines("evictions", "Evictions of each memcached over time", text, found, x, y)
 
 
+def over_time(records: list[dict[str, Any]]) -> Lines | None:
+    """Return the slowest course and the 95th percentile of each diagnosis over time, None if fewer than two were measured."""
+    names = {"worst_ms": ("slowest course", "before", False), "p95_ms": ("95th percentile", "after", True)}
+    measured = [(datetime.fromisoformat(record["when"]).timestamp(), record) for record in records if record["worst_ms"]]
+    if len(measured) < 2:
+        return None
+    found = [
+        Series(name, colour, tuple((moment, record[key]) for moment, record in measured if record[key]), dotted)
+        for key, (name, colour, dotted) in names.items()
+    ]
+    x = _moments([moment for moment, _ in measured], "time, UTC")
+    y = _logarithmic((value for entry in found for _, value in entry.points), seconds, "time to read a structure")
+    text = "; ".join(
+        f"{record['when']}: " + ", ".join(f"{name} {seconds(record[key])}" for key, (name, *_) in names.items() if record[key])
+        for _, record in measured
+    )
+    return _lines("trend", "Reading a course's structure, diagnosis by diagnosis", text, found, x, y)
+
+
 def pages(
     rows: list[tuple[str, dict[str, tuple[float, float]]]],
     name: str = "pages",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from block_structure.module_utils.common.redact import is_secret_name
+from block_structure.plugin_utils.diagnosis import trend
 
 from . import charts, collector, pictures, runs, tables
 from .exits import USAGE, Failure
@@ -21,6 +22,7 @@ from .version import documentation
 _MIB = 1024 * 1024
 _MOST_COURSES = 25  # in a chart; the tables have all
 _SLOWER, _LEAST_MS = 0.8, 5.0  # times faster, and milliseconds more: a read below and above is slower than before
+_MOST_RECORDS = 100  # of the history, in chart and table
 _MOST_SLOWER = 3  # named in the verdict
 _LIMITS = {
     "item_size": "item size of memcached (-I)",
@@ -31,7 +33,10 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Sources:
-    """The input of a report. diagnoses, further runs: oldest first. bench: output of scripts/dev/bench-runtime."""
+    """The input of a report.
+
+    diagnoses, further runs: oldest first. bench: output of scripts/dev/bench-runtime. history: records of earlier diagnoses.
+    """
 
     before: runs.Run | None = None
     after: runs.Run | None = None
@@ -39,11 +44,22 @@ class Sources:
     diagnoses: list[dict[str, Any]] = field(default_factory=list)
     profiles: list[dict[str, Any]] = field(default_factory=list)
     bench: dict[str, Any] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def runs(self) -> list[runs.Run]:
         """The runs to compare that were given, the earlier one first."""
         return [run for run in (self.before, self.after) if run]
+
+    @property
+    def over_time(self) -> list[dict[str, Any]]:
+        """The records of the site of the newest diagnosis, oldest first; the diagnoses that were given are among them."""
+        known = [*self.history, *(trend.record(one) for one in self.diagnoses if one.get("generated"))]
+        if not known:
+            return []
+        site = known[-1]["site"]
+        own = {record["when"]: record for record in known if record["site"] == site}
+        return sorted(own.values(), key=trend.moment)[-_MOST_RECORDS:]
 
     @property
     def newest(self) -> dict[str, Any]:
@@ -355,7 +371,11 @@ def parts(sources: Sources, report: dict[str, Any] | None) -> dict[str, Any]:
     # One run is neither before nor after.
     called = {"after": sources.runs[-1]["label"] or "this run"} if len(sources.runs) == 1 else None
     workers = tables.workers(sources.runs)
+    records = sources.over_time
     return {
+        "trend": {"chart": charts.over_time(records), "text": trend.change(records), "tables": [tables.history(records)]}
+        if len(records) > 1
+        else None,
         "findings": grouped(sources.diagnoses[-1]["findings"]) if sources.diagnoses else None,
         "tiers": {"chart": charts.tiers_by_size(series) if series else None, "tables": tier_tables}
         if series or tier_tables
@@ -389,6 +409,7 @@ def parts(sources: Sources, report: dict[str, Any] | None) -> dict[str, Any]:
 
 _TITLES = {
     "findings": "What to do",
+    "trend": "Over time",
     "tiers": "Reading a course's structure",
     "ways": "Large courses, and the runtime of the LMS's workers",
     "bench": "The runtime under load: gain and cost",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from block_structure.plugin_utils.diagnosis import trend
 from block_structure.plugin_utils.reports import layout, profiling
 from block_structure.plugin_utils.reports.layout import Column, milliseconds
 
@@ -193,6 +194,19 @@ def compared_pages(report: dict[str, Any]) -> Table:
         Column("errors", _before_and_after(lambda side: side["errors"])),
     )
     return Table("Pages over HTTP, before → after", columns, report["pages"])
+
+
+def history(records: list[Row]) -> Table:
+    """Return the diagnoses of a site over time, oldest first."""
+    several = len({record["site"] for record in records}) > 1
+    columns = (
+        Column("when, UTC", lambda row: row["when"][:16].replace("T", " "), number=False),
+        *([Column("site", lambda row: row["site"], number=False)] if several else []),
+        Column("verdict", trend.verdict, number=False),
+        *(Column(name, _count(name)) for name in ("courses", "rebuilt", "missing", "stale")),
+        *(Column(f"{name} ms", lambda row, name=name: milliseconds(row[f"{name}_ms"])) for name in ("worst", "p95")),
+    )
+    return Table("Diagnoses over time", columns, records)
 
 
 def profile_parts(profile: dict[str, Any]) -> Table:

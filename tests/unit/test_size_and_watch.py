@@ -201,7 +201,7 @@ def test_file_is_replaced_atomically_and_readable(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], exits.USAGE, "Give --textfile, --json or both."),
+        ([], exits.USAGE, "Give --textfile, --json or --history."),
         (["--textfile", "x.txt"], exits.USAGE, "'x.txt' does not end with .prom, so node_exporter would not read it."),
     ],
 )

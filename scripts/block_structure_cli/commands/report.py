@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import output
+from .. import history, output
 from ..exits import ATTENTION, USAGE, Failure
 from ..options import document_format_option, overwrite_option, unclaimed
 
@@ -27,6 +27,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--run", "further", multiple=True, type=_FILE, help="More run files, for evictions over time.")
 @click.option("--profile", "profiles", multiple=True, type=_FILE, help="profile.json of `profile`.")
 @click.option("--collector", "bench", type=_FILE, help="runtime.json of `make bench-runtime`.")
+@click.option(
+    "--history",
+    "histories",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="History of `watch --history`, or a folder with diagnoses, to show the site over time.",
+)
 @click.option("--title", default="Block structures: course pages of this site", show_default=True, help="Heading of the page.")
 @click.option(
     "-o",
@@ -46,6 +53,7 @@ def command(
     further: tuple[Path, ...],
     profiles: tuple[Path, ...],
     bench: Path | None,
+    histories: tuple[Path, ...],
     title: str,
     path: Path,
     overwrite: bool,
@@ -63,6 +71,9 @@ def command(
     from .. import report, runs
 
     unclaimed(path, overwrite)
+    records, damaged = history.load(histories) if histories else ([], [])
+    for where in damaged:
+        output.message(f"{where} is not a diagnosis and is left out.")
     sources = report.Sources(
         before=runs.load(before) if before else None,
         after=runs.load(after) if after else None,
@@ -70,8 +81,9 @@ def command(
         diagnoses=[report.load_diagnosis(name) for name in diagnoses],
         profiles=[report.load_profile(name) for name in profiles],
         bench=report.load_bench(bench) if bench else None,
+        history=records,
     )
-    if not sources.diagnoses and not sources.runs and not sources.bench:
+    if not any((sources.diagnoses, sources.runs, sources.bench)):
         raise Failure("There is nothing to report.", "name a file with --diagnosis, --before, --after or --collector.", USAGE)
     try:
         page, reported = report.html(sources, title), report.summary(sources)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from block_structure.plugin_utils.diagnosis import metrics, summary
 
-from .. import exits, output
+from .. import exits, history, output
 from ..options import Site, site_options
 from ..runner import play_for_report
 
@@ -39,7 +39,13 @@ def write(path: Path, text: str) -> None:
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="File for the whole diagnosis as JSON."
 )
-def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
+@click.option(
+    "--history",
+    "history_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to add one line of figures to, for `trend`; some 2 MB a year if you watch hourly.",
+)
+def command(site: Site, textfile: Path | None, json_file: Path | None, history_file: Path | None) -> None:
     """Write the state of a site for a monitor.
 
     Run it from a timer, such as once an hour. Replaces the files atomically. The exit code is 0 once they are written,
@@ -51,8 +57,8 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
       block-structure watch -i inventory/production --textfile /var/lib/prometheus/node-exporter/block_structure.prom
       block-structure watch -i inventory/production --json /var/lib/monitor/block_structure.json
     """
-    if not textfile and not json_file:
-        raise click.UsageError("Give --textfile, --json or both.")
+    if not textfile and not json_file and not history_file:
+        raise click.UsageError("Give --textfile, --json or --history.")
     if textfile and textfile.suffix != ".prom":
         raise click.UsageError(f"'{textfile}' does not end with .prom, so node_exporter would not read it.")
     report = play_for_report("diagnose", site)
@@ -60,4 +66,6 @@ def command(site: Site, textfile: Path | None, json_file: Path | None) -> None:
         write(textfile, metrics.prometheus(report))
     if json_file:
         write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
+    if history_file:
+        history.append(history_file, report)
     output.message(summary.verdict(summary.of(report)))
