@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from pathlib import Path
 
@@ -27,6 +26,8 @@ def environment(own: Path | None) -> dict[str, str]:
 
 
 def _names_inventory(own: Path | None) -> bool:
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     if own:
         parser.read(own, encoding="utf-8")

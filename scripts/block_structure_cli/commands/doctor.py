@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 
 import click
 
@@ -35,6 +34,8 @@ class Check:
 
 
 def _ansible() -> Check:
+    from importlib import metadata
+
     import yaml
     from packaging.specifiers import SpecifierSet
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import click
-from block_structure.plugin_utils.diagnosis import metrics, summary
+from block_structure.plugin_utils.diagnosis import summary
 
 from .. import exits, history, output
 from ..options import Site, site_options
@@ -63,6 +63,8 @@ def command(site: Site, textfile: Path | None, json_file: Path | None, history_f
         raise click.UsageError(f"'{textfile}' does not end with .prom, so node_exporter would not read it.")
     report = play_for_report("diagnose", site)
     if textfile:
+        from block_structure.plugin_utils.diagnosis import metrics
+
         write(textfile, metrics.prometheus(report))
     if json_file:
         write(json_file, json.dumps(report, indent=2, sort_keys=True) + "\n")
