@@ -25,7 +25,6 @@ LIBRARIES: dict[str | None, dict[str, str]] = {
         "gprof2dot": "gprof2dot",
         "jinja2": "jinja2",
         "jsonschema": "jsonschema",
-        "matplotlib": "matplotlib",
         "numpy": "numpy",
     },
     "load": {"locust": "locust"},

@@ -52,7 +52,7 @@ def test_no_example_overwrites_a_file(command):
     assert not re.search(r" (--yes|drain)$", examples.splitlines()[1])
 
 
-HEAVY = ("ansible", "ansible_runner", "gprof2dot", "jinja2", "jsonschema", "locust", "matplotlib", "numpy", "rich", "yaml")
+HEAVY = ("ansible", "ansible_runner", "gprof2dot", "jinja2", "jsonschema", "locust", "numpy", "rich", "yaml")
 
 
 @pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)], ids=lambda words: " ".join(words) or "root")
