@@ -1,6 +1,6 @@
 """The report in a real browser: it renders, says nothing on the console, asks for nothing, and can be read by everybody.
 
-The page has every part: two runs, two diagnoses with findings of each severity, a profile.
+The page has every part: two runs, two diagnoses with findings of each severity and so the site over time, a profile.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ AFTER = run(
     ],
     [sample("cold", [900.0]), sample("cold", [950.0], page="blocks", nav_depth=3), sample("warm", [700.0, 800.0])],
 )
+OLDEST = diagnosis()
+OLDEST["courses"][0].update(cache_ms=1.0, unpickle_ms=900.0)
 NEWEST = diagnosis("error", "warning", "info", moment="2026-11-26T13:00:00Z", evictions=9)
+NEWEST["courses"][0].update(cache_ms=1.0, unpickle_ms=90.0)
 NEWEST["courses"] += [{**NEWEST["courses"][0], "key": f"c{number:02}", "bytes": 900 * number} for number in range(1, 11)]
 FILES = [
     ("--before", BEFORE),
     ("--after", AFTER),
     ("--profile", profile()),
-    ("--diagnosis", diagnosis()),
+    ("--diagnosis", OLDEST),
     ("--diagnosis", NEWEST),
 ]
 SCHEMES = ("light", "dark")
