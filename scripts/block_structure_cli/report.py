@@ -315,7 +315,8 @@ def grouped(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         group = groups.setdefault((name, severity), {"id": name, "severity": severity, "link": link, "each": []})
         value = "" if finding.get("value") is None else json.dumps(finding["value"])
         setting = f"{finding['variable']}: {value}".removesuffix(": ") if finding.get("variable") else None
-        group["each"].append({**finding, "cost": finding.get("cost"), "setting": setting})
+        cost = None if finding.get("cost") == "nothing" else finding.get("cost")
+        group["each"].append({**finding, "cost": cost, "setting": setting})
     return list(groups.values())
 
 
