@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass
 from typing import IO, Any
 
 import click
 from block_structure.module_utils.common.findings import two_lines
-from block_structure.plugin_utils.reports import exit_codes
+from block_structure.plugin_utils.reports import exit_codes, layout
 
 OK, ATTENTION, USAGE = exit_codes.OK, exit_codes.FAILED, exit_codes.USAGE
 ENVIRONMENT, REFUSED, INTERRUPTED = exit_codes.ENVIRONMENT, exit_codes.REFUSED, exit_codes.INTERRUPTED
@@ -58,5 +60,8 @@ class Failure(click.ClickException):
         self.exit_code = code
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the message without click's `Error:` prefix, as the role does."""
-        click.echo(self.message, file=file, err=file is None)
+        """Print the message without click's `Error:` prefix, as the role does; in a terminal without a broken word."""
+        text = self.message
+        if file is None and sys.stderr.isatty():
+            text = layout.message(text, shutil.get_terminal_size().columns)
+        click.echo(text, file=file, err=file is None)

@@ -46,7 +46,8 @@ def data() -> Console:
 
 def message(text: str) -> None:
     """Print a message for the operator, one line or several, on standard error."""
-    console(sys.stderr).print(text, markup=False, soft_wrap=True)
+    own = console(sys.stderr)
+    own.print(layout.message(text, own.width) if own.is_terminal else text, markup=False, soft_wrap=True)
 
 
 def print_text(text: str) -> None:

@@ -158,6 +158,26 @@ def test_a_password_is_asked_for_once_and_is_not_shown(tmp_path):
     assert screen.endswith("lms1: block_structure_storage_bucket is not set.\nRemedy: set it to your S3 bucket.\n")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_refusal_breaks_no_word(width):
+    code, screen = in_terminal(width, "verify", "-i", "no-such-inventory")
+    assert code == 2
+    assert max(map(len, screen.splitlines())) <= width
+    assert " ".join(screen.split()).endswith(
+        "Remedy: name the site's inventory with -i; a path is relative to where you stand."
+    )
+
+
+def test_a_command_in_a_message_stays_whole():
+    text = "It is missing.\nRemedy: run `ansible-galaxy collection install 'amazon.aws:>=10.1.0'`, and start again."
+    assert layout.message(text, 60).splitlines() == [
+        "It is missing.",
+        "Remedy: run",
+        "  `ansible-galaxy collection install 'amazon.aws:>=10.1.0'`,",
+        "  and start again.",
+    ]
+
+
 # What a table does at any width
 
 

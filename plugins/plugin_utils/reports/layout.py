@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from typing import Any, Callable
 Line = tuple[str, str]
 INDENT = "  "
 _GAP = 2  # between two columns
+_COMMAND = re.compile(r"`[^`\n]+`")
+_HELD = "\x1f"  # a space that no line breaks at
 # A column of words that is wider than this may wrap.
 _WORDS = 24
 
@@ -167,6 +170,13 @@ def _joined(parts: Iterable[str], width: int, indent: str) -> Iterator[str]:
 
 def _longest_word(text: str) -> int:
     return max(map(len, text.split()), default=0)
+
+
+def message(text: str, width: int) -> str:
+    """Return a message with its lines wrapped between words; a command in backquotes stays whole, so that it can be copied."""
+    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text)
+    lines = (line for part in kept.splitlines() for line in wrapped(part, width, rest=INDENT))
+    return "\n".join(lines).replace(_HELD, " ")
 
 
 def sentence(text: str, medium: Medium, *, style: str = "", first: str = "", rest: str | None = None) -> list[Line]:

@@ -99,7 +99,7 @@ def checks() -> Iterator[Check]:
 @click.command()
 @document_format_option
 def command(form: str) -> None:
-    """Say what this command has and what it lacks, with the command that brings it.
+    """Say what is installed and what is missing, and how to get it.
 
     Ends with 3 if something is missing that every command needs, else with 0.
 
