@@ -32,8 +32,8 @@ setup_python() {
     # A changed pin installs the difference; another Python recreates the environment.
     if [ "$("$venv/bin/python" --version 2>/dev/null)" != "$version" ]; then
       quietly python-venv "$PYTHON_REMEDY" "$python" -m venv --clear "$venv"
-      activate_hook
     fi
+    activate_hook
     quietly python-packages "read the log; pip must reach a package index (its usual configuration is honoured)." \
       "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$root/requirements-dev.txt"
     printf '%s\n' "$wanted" >"$venv/.digest"
@@ -43,6 +43,7 @@ setup_python() {
 
 # Makes `. .venv/bin/activate` sufficient for `molecule` by hand.
 activate_hook() {
+  ! grep --quiet 'Added by scripts/dev/setup' "$venv/bin/activate" || return 0
   cat >>"$venv/bin/activate" <<'HOOK'
 
 # Added by scripts/dev/setup: the environment of the sandbox, once the engine has been set up.
