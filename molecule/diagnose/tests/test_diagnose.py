@@ -54,7 +54,7 @@ def diagnose(playbooks, tmp_path, boots) -> Diagnose:
         assert ended.changed == []
         assert (ended.outcome["exit_code"], ended.outcome["findings"]) == (int(attention), report["counts"])
         # The playbook alone says what the command says.
-        assert f"\n{ended.outcome['verdict']}\npalm on native, read by lms1.\n" in ended.output
+        assert f"\n{ended.outcome['verdict']}\n{report['release']} on native, read by lms1.\n" in ended.output
         assert set(report["boots"].values()) == {1}
         assert boots.count() - before == len(report["boots"])
         return {**found, "report": report}
