@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import examples
 import pytest
+import yaml
 from block_structure.plugin_utils import role_variables
 from block_structure.plugin_utils.diagnosis import catalogue
 from block_structure_cli.main import main
@@ -125,6 +127,36 @@ def test_variables_named_in_documents_exist():
         if name not in known and not (name.endswith("_") and any(other.startswith(name) for other in known))
     ]
     assert unknown == []
+
+
+class Tolerant(yaml.SafeLoader):
+    """Reads what Ansible reads; the value of a tag such as !vault is nothing that a type can be asked of."""
+
+
+Tolerant.add_multi_constructor("!", lambda _loader, _tag, _node: "{{ tagged }}")
+
+
+def variables_in(document):
+    """Return (name, value) of each variable of the role in a document, at any depth, but for templates."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in role_variables.options() and "{{" not in str(value):
+                yield name, value
+            yield from variables_in(value)
+    elif isinstance(document, list):
+        for entry in document:
+            yield from variables_in(entry)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_role_accepts_each_value_that_a_document_gives_to_a_variable(page):
+    """A reader copies it, at night."""
+    text = page.read_text()
+    blocks = [textwrap.dedent(block) for block in re.findall(r"^ *```ya?ml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)]
+    # One line within a sentence: `variable: value`.
+    blocks += [line for line in re.findall(r"`(block_structure_\w+: [^`\n]+)`", text) if "…" not in line]
+    given = [pair for block in blocks for document in yaml.load_all(block, Tolerant) for pair in variables_in(document)]
+    assert [str(error) for name, value in given for error in role_variables.typed({name: value})[1]] == []
 
 
 def test_the_readme_is_short():

@@ -10,7 +10,7 @@ from testinfra.host import Host
 
 ROOT = "/home/tutor/.local/share/tutor"
 # What an inventory sets where Ansible connects as that user. Here it connects as root, and becomes that user for every task.
-AS_USER = json.dumps({"ansible_become_user": "tutor", "block_structure_tutor_user": None, "block_structure_state_dir": None})
+AS_USER = json.dumps({"ansible_become_user": "tutor", "block_structure_tutor_user": "", "block_structure_state_dir": None})
 
 
 @pytest.fixture(scope="module")
