@@ -40,6 +40,8 @@ class HostFiles:
         source = shell.join_path(shell.tmpdir, "content")
         try:
             action._transfer_data(source, data)
+            # The module may run as another user without rights, for example the one who runs tutor.
+            action._fixup_perms2((shell.tmpdir, source))
             self._run(path, variable, new_key(), src=source, **arguments)
         finally:
             # It may hold secrets.
