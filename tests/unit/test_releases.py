@@ -147,7 +147,8 @@ def platform(name: str, line: str | None = None) -> dict:
     """The facts that the probe finds on a platform of a release, with Django's own options."""
     row = releases.pick(ROWS, name).identify_row()
     shown = {column: row[column] for column in identify.EVIDENCE}
-    return {**shown, "release_line": line or row["line"], "command_options": ["--help", *reversed(row["command_options"])]}
+    options = ["--help", *reversed(row["command_options"])]
+    return {**shown, "release_line": line or row["line"], "python": row["python"], "command_options": options}
 
 
 def identified(name: str, line: str | None = None) -> dict:
@@ -187,13 +188,16 @@ def test_installed_release_is_found_by_its_release_line(name):
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [
-        ("ironwood", ["ironwood", "juniper", "koa"]),
+        ("ironwood", ["ironwood"]),
+        ("koa", ["koa"]),
         ("lilac", ["lilac"]),
         ("maple", ["maple", "nutmeg", "olive"]),
         ("palm", ["palm"]),
-        ("sumac", ["quince", "redwood", "sumac"]),
+        ("quince", ["quince"]),
+        ("sumac", ["redwood", "sumac"]),
         ("teak", ["teak"]),
-        ("main", ["ulmo", "verawood", "main"]),
+        ("ulmo", ["ulmo"]),
+        ("main", ["verawood", "main"]),
     ],
 )
 def test_code_between_releases_has_candidates_and_is_never_guessed(name, candidates):
@@ -206,6 +210,12 @@ def test_code_between_releases_has_candidates_and_is_never_guessed(name, candida
             BlockStructureError, match=f"The installed platform may be .* or {candidates[-1]}: it reports release line 'master'"
         ):
             releases.resolve_release(ROWS, found)
+
+
+def test_on_a_python_of_no_candidate_every_one_remains():
+    """Somebody runs a release on a newer Python than its own."""
+    found = {**platform("sumac", "master"), "python": "3.13"}
+    assert identify_result(found, releases.identify_rows(ROWS, None, None))["candidates"] == ["quince", "redwood", "sumac"]
 
 
 def test_a_line_that_the_evidence_belies_is_no_release():

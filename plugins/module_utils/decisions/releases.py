@@ -70,7 +70,8 @@ class Release:
         """Return the data by which probe/operations/identify.py recognises this release and continues with it."""
         # Code of no named release reports its branch as release line.
         line = self.branch if self.branch == "master" else self.name
-        return {"name": self.name, "line": line, "probe": self.probe_row(), **{key: getattr(self, key) for key in EVIDENCE}}
+        evidence = {column: getattr(self, column) for column in EVIDENCE}
+        return {"name": self.name, "line": line, "python": self.python, "probe": self.probe_row(), **evidence}
 
 
 def columns() -> set[str]:

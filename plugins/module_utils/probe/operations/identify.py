@@ -5,6 +5,8 @@ The comparison runs here, not on the controller, so that the same boot can conti
 
 from __future__ import absolute_import
 
+import sys
+
 from ..engine import edxapp
 from ..protocol import EVIDENCE
 
@@ -16,6 +18,7 @@ def facts():
     names = ("invalidate_cache_on_publish", "raise_error_when_not_found", "storage_backing_for_cache")
     return {
         "release_line": edxapp.release_line(),
+        "python": "%d.%d" % sys.version_info[:2],
         "command_options": edxapp.command_options(),
         "switches": [prefix + name for name in names if hasattr(config, name.upper())],
         "switch_api": "namespace" if hasattr(config, "waffle") else "objects",
@@ -43,12 +46,16 @@ def candidates(found, rows):
     """Return the names of the rows that match the installed platform, in the table's order.
 
     A release line that equals a row's `line` decides, if the evidence agrees. Code between releases reports master; then every
-    row that the evidence agrees with is a candidate, including master's own.
+    row that the evidence agrees with is a candidate, including master's own. Of several, those remain whose Python is the
+    installed one; all of them where none has it.
     """
     options = {option for row in rows for option in row["command_options"]}
     agreeing = [row for row in rows if not differences(found, row, options)]
     named = [row for row in rows if row["line"] == found["release_line"] and row["line"] != "master"]
-    return [row["name"] for row in agreeing if not named or row in named]
+    if named:
+        return [row["name"] for row in agreeing if row in named]
+    on_this_python = [row for row in agreeing if row["python"] == found["python"]]
+    return [row["name"] for row in on_this_python or agreeing]
 
 
 def chosen(names, named, prepares):
