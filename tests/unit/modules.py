@@ -46,3 +46,20 @@ def run(name: str, arguments: dict[str, Any], *options: str) -> dict[str, Any]:
     answer = json.JSONDecoder().raw_decode(text[text.index("{") :])[0]
     report: dict[str, Any] = answer["plays"][0]["tasks"][0]["hosts"]["localhost"] if "plays" in answer else answer
     return report
+
+
+def run_here(name: str, arguments: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """Return the result of a module in a process of its own, without what Ansible does around it; check: in check mode."""
+    request = json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}})
+    program = f"ansible_collections.openedx_operators.block_structure.plugins.modules.{name}"
+    ended = subprocess.run(
+        [sys.executable, "-m", program],
+        input=request,
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout, ended.stderr
+    answer: dict[str, Any] = json.loads(ended.stdout)
+    return answer

@@ -58,6 +58,7 @@ class Site:
                 "manage_settings": True,
                 "manage_database": True,
                 "native_restart_commands": [restarting],
+                "native_worker_restart_commands": [],
                 "native_heartbeat_urls": [],
                 "native_restart_timeout_seconds": 2,
             },

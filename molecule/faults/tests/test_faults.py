@@ -66,7 +66,7 @@ FAULTS = {
         "The new settings could not be applied: Status code was -1",
     ),
     "restart command that fails": (
-        {"block_structure_native_restart_commands": [["/bin/false"]]},
+        {"block_structure_native_worker_restart_commands": [["/bin/false"]]},
         "Remedy: the previous settings are restored; fix the cause in the message and run again.",
     ),
 }

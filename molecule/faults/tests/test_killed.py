@@ -27,8 +27,12 @@ SETTINGS = {
         "pruning_active": True,
     }
 }
-DELAYED = {**SETTINGS, "block_structure_native_restart_commands": [["sleep", PAUSE]]}
-MASTERS = "/edx/bin/supervisorctl pid lms cms edxapp_worker:lms_default_1 edxapp_worker:cms_default_1"
+DELAYED = {**SETTINGS, "block_structure_native_reload": "never", "block_structure_native_restart_commands": [["sleep", PAUSE]]}
+# Those that hold settings: workers of gunicorn, main processes of Celery.
+HOLDERS = (
+    "pgrep --delimiter ' ' --parent $(/edx/bin/supervisorctl pid lms),$(/edx/bin/supervisorctl pid cms);"
+    " /edx/bin/supervisorctl pid edxapp_worker:lms_default_1 edxapp_worker:cms_default_1"
+)
 
 
 def deploy(folder: Path, variables: dict[str, Any]) -> subprocess.Popen[bytes]:
@@ -46,11 +50,11 @@ def deploy(folder: Path, variables: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 @dataclass(frozen=True)
 class Killed:
-    """pid: of the killed deploy. second: what one said that came meanwhile. masters: the main processes, which still run."""
+    """pid: of the killed deploy. second: what one said that came meanwhile. holders: the processes, which still run."""
 
     pid: int
     second: Playbook
-    masters: list[str]
+    holders: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,7 @@ def killed(lms: Host, playbooks, tmp_path_factory: pytest.TempPathFactory) -> It
     """Kill a deploy after it wrote the settings; another one came before that."""
     folder = tmp_path_factory.mktemp("killed")
     assert playbooks.run("deploy").exit_code == 0
-    masters = lms.check_output(MASTERS).split()
+    holders = lms.check_output(HOLDERS).split()
     process = deploy(folder, DELAYED)
     try:
 
@@ -73,7 +77,7 @@ def killed(lms: Host, playbooks, tmp_path_factory: pytest.TempPathFactory) -> It
         process.wait()
     lms.check_output("kill %s", sleeping[0])
     assert "COURSE_PUBLISH_TASK_DELAY: 31" in lms.file("/edx/etc/studio.yml").content_string
-    yield Killed(process.pid, second, masters)
+    yield Killed(process.pid, second, holders)
     assert playbooks.run("deploy").exit_code == 0
 
 
@@ -90,20 +94,20 @@ def test_verify_fails_on_the_processes_with_older_settings(killed, lms: Host, pl
     assert verified.exit_code == 2, output
     assert "2 gunicorn process(es) of the LMS started before /edx/etc/lms.yml was last written" in output
     assert "1 celery process(es) of Studio started before /edx/etc/studio.yml was last written" in output
-    assert lms.check_output(MASTERS).split() == killed.masters
+    assert lms.check_output(HOLDERS).split() == killed.holders
 
 
 def test_the_next_deploy_restarts_them_although_it_writes_nothing(killed, lms: Host, playbooks) -> None:
     predicted = playbooks.run("deploy", "--check", "-e", json.dumps(SETTINGS))
     assert predicted.exit_code == 0, predicted.output
-    assert lms.check_output(MASTERS).split() == killed.masters
+    assert lms.check_output(HOLDERS).split() == killed.holders
     deployed = playbooks.run("deploy", "-e", json.dumps(SETTINGS))
     assert deployed.exit_code == 0, deployed.output
     for ended in (predicted, deployed):
         fields = {field["field"].partition(":")[0] for change in ended.changed for field in change["changes"]}
         # The variables of the configuration playbooks come after the restart, so the killed run had not written them either.
         assert fields == {"processes", "/edx/etc/block_structure/edxapp_vars.yml"}
-    assert not set(lms.check_output(MASTERS).split()) & set(killed.masters)
+    assert not set(lms.check_output(HOLDERS).split()) & set(killed.holders)
     assert playbooks.run("verify", "-e", json.dumps(SETTINGS)).exit_code == 0
 
 

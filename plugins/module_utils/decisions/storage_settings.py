@@ -74,7 +74,8 @@ _PLAIN_PREFIX = re.compile(r"[A-Za-z0-9!_.'()=+@~/-]*")
 # protections").
 CHECKSUMS = "block_structure_storage_checksums"
 WHEN_SUPPORTED = "when_supported"  # boto3's own choice
-_CHECKSUM_ENVIRONMENT = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+# Variables of the platform's processes that the role may set.
+ENVIRONMENT_NAMES = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 DEFAULT_REGION = "us-east-1"  # whose host is boto's own default
 
 
@@ -133,7 +134,7 @@ class BuiltSettings:
 def environment(variables: dict[str, Any]) -> dict[str, str]:
     """Return the environment variables that the platform's processes need."""
     wanted = str(variables[CHECKSUMS])
-    return {} if wanted == WHEN_SUPPORTED else dict.fromkeys(_CHECKSUM_ENVIRONMENT, wanted)
+    return {} if wanted == WHEN_SUPPORTED else dict.fromkeys(ENVIRONMENT_NAMES, wanted)
 
 
 def resolve_class(storage_class: str, release: Release) -> str:

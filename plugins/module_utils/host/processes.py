@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def running() -> list[Process]:
     """Return every visible process that sees the files that this one sees: a container's paths only look like the host's."""
     found = [_read(folder) for folder in PROC.iterdir() if folder.name.isdigit() and not _elsewhere(folder)]
     return [process for process in found if process is not None]
+
+
+def children(pid: int) -> list[Process]:
+    """Return the live children of a process, the oldest first."""
+    try:
+        lists = [(task / "children").read_text().split() for task in (PROC / str(pid) / "task").iterdir()]
+        found = [_read(PROC / child) for child in chain.from_iterable(lists)]
+    except OSError:  # it ended, or a kernel without these lists
+        found = [process for process in running() if process.parent == pid]
+    live = [process for process in found if process is not None and started_of(process.pid) == process.started]
+    return sorted(live, key=lambda process: (process.started, process.pid))
 
 
 def workers(processes: list[Process], services: list[dict[str, Any]]) -> list[tuple[str, Process]]:

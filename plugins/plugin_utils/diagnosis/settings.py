@@ -12,6 +12,11 @@ from ...module_utils.decisions.storage_settings import apart, described
 from .snapshot import Snapshot, names
 
 DIFFERS = "see the other findings for figures; the deploy resolves this"
+_RESTARTED_BY = {
+    "gunicorn": "block_structure_native_restart_commands",
+    "uwsgi": "block_structure_native_restart_commands",
+    "celery": "block_structure_native_worker_restart_commands",
+}
 _RESTART = "restart the LMS, Studio and above all the LMS's workers, which regenerate published courses."
 
 
@@ -111,7 +116,7 @@ def _workers(snapshot: Snapshot) -> list[Finding]:
                 "run playbooks/deploy.yml so that studio.yml and lms.yml agree, then restart Studio and its workers."
                 if studio
                 else _RESTART,
-                "block_structure_native_restart_commands",
+                "block_structure_native_worker_restart_commands",
                 evidence={worker: apart},
                 cost="a deleted course stays in the cache"
                 if studio
@@ -136,9 +141,8 @@ def _outdated(snapshot: Snapshot) -> list[Finding]:
             f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} started before "
             f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and still use the "
             "old settings.",
-            "run playbooks/deploy.yml, which restarts them; if it did not, add their service to "
-            "block_structure_native_restart_commands.",
-            "block_structure_native_restart_commands",
+            f"run playbooks/deploy.yml, which restarts them; if it did not, add their service to {_RESTARTED_BY[kind]}.",
+            _RESTARTED_BY[kind],
             evidence=[process["pid"] for process in processes],
             cost="the change has no effect on them",
         )

@@ -96,12 +96,8 @@ def _preloaded(master, workers):
     return 2 * len(_libraries(master["pid"])) > max(len(_libraries(worker["pid"])) for worker in workers)
 
 
-def processes(files=None):
-    """Return the processes that hold settings in memory and are visible to this user, oldest first; None without procfs.
-
-    files: {system: [the files that it reads its settings from]}, by default the one that a process's environment names. Each
-    gunicorn worker loads the settings itself, unless its master did; children of a Celery worker or of uWSGI inherit them.
-    """
+def _found(files):
+    """Return {pid: process} of all processes of this site that are visible to this user, None without procfs."""
     try:
         boot, ticks = _boot_time(), os.sysconf("SC_CLK_TCK")
         pids = [name for name in os.listdir("/proc") if name.isdigit()]
@@ -115,11 +111,34 @@ def processes(files=None):
             continue
         if process:
             found[process["pid"]] = process
+    return found
+
+
+def _children(found, process):
+    return [other for other in found.values() if other["parent"] == process["pid"]]
+
+
+def processes(files=None):
+    """Return the processes that hold settings in memory and are visible to this user, oldest first; None without procfs.
+
+    files: {system: [the files that it reads its settings from]}, by default the one that a process's environment names. Each
+    gunicorn worker loads the settings itself, unless its master did; children of a Celery worker or of uWSGI inherit them.
+    """
+    found = _found(files)
+    if found is None:
+        return None
     holders = []
     for process in found.values():
-        children = [other for other in found.values() if other["parent"] == process["pid"]]
+        children = _children(found, process)
         if process["kind"] != "gunicorn" or not children:
             holders += [process] if process["kind"] == "gunicorn" or process["parent"] not in found else []
         elif _preloaded(process, children):
             holders += [process]
     return sorted(holders, key=lambda process: process["started"])
+
+
+def gunicorns(files=None):
+    """Return the main process of each gunicorn with workers; `preloads`: whether it has loaded the application itself."""
+    found = _found(files) or {}
+    masters = [process for process in found.values() if process["kind"] == "gunicorn" and _children(found, process)]
+    return [dict(master, preloads=_preloaded(master, _children(found, master))) for master in masters]
