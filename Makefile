@@ -9,7 +9,7 @@ ACTIVATE := . .venv/bin/activate
 # The package that the role carries to the LMS has its own tests.
 STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
 # Each of these starts a sandbox of its own with small courses, and removes it again whatever the outcome.
-SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime
+SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime load-deploy
 in_sandbox = scripts/dev/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/dev/sandbox down; exit $$status; }
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_COURSES := small
@@ -124,6 +124,10 @@ load-outage: export BLOCK_STRUCTURE_OUTAGE_SECONDS ?= 60
 load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbox of its own)
 	@scripts/dev/storage-scenario test_load.py
 
+.PHONY: load-deploy
+load-deploy: setup ## Learners keep asking while deploys and a rollback run; no request may fail (about 10 minutes)
+	@$(call in_sandbox,scripts/dev/load-deploy)
+
 .PHONY: storage-table
 storage-table: export BLOCK_STRUCTURE_SLOW = yes
 storage-table: setup ## Meet every fault of S3 with both storage classes, write the table of docs/storage.md (up to an hour)
@@ -141,7 +145,7 @@ bench-diagnose: setup ## Measure what a diagnosis of 1,000 courses costs (about 
 
 .PHONY: test-all
 test-all: export BLOCK_STRUCTURE_SLOW := yes
-test-all: test stress ## The same on every release, with the slow fault tests and the stress run (hours)
+test-all: test stress load-deploy ## The same on every release, with the slow fault tests and the stress run (hours)
 
 .PHONY: matrix
 matrix: export BLOCK_STRUCTURE_SLOW := yes
