@@ -56,13 +56,14 @@ EXAMPLES = r"""
 RETURN = r"""
 processes:
   description: >-
-    Each process with pid, parent, kind (gunicorn, uwsgi or celery), system (lms or cms), place, started, settings_file and
-    settings_written; times in seconds of Unix time.
+    Each process with pid, parent, kind (gunicorn, uwsgi or celery), system (lms or cms), place, started, settings_file,
+    settings_written, and environment_differs, the exported variables that it would be started with otherwise; times in seconds
+    of Unix time.
   type: list
   elements: dict
   returned: success
 outdated:
-  description: Those that were started before their settings were written.
+  description: Those that were started before their settings were written, or with another environment.
   type: list
   elements: dict
   returned: success

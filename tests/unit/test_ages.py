@@ -100,6 +100,16 @@ def test_a_process_counts_once_its_settings_are_newer_and_those_of_another_site_
     assert after["changes"] == [{"field": "processes", "before": "3 with older settings", "after": "restarted"}]
 
 
+def test_a_process_with_another_environment_counts_although_its_settings_are_older(site: Site):
+    """A run that was killed after it had exported the variable has restarted nothing."""
+    site.start("gunicorn", "lms", "LMS_CFG", "lms.yml")
+    named = [f"LMS_CFG={site.folder}/lms.yml", f"CMS_CFG={site.folder}/studio.yml"]
+    argv = ["env", *named, "AWS_REQUEST_CHECKSUM_CALCULATION=when_required", sys.executable, "-"]
+    assert site.ask()["outdated"] == []
+    exported = site.ask(places=[{"name": "host", "argv": argv}])["outdated"]
+    assert [one["environment_differs"] for one in exported] == [["AWS_REQUEST_CHECKSUM_CALCULATION"]] * 2
+
+
 def test_in_containers_the_file_of_the_host_counts_also_once_it_is_gone(site: Site):
     site.start("celery", "lms", "LMS_CFG", "lms.yml")
     plugin = site.folder / "plugins" / "block_structure.yml"
@@ -117,7 +127,8 @@ def test_in_containers_the_file_of_the_host_counts_also_once_it_is_gone(site: Si
 def test_a_place_takes_its_own_processes_and_one_that_does_not_answer_is_named(site: Site):
     site.start("gunicorn", "lms", "LMS_CFG", "lms.yml")
     site.start("celery", "lms", "LMS_CFG", "lms.yml")
-    argv = ["env", f"LMS_CFG={site.folder}/lms.yml", sys.executable, "-"]
+    # Both, or those of another site on this machine count.
+    argv = ["env", f"LMS_CFG={site.folder}/lms.yml", f"CMS_CFG={site.folder}/studio.yml", sys.executable, "-"]
     places = [
         {"name": "lms-worker", "system": "lms", "kinds": ["celery"], "argv": argv},
         {"name": "cms", "system": "cms", "argv": argv},

@@ -105,6 +105,12 @@ def old_process(site):
     site.given["processes"] = ({"pid": 1, "system": "lms", "kind": "gunicorn", "settings_file": "/edx/etc/lms.yml", **times},)
 
 
+def process_without_exports(site):
+    old_process(site)
+    differs = {"settings_written": 900.0, "environment_differs": ["AWS_REQUEST_CHECKSUM_CALCULATION"]}
+    site.given["processes"] = ({**site.given["processes"][0], **differs},)
+
+
 def cache(**given):
     return lambda site: site.given.update(servers=(server(**given),))
 
@@ -497,6 +503,7 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "old Studio": ("teak", worker("edx.cms.core.default.lms1", STORAGE_CLASS=None), "studio-differs", "error", "Studio"),
     "no worker": ("teak", asked(workers={"answers": {}, "problem": None}), "workers-silent", "info", "in time"),
     "old process": ("teak", old_process, "processes-outdated", "error", "lms.yml"),
+    "old exports": ("teak", process_without_exports, "processes-outdated", "error", "(AWS_REQUEST_CHECKSUM_CALCULATION) than"),
     "row": ("teak", row(num_versions_to_keep=2), "row-differs", "error", "wanted is 5"),
     "keep none": ("teak", row(num_versions_to_keep=0), "versions-below-one", "error", "just written"),
     "keep all": ("teak", row(num_versions_to_keep=None), "versions-unlimited", "info", "ever removed"),

@@ -1,4 +1,4 @@
-"""Decide which processes run with older settings than their files have. Nothing here contacts a host."""
+"""Decide which processes run with older settings, or another environment, than they would start with. No host is asked."""
 
 from __future__ import annotations
 
@@ -9,5 +9,13 @@ _TOLERANCE_SECONDS = 1
 
 
 def outdated(processes: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return the processes (probe/engine/ages.py) that were started before their settings were last written."""
-    return [one for one in processes or [] if one["started"] + _TOLERANCE_SECONDS < one["settings_written"]]
+    """Return the processes (probe/engine/ages.py) that do not run with what they would be started with now.
+
+    They were started before their settings were last written, or with other values of what this project exports.
+    """
+    return [one for one in processes or [] if one.get("environment_differs") or is_older(one)]
+
+
+def is_older(process: dict[str, Any]) -> bool:
+    """Return whether a process was started before its settings were last written."""
+    return bool(process["started"] + _TOLERANCE_SECONDS < process["settings_written"])

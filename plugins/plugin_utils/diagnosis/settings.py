@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ...module_utils.common.findings import Finding
-from ...module_utils.decisions.ages import outdated
+from ...module_utils.decisions.ages import is_older, outdated
 from ...module_utils.decisions.candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, overridden
 from ...module_utils.decisions.storage_settings import apart, described
 from .snapshot import Snapshot, names
@@ -130,23 +130,28 @@ def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
+def _why_outdated(process: dict[str, Any]) -> str:
+    if is_older(process):
+        written = _moment(process["settings_written"])
+        return f"started before {process['settings_file']} was last written ({written}) and still use the old settings"
+    return f"started with another environment ({', '.join(process['environment_differs'])}) than their file of exports has now"
+
+
 def _outdated(snapshot: Snapshot) -> list[Finding]:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for process in outdated(list(snapshot.processes)):
-        groups.setdefault((process["system"], process["kind"]), []).append(process)
+        groups.setdefault((process["system"], process["kind"], _why_outdated(process)), []).append(process)
     return [
         Finding(
             "processes-outdated",
             "error",
-            f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} started before "
-            f"{processes[0]['settings_file']} was last written ({_moment(processes[0]['settings_written'])}) and still use the "
-            "old settings.",
+            f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} {why}.",
             f"run playbooks/deploy.yml, which restarts them; if it did not, add their service to {_RESTARTED_BY[kind]}.",
             _RESTARTED_BY[kind],
             evidence=[process["pid"] for process in processes],
             cost="the change has no effect on them",
         )
-        for (system, kind), processes in sorted(groups.items())
+        for (system, kind, why), processes in sorted(groups.items())
     ]
 
 

@@ -11,6 +11,8 @@ import os
 import re
 
 _SYSTEM_FILES = (("lms", ("LMS_CFG",)), ("cms", ("CMS_CFG", "STUDIO_CFG")))
+# What a native installation's processes may get from this project through their environment (decisions/storage_settings.py).
+_EXPORTED = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 _KINDS = ("celery", "gunicorn", "uwsgi")
 # For a process whose title took the place of its environment (setproctitle): what its title or its words say.
 _SYSTEM = re.compile(r"\b(lms|cms)\.(?:wsgi|celery)\b|\[celeryd: edx\.(lms|cms)\.")
@@ -78,6 +80,10 @@ def _process(pid, boot, ticks, files):
                 "started": boot + int(fields[19]) / float(ticks),
                 "settings_file": paths[0],
                 "settings_written": max(os.path.getmtime(path) for path in paths),
+                # A title takes the place of the environment too, and nothing is known of it then.
+                "environment_differs": [
+                    variable for variable in _EXPORTED if environment and environment.get(variable) != os.environ.get(variable)
+                ],
             }
     return None
 
