@@ -23,10 +23,10 @@ READ_AGAIN_SECONDS = (0, 2, 5, 10)
 class ActionModule(ActionBase):
     """`bucket`: takes no arguments; reads the public variables itself.
 
-    Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket and
-    bucket_lifecycle for the differences, and reads again. Fails before any change (for a new bucket: after its
-    creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name the feature and
-    its variable. Returns changed, changes, diff.
+    Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket,
+    bucket_lifecycle and bucket_access_block for the differences, and reads again. Fails before any change (for a new
+    bucket: after its creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name
+    the feature and its variable. Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
@@ -49,6 +49,7 @@ class ActionModule(ActionBase):
             "aws_ca_bundle": variables["block_structure_bucket_ca_bundle"],
             "validate_certs": variables["block_structure_bucket_validate_certs"],
         }
+        self._prefix = variables["block_structure_storage_prefix"]
         options = BucketOptions.from_variables(variables)
         live = self._read(options)
         changes = bucket.compare(live, options)
@@ -100,7 +101,7 @@ class ActionModule(ActionBase):
             return message
         return two_lines(
             f"{name} could not configure the bucket: {message}",
-            "grant these credentials the permission, or turn the feature off (block_structure_bucket_features).",
+            bucket.refused_remedy(message),
         )
 
     def _read(self, options: bucket.BucketOptions) -> dict[str, Any] | None:
@@ -115,8 +116,6 @@ class ActionModule(ActionBase):
         if "encryption" in fields:
             arguments["encryption"] = bucket.KMS if options.kms_key else "AES256"
             arguments["encryption_key_id"] = options.kms_key
-        if "public_access_block" in fields:
-            arguments["public_access"] = dict.fromkeys(bucket.PUBLIC_ACCESS_KEYS, True)
         if "object_ownership" in fields:
             arguments["object_ownership"] = "BucketOwnerEnforced"
         if "policy" in fields:
@@ -124,7 +123,11 @@ class ActionModule(ActionBase):
         if "tags" in fields:
             arguments["tags"] = options.tags
         rules = [rule for rule in bucket.lifecycle_rules(options) if f"lifecycle.{rule['ID']}" in fields]
-        if len(fields) > len(rules):
+        own = {"public_access_block", *(f"lifecycle.{rule['ID']}" for rule in rules)}
+        if fields - own:
             self._execute("amazon.aws.s3_bucket", **arguments)
         if rules:
             self._execute("openedx_operators.block_structure.bucket_lifecycle", name=options.name, rules=rules)
+        # Last: under it some stores refuse our policy too.
+        if "public_access_block" in fields:
+            self._execute("openedx_operators.block_structure.bucket_access_block", name=options.name, prefix=self._prefix)

@@ -172,6 +172,7 @@ def result(
         "run": everywhere.runs[-1] if everywhere.runs else None,
         "boots": mine.boots,
         "lms_iam_policy": desired["lms_iam_policy"],
+        "lms_bucket_policy": desired["lms_bucket_policy"],
     }
 
 

@@ -78,6 +78,8 @@ desired:
       the release is known and nothing is refused}
     lms_iam_policy: {description: The policy that the LMS's credentials need., type: dict, returned: when the release is known
       and nothing is refused}
+    lms_bucket_policy: {description: The same as a policy of the bucket; null unless C(block_structure_bucket_lms_principal) is
+      set., type: dict, returned: when the release is known and nothing is refused}
     signing: {description: The mode of signatures that the settings reach; null for a class that does not sign., type: str,
       returned: when the release is known and nothing is refused}
     findings: {description: Warnings and notes about the variables., type: list, elements: dict, returned: always}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from block_structure.plugin_utils import role_variables
 from botocore.client import BaseClient
 from botocore.config import Config
+from sandbox_s3.differences import BlockRefusesWrites, RefusesChunked
 from sandbox_s3.server import Listener, application, seed
 
 from . import modules
@@ -41,7 +43,8 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """A server's context, and the file of its certificate authority."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = str(folder / "s3.key"), str(folder / "s3.crt")
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
@@ -49,11 +52,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     subprocess.run(request, check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    seed()
-    listener = Listener(application(), "127.0.0.1", 0, tls)
+    return tls, certificate
+
+
+@contextlib.contextmanager
+def serving(application: Callable[..., Any], tls: tuple[ssl.SSLContext, str]) -> Iterator[Served]:
+    listener = Listener(application, "127.0.0.1", 0, tls[0])
     listener.open()
-    yield Served(f"https://127.0.0.1:{listener.port}", certificate)
+    yield Served(f"https://127.0.0.1:{listener.port}", tls[1])
     listener.close()
+
+
+@pytest.fixture(scope="module")
+def served(tls: tuple[ssl.SSLContext, str]) -> Iterator[Served]:
+    seed()
+    with serving(application(), tls) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +119,43 @@ def test_foreign_parts_stay_whatever_the_access_key_is(served: Served, client: B
     assert rules[0] == RULE
     assert len(rules) == 3
     assert step(served, "example-masked", **tags)["changed"] is False
+
+
+def test_a_block_under_which_nobody_can_write_is_taken_back_by_name(
+    client: BaseClient, tls: tuple[ssl.SSLContext, str]
+) -> None:
+    name = "example-ceph"
+    client.create_bucket(Bucket=name)
+    client.put_object(Bucket=name, Key="block_structures/theirs", Body=b"tree")
+    with serving(BlockRefusesWrites(application()), tls) as ceph:
+        message = step(ceph, name)["msg"]
+    assert message == (
+        f"With the public access block the store refuses every write to the bucket {name}; the block was taken back.\n"
+        "Remedy: set public_access_block of block_structure_bucket_features to false; who can read the bucket is then up to "
+        "its policy and ACLs."
+    )
+    with pytest.raises(client.exceptions.ClientError, match="NoSuchPublicAccessBlockConfiguration"):
+        client.get_public_access_block(Bucket=name)
+    # The first run changed the rest, and a second one with the variable changes nothing.
+    with serving(BlockRefusesWrites(application()), tls) as ceph:
+        assert step(ceph, name, block_structure_bucket_features={"public_access_block": False})["changed"] is False
+    versions = client.list_object_versions(Bucket=name)
+    assert [entry["Key"] for entry in versions["Versions"]] == ["block_structures/theirs"]
+    assert not versions.get("DeleteMarkers")
+
+
+def test_credentials_that_may_not_write_objects_leave_the_block(served: Served, client: BaseClient) -> None:
+    client.create_bucket(Bucket="example-readers")
+    deny = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"}
+    client.put_bucket_policy(Bucket="example-readers", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    assert step(served, "example-readers")["changed"]
+    assert client.get_public_access_block(Bucket="example-readers")["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+
+
+def test_the_step_sends_no_body_that_a_store_could_refuse(tls: tuple[ssl.SSLContext, str]) -> None:
+    with serving(RefusesChunked(application()), tls) as store:
+        assert step(store, "example-chunked")["changed"]
+        assert step(store, "example-chunked")["changed"] is False
 
 
 def test_a_feature_that_is_off_takes_our_statement_away_and_leaves_theirs(served: Served, client: BaseClient) -> None:

@@ -104,6 +104,56 @@ def test_a_key_that_is_only_the_buckets_stays_and_is_named():
     assert bucket.key_findings(whole_bucket(options), options) == []
 
 
+PRINCIPAL = "arn:aws:iam::111122223333:role/lms"
+
+
+def test_the_policy_for_the_lms_is_offered_as_a_bucket_policy_with_the_same_rights(variables, table):
+    given_variables = {**variables, "block_structure_bucket_kms_key": KEY_ARN}
+    assert desired.resolve(given_variables, table).desired.content.lms_bucket_policy is None
+    given_variables["block_structure_bucket_lms_principal"] = PRINCIPAL
+    content = desired.resolve(given_variables, table).desired.content
+    without = [
+        {name: value for name, value in entry.items() if name != "Principal"}
+        for entry in content.lms_bucket_policy["Statement"]
+    ]
+    # The rights to a key are not the bucket's to give.
+    assert without == [entry for entry in content.lms_iam_policy["Statement"] if entry["Sid"] != "BlockStructureKey"]
+    assert {entry["Principal"]["AWS"] for entry in content.lms_bucket_policy["Statement"]} == {PRINCIPAL}
+
+
+def test_the_offered_policy_beside_ours_is_nothing_to_change():
+    options = bucket.BucketOptions("example-bucket")
+    offered = bucket.as_bucket_policy(bucket.lms_policy("example-bucket", "courses/"), PRINCIPAL)
+    live = {**whole_bucket(options), "policy": offered}
+    (change,) = bucket.compare(live, options)
+    assert change.after["Statement"][:-1] == offered["Statement"]
+    assert bucket.compare({**live, "policy": change.after}, options) == []
+    # As a store writes it that marshals policies anew.
+    anew = [{**entry, "Principal": {"AWS": [PRINCIPAL]}} for entry in reversed(offered["Statement"])]
+    assert (
+        bucket.compare({**live, "policy": {**change.after, "Statement": [change.after["Statement"][-1], *anew]}}, options) == []
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["arn:aws:iam:::user/lms", "arn:aws-cn:iam::111122223333:role/path/lms", "arn:aws:iam::tenant:user/lms"]
+)
+def test_identities_of_other_stores_and_partitions_are_principals(name):
+    bucket.check_principal(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["*", "lms", "arn:aws:iam::111122223333:root", "arn:aws:iam:::user/*", "arn:aws:iam:::user/${aws:username}"]
+)
+def test_a_principal_that_is_not_one_identity_is_refused(variables, table, name):
+    (error,) = desired.resolve({**variables, "block_structure_bucket_lms_principal": name}, table).errors
+    assert str(error) == (
+        f"block_structure_bucket_lms_principal is '{name}', which is no ARN of one user or role.\n"
+        "Remedy: write the identity of the LMS's credentials, such as arn:aws:iam::111122223333:role/lms, or "
+        "arn:aws:iam:::user/lms on Ceph."
+    )
+
+
 def test_an_alias_is_no_resource_of_a_policy(variables, table):
     given_variables = {**variables, "block_structure_bucket_kms_key": "arn:aws:kms:eu-central-1:111122223333:alias/x"}
     (error,) = desired.resolve(given_variables, table).errors

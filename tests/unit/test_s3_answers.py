@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions.bucket import ASPECTS
+from block_structure.module_utils.decisions.bucket import ASPECTS, refused_remedy
 from block_structure.module_utils.host import s3
 from block_structure.modules import bucket_info
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 LISTING = "<ListBucketResult><Name>b-c</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
 # Aspect -> its sub-resource, and an answer that has it.
@@ -154,8 +155,32 @@ def test_a_right_that_is_missing_for_one_aspect_is_named(store: Store) -> None:
         bucket_info.read(store.client(), "b-c", list(ASPECTS))
     assert str(refused.value) == (
         "The credentials may not call GetBucketLifecycleConfiguration on the bucket b-c.\n"
-        "Remedy: grant them the permission, or turn the feature off in block_structure_bucket_features."
+        "Remedy: grant them the permission, or set expire_noncurrent and abort_uploads of block_structure_bucket_features to "
+        "false."
     )
+
+
+@pytest.mark.parametrize(
+    ("operation", "variable"),
+    [
+        ("PutBucketPolicy", "set tls_only of block_structure_bucket_features to false"),
+        ("PutBucketEncryption", "set encryption of block_structure_bucket_features to false"),
+        ("PutBucketTagging", "set block_structure_bucket_tags to {}"),
+        ("CreateBucket", "turn it off in block_structure_bucket_features"),
+    ],
+)
+def test_an_operation_that_the_store_refuses_names_its_variable(operation: str, variable: str) -> None:
+    """What amazon.aws says of it, as MinIO refuses our policy, and what our own modules say."""
+    said = f"Failed: An error occurred (MalformedPolicy) when calling the {operation} operation: unsupported action 's3:*'"
+    assert refused_remedy(said) == f"grant these credentials the permission, or {variable}."
+    refused = ClientError({"Error": {"Code": "MalformedXML", "Message": "unsupported"}}, operation)
+    if operation.startswith("Put"):
+        with pytest.raises(BlockStructureError) as caught, s3.refusals("b-c"):
+            raise refused
+        assert (caught.value.identifier, caught.value.remedy) == (
+            "bucket-refused",
+            f"if the store lacks this feature, {variable}.",
+        )
 
 
 def test_an_aspect_that_is_off_is_not_read(store: Store) -> None:

@@ -23,6 +23,18 @@ _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 PUBLIC_ACCESS_KEYS = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
 
 
+def turned_off_by(operation: str) -> str:
+    """Return how the aspect that an operation of the S3 API is for is turned off."""
+    name = re.sub("^(Get|Put|Delete)", "", operation)
+    return f"set {LEAVE_ALONE[_OPERATIONS[name]]}" if name in _OPERATIONS else "turn it off in block_structure_bucket_features"
+
+
+def refused_remedy(message: str) -> str:
+    """Return the remedy for a module's message about an operation that the store refused."""
+    found = _CALLING.search(message)
+    return f"grant these credentials the permission, or {turned_off_by(found.group(1) if found else '')}."
+
+
 def name_problem(name: str) -> str | None:
     """Return why S3 would refuse a bucket name, or None."""
     if not 3 <= len(name) <= 63:
@@ -55,6 +67,7 @@ def check_name(name: str) -> None:
 
 
 KMS = "aws:kms"
+_KEY_SID = "BlockStructureKey"
 # A policy takes no alias (KMS developer guide, "Using aliases to control access").
 _KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
 
@@ -71,6 +84,23 @@ def check_kms_key(arn: str | None) -> None:
         )
 
 
+# Whom a policy of S3 names: an identity of IAM, whose account other stores leave empty or call a tenant (IAM reference, "IAM
+# ARNs"; Ceph documentation, "Bucket policies").
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::[A-Za-z0-9_-]*:(user|role)/[A-Za-z0-9_+=,.@/-]+")
+
+
+def check_principal(arn: str | None) -> None:
+    """Raise BlockStructureError `bucket-principal` unless it is one user or role."""
+    if arn and not _PRINCIPAL.fullmatch(arn):
+        raise BlockStructureError(
+            "bucket-principal",
+            f"block_structure_bucket_lms_principal is '{arn}', which is no ARN of one user or role.",
+            "write the identity of the LMS's credentials, such as arn:aws:iam::111122223333:role/lms, or "
+            "arn:aws:iam:::user/lms on Ceph.",
+            "block_structure_bucket_lms_principal",
+        )
+
+
 # Aspect of a bucket -> the setting that makes the role skip it, for a store that lacks it.
 LEAVE_ALONE = {
     "versioning": "versioning of block_structure_bucket_features to false",
@@ -82,6 +112,20 @@ LEAVE_ALONE = {
     "lifecycle": "expire_noncurrent and abort_uploads of block_structure_bucket_features to false",
 }
 ASPECTS = tuple(LEAVE_ALONE)
+# End of the names of the S3 API's operations -> the aspect that they read or write.
+_OPERATIONS = {
+    "BucketVersioning": "versioning",
+    "BucketEncryption": "encryption",
+    "PublicAccessBlock": "public_access_block",
+    "BucketOwnershipControls": "object_ownership",
+    "BucketPolicy": "policy",
+    "BucketTagging": "tags",
+    "BucketLifecycleConfiguration": "lifecycle",
+}
+# How botocore words a refusal (exceptions.py, ClientError.MSG_TEMPLATE).
+_CALLING = re.compile(r"when calling the (\w+) operation")
+# For a store that refuses every write under the block, as Ceph RGW does.
+BLOCK_REMEDY = f"set {LEAVE_ALONE['public_access_block']}; who can read the bucket is then up to its policy and ACLs."
 # Partition of AWS -> how the names of its regions begin, and the domain of its services; all others are in `aws` (AWS
 # reference, "IAM ARNs", and the partitions of botocore's endpoints.json).
 _PARTITIONS = {
@@ -192,7 +236,7 @@ def lms_policy(
     statements = []
     if kms_key:
         key_actions = ["kms:GenerateDataKey", "kms:Decrypt"]
-        statements = [{"Sid": "BlockStructureKey", "Effect": "Allow", "Action": key_actions, "Resource": kms_key}]
+        statements = [{"Sid": _KEY_SID, "Effect": "Allow", "Action": key_actions, "Resource": kms_key}]
     versions = ["s3:GetObjectVersion"] if reads_versions else []
     return {
         "Version": "2012-10-17",
@@ -212,6 +256,17 @@ def lms_policy(
             *statements,
         ],
     }
+
+
+def as_bucket_policy(policy: dict[str, Any], principal: str | None) -> dict[str, Any] | None:
+    """Return lms_policy() as a policy of the bucket that gives a principal the same rights; None without a principal.
+
+    Without the rights to a KMS key, which are the key's own policy's to give.
+    """
+    if not principal:
+        return None
+    statements = [entry for entry in policy["Statement"] if entry["Sid"] != _KEY_SID]
+    return {**policy, "Statement": [{**entry, "Principal": {"AWS": principal}} for entry in statements]}
 
 
 def lifecycle_rules(options: BucketOptions) -> list[dict[str, Any]]:

@@ -47,7 +47,8 @@ class Content:
 
     settings: the public BLOCK_STRUCTURES_SETTINGS, without secrets. also: settings outside of it, {dictionary: {key: value}}.
     row: fields of BlockStructureConfiguration. switches: {name: on, off, or None to delete it}. switches_if_clean: those to
-    turn on only after a generation without failures. lms_iam_policy: what the LMS's key needs. signing: the mode of signatures
+    turn on only after a generation without failures. lms_iam_policy: what the LMS's key needs. lms_bucket_policy:
+    the same as a policy of the bucket, if a principal is given. signing: the mode of signatures
     that the operator wants, which the settings reach once every object is signed; None for a class that does not sign.
     """
 
@@ -57,6 +58,7 @@ class Content:
     switches: dict[str, bool | None]
     switches_if_clean: dict[str, bool]
     lms_iam_policy: dict[str, Any]
+    lms_bucket_policy: dict[str, Any] | None
     signing: str | None
 
 
@@ -167,6 +169,7 @@ def resolve(
     bucket_name = variables.get("block_structure_storage_bucket")
     if bucket_name:
         errors.of(lambda: bucket.check_name(bucket_name))
+    errors.of(lambda: bucket.check_principal(variables["block_structure_bucket_lms_principal"]))
     errors.of(lambda: bucket.check_kms_key(variables["block_structure_bucket_kms_key"]))
     before = len(errors)
     for name in storage_settings.ENDPOINTS:
@@ -216,6 +219,15 @@ def resolve(
     built = errors.of(lambda: storage_settings.build(options, release)) if bucket_name and reachable else None
     if errors or built is None or turned is None or also is None:
         return Resolution(desired, tuple(errors), tuple(findings))
+    policy = bucket.lms_policy(
+        str(bucket_name),
+        variables["block_structure_storage_prefix"],
+        reads_versions=storage_settings.uses_boto(release),
+        partition=bucket.partition(
+            variables["block_structure_storage_region"], variables["block_structure_storage_endpoint_url"]
+        ),
+        kms_key=variables["block_structure_bucket_kms_key"],
+    )
     content = Content(
         settings=built.public,
         also=also,
@@ -225,15 +237,8 @@ def resolve(
         },
         switches=turned[0],
         switches_if_clean=turned[1],
-        lms_iam_policy=bucket.lms_policy(
-            str(bucket_name),
-            variables["block_structure_storage_prefix"],
-            reads_versions=storage_settings.uses_boto(release),
-            partition=bucket.partition(
-                variables["block_structure_storage_region"], variables["block_structure_storage_endpoint_url"]
-            ),
-            kms_key=variables["block_structure_bucket_kms_key"],
-        ),
+        lms_iam_policy=policy,
+        lms_bucket_policy=bucket.as_bucket_policy(policy, variables["block_structure_bucket_lms_principal"]),
         signing=signing.mode(built.public),
     )
     return Resolution(replace(desired, content=content), (), (*findings, *built.findings))

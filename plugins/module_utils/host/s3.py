@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import uuid
+from contextlib import contextmanager, suppress
 from typing import Any, Iterator
 
 from ..common.errors import BlockStructureError
+from ..decisions.bucket import BLOCK_REMEDY, PUBLIC_ACCESS_KEYS, turned_off_by
 
 try:
     import boto3
@@ -16,7 +18,7 @@ try:
 except ImportError as missing:
     MISSING = str(missing)
 
-__all__ = ["ARGUMENTS", "ClientError", "client", "lifecycle", "refusals"]
+__all__ = ["ARGUMENTS", "ClientError", "block_public_access", "client", "lifecycle", "refusals"]
 # Arguments of every module that speaks to the bucket.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -49,8 +51,16 @@ def client(given: dict[str, Any]) -> Any:
         aws_secret_access_key=given["secret_key"],
         aws_session_token=given["session_token"],
         verify=(given["aws_ca_bundle"] or True) if given["validate_certs"] else False,
-        config=Config(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30),
+        config=_config(),
     )
+
+
+def _config() -> Any:
+    """Return botocore's configuration; the checksums of boto3 1.36 and later only where an operation needs one."""
+    made = Config(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=10, read_timeout=30)
+    with suppress(TypeError):  # an older botocore, which sends no others
+        return made.merge(Config(request_checksum_calculation="when_required", response_checksum_validation="when_required"))
+    return made
 
 
 def _refusal(name: str, code: str, operation: str, text: str) -> BlockStructureError:
@@ -80,7 +90,14 @@ def _refusal(name: str, code: str, operation: str, text: str) -> BlockStructureE
         return BlockStructureError(
             "bucket-permission",
             f"The credentials may not call {operation} on the bucket {name}.",
-            "grant them the permission, or turn the feature off in block_structure_bucket_features.",
+            f"grant them the permission, or {turned_off_by(operation)}.",
+            "block_structure_bucket_features",
+        )
+    if operation.startswith(("Put", "Delete")):
+        return BlockStructureError(
+            "bucket-refused",
+            f"The store refuses {operation} on the bucket {name}: {text}",
+            f"if the store lacks this feature, {turned_off_by(operation)}.",
             "block_structure_bucket_features",
         )
     return BlockStructureError(
@@ -145,3 +162,59 @@ def lifecycle(connection: Any, name: str, rules: list[dict[str, Any]]) -> None:
     ours = {rule["ID"] for rule in rules}
     kept = [rule for rule in found if rule.get("ID") not in ours]
     connection.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [*kept, *rules]})
+
+
+# Part of the block in the terms of the role -> in those of the S3 API.
+_BLOCK = {name: "".join(word.capitalize() for word in name.split("_")) for name in PUBLIC_ACCESS_KEYS}
+_DENIED = ("403", "AccessDenied")
+
+
+def _takes_objects(connection: Any, name: str, prefix: str) -> bool:
+    """Return whether an object can be written; it is deleted again."""
+    key = f"{prefix}block-structure-canary/{uuid.uuid4().hex}"
+    try:
+        version = connection.put_object(Bucket=name, Key=key, Body=b"canary").get("VersionId")
+    except ClientError as error:
+        if str(error.response["Error"]["Code"]) in _DENIED:
+            return False
+        raise
+    try:
+        connection.delete_object(Bucket=name, Key=key, **({"VersionId": version} if version else {}))
+    except ClientError:
+        # Who may not delete versions leaves a noncurrent one, which the lifecycle rule removes.
+        with suppress(ClientError):
+            connection.delete_object(Bucket=name, Key=key)
+    return True
+
+
+def _live_block(connection: Any, name: str) -> dict[str, Any]:
+    """Return the public access block in the terms of the S3 API, empty for none."""
+    try:
+        found = connection.get_public_access_block(Bucket=name).get("PublicAccessBlockConfiguration")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        found = None
+    return dict(found or {})
+
+
+def block_public_access(connection: Any, name: str, prefix: str) -> bool:
+    """Set the whole public access block; return whether objects could be written before and after.
+
+    Raises BlockStructureError `bucket-block-refuses-writes`, with the block as it was, if they can no longer be written.
+    """
+    before = _live_block(connection, name)
+    wrote = _takes_objects(connection, name, prefix)
+    connection.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCK.values(), True))
+    if not wrote or _takes_objects(connection, name, prefix):
+        return wrote
+    if before:
+        connection.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=before)
+    else:
+        connection.delete_public_access_block(Bucket=name)
+    raise BlockStructureError(
+        "bucket-block-refuses-writes",
+        f"With the public access block the store refuses every write to the bucket {name}; the block was taken back.",
+        BLOCK_REMEDY,
+        "block_structure_bucket_features",
+    )
