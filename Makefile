@@ -90,10 +90,12 @@ fuzz: tools ## Meet 30,000 inventories, and thousands of damaged files and answe
 
 .PHONY: swift
 swift: tools
-	@scripts/dev/setup stores
+	@scripts/dev/setup swift
 
 .PHONY: stores
-stores: tools memcached swift ## Run bucket, canary, move, prune and an outage on other stores, and write docs/stores.md (two minutes)
+stores: export BLOCK_STRUCTURE_STORES := swift ceph juicefs
+stores: tools memcached swift ## Run bucket, canary, generation, move, prune and an outage on other stores; write docs/stores.md (five minutes)
+	@scripts/dev/setup ceph juicefs
 	@rm -rf .cache/stores
 	@$(ACTIVATE) && pytest tests/stores && python scripts/dev/stores_table.py
 

@@ -18,6 +18,7 @@ def table(stores: list[dict[str, Any]]) -> str:
     """Return the Markdown of all stores, one column each."""
     rows = [["version", *(f"{one['version']} ({one['from']})" for one in stores)]]
     rows.append(["boto3", *(one["boto3"] for one in stores)])
+    rows.append(["set to false", *(", ".join(f"`{name}`" for name in one["off"]) for one in stores)])
     features = dict.fromkeys(feature for one in stores for feature in one["seen"])
     rows += [[feature, *(one["seen"].get(feature, "-") for one in stores)] for feature in features]
     return pages.table(["", *(one["store"] for one in stores)], rows)

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-import yaml
 from block_structure.plugin_utils import tutor_plugin
 
 from .conftest import ROOT, Tutor
+from .miniature import Miniature, free_port, listening, memcached
 
 BUCKET = "example-block-structures"
 KEYS = {"ACCESS_KEY": "AKIAIOSFODNN7EXAMPLE", "SECRET_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
-REQUIREMENTS = ROOT / "molecule/edxapp/requirements/teak.txt"
 # Runs what follows `lms` (docker compose exec) or `--` (kubectl exec) where the miniature is.
 DOUBLE = """#!/bin/bash
 case "$*" in
@@ -39,75 +35,22 @@ esac
 until [ "$1" = lms ] || [ "$1" = -- ]; do shift; done
 shift
 unset PYTHONPATH
-export PATH="{environment}/bin:/usr/bin:/bin" PYTHONDONTWRITEBYTECODE=1 EDXAPP_RELEASE=teak
-export EDXAPP_BOOTS_LOG="{folder}/boots.log"
-export EDX_PLATFORM_SETTINGS=production LMS_CFG="{folder}/lms.yml" CMS_CFG="{folder}/lms.yml"
+export {exported}
 cd "{folder}/platform" && exec "$@"
 """
 
 
-def free_port() -> int:
-    """Return a port that nobody listens to."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def listening(*argv: str | Path, port: int) -> subprocess.Popen[bytes]:
-    """Start a server and wait until it listens."""
-    process = subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return process
-        time.sleep(0.1)
-    process.terminate()
-    raise RuntimeError(f"{argv[0]} does not listen to {port}")
-
-
-class Site:
+class Site(Miniature):
     """A Tutor with the plugin, and the miniature as its LMS."""
 
-    def __init__(self, tutor: Tutor, folder: Path, environment: Path, ports: dict[str, int]) -> None:
-        self.tutor, self.folder, self.ports = tutor, folder, ports
-        self.settings: dict[str, Any] = {
-            "SECRET_KEY": "example",
-            "FEATURES": {"ENABLE_BLAKE2B_HASHING": True},
-            "CELERY_BROKER_TRANSPORT": "memory",
-            "BLOCK_STRUCTURES_SETTINGS": {
-                "COURSE_PUBLISH_TASK_DELAY": 30,
-                "TASK_DEFAULT_RETRY_DELAY": 30,
-                "TASK_MAX_RETRIES": 5,
-            },
-            "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "lms.sqlite3")}},
-            "CACHES": {
-                "default": {
-                    "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
-                    "KEY_FUNCTION": "common.djangoapps.util.memcache.safe_key",
-                    "KEY_PREFIX": "default",
-                    "LOCATION": [f"127.0.0.1:{ports['memcached']}"],
-                    "OPTIONS": {"no_delay": True, "ignore_exc": True, "use_pooling": True},
-                }
-            },
-            "MEDIA_ROOT": f"{folder}/media/",
-        }
-        self.write({})
-        shutil.copytree(ROOT / "molecule/edxapp/platform", folder / "platform")
-        (folder / "platform/manage.py").chmod(0o755)
+    def __init__(self, tutor: Tutor, folder: Path, ports: dict[str, int]) -> None:
+        super().__init__(folder, ports["memcached"])
+        self.tutor, self.ports = tutor, ports
+        exported = " ".join(f'{name}="{value}"' for name, value in self.variables.items())
         (folder / "bin").mkdir()
         for name in ("docker", "docker-compose", "kubectl"):
-            (folder / "bin" / name).write_text(DOUBLE.format(folder=folder, environment=environment))
+            (folder / "bin" / name).write_text(DOUBLE.format(folder=folder, exported=exported))
             (folder / "bin" / name).chmod(0o755)
-
-    def write(self, ours: dict[str, Any]) -> None:
-        """Write the LMS's YAML with further BLOCK_STRUCTURES_SETTINGS."""
-        own = self.settings["BLOCK_STRUCTURES_SETTINGS"]
-        (self.folder / "lms.yml").write_text(yaml.safe_dump({**self.settings, "BLOCK_STRUCTURES_SETTINGS": {**own, **ours}}))
-
-    def manage(self, *words: str) -> None:
-        """Run a command of manage.py."""
-        subprocess.run([self.folder / "bin/kubectl", "exec", "--", "./manage.py", *words], check=True, capture_output=True)
 
     def apply(self) -> None:
         """Give the LMS what Tutor rendered."""
@@ -126,45 +69,18 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site with its courses, and the plugin enabled and not configured."""
-    environment = ROOT / ".cache/tutor/miniature-teak"
-    if not (environment / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        subprocess.run([environment / "bin/pip", "install", "--quiet", "--requirement", REQUIREMENTS], check=True)
-        (environment / "ready").touch()
     folder = tmp_path_factory.mktemp("site")
     package = tmp_path_factory.mktemp("package")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
     subprocess.run([*pip, "--target", package, ROOT], check=True)
-    ports = {"memcached": free_port(), "s3": free_port()}
-    binary = shutil.which("memcached") or pytest.fail("There is no memcached.\nRemedy: run scripts/dev/setup memcached.")
-    servers = [
-        listening(
-            binary,
-            "-u",
-            "nobody",
-            "-l",
-            "127.0.0.1",
-            "-p",
-            str(ports["memcached"]),
-            "-I",
-            "4m",
-            "-m",
-            "256",
-            port=ports["memcached"],
-        ),
-        listening(Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(ports["s3"]), port=ports["s3"]),
-    ]
-    try:
-        made = Site(Tutor(20, folder, package), folder, environment, ports)
-        made.manage("lms", "migrate", "--verbosity=0")
-        made.manage("cms", "sandbox_courses", "--profile", "small")
+    moto = Path(sys.executable).parent / "moto_server"
+    s3 = free_port()
+    with memcached() as cache, listening(moto, "-H", "127.0.0.1", "-p", str(s3), port=s3):
+        made = Site(Tutor(20, folder, package), folder, {"memcached": cache, "s3": s3})
+        made.with_courses()
         made.tutor.run("config", "save")
         made.tutor.run("plugins", "enable", "block-structure")
         yield made
-    finally:
-        for server in servers:
-            server.terminate()
-            server.wait()
 
 
 @pytest.fixture(scope="module")
