@@ -190,6 +190,20 @@ def worker(name, **apart):
     return asked(workers={"answers": answers, "problem": None})
 
 
+STUDIO, LMS_QUEUE = "edx.cms.core.default", "edx.lms.core.default"
+
+
+def queues(sends=(STUDIO, LMS_QUEUE), studio_reads=(STUDIO,), lms_reads=(LMS_QUEUE,), eager=False):
+    """What a worker of each system reports of its queues."""
+    own = examination()["workers"]["answers"]
+    routing = {
+        "edx.lms.core.default.lms1": {"system": "lms", "queues": [LMS_QUEUE], "eager": False},
+        "edx.cms.core.default.lms1": {"system": "cms", "queues": list(sends), "eager": eager},
+    }
+    reads = dict(zip(routing, (list(lms_reads), list(studio_reads)), strict=True))
+    return asked(workers={"answers": own, "routing": routing, "reads": reads, "problem": None})
+
+
 def failed(site):
     site.course(**{**COLD, "row": False})
     site.given["failures"] = ({"key": KEY, "type": "ValueError", "message": "broken"},)
@@ -323,6 +337,17 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
         "error",
         "course-v1:ExampleX+Was+2026",
     ),
+    "no queue of the LMS": ("teak", queues(sends=[STUDIO]), "drafts-at-next-publish", "error", "have no queue of the LMS"),
+    "no queue of the LMS, Ironwood": ("ironwood", queues(sends=[STUDIO]), "drafts-at-next-publish", "error", "no queue of the"),
+    "Studio reads it": (
+        "teak",
+        queues(studio_reads=[STUDIO, LMS_QUEUE]),
+        "drafts-at-next-publish",
+        "error",
+        "Studio's worker reads the LMS's queue edx.lms.core.default",
+    ),
+    "at once": ("teak", queues(eager=True), "drafts-at-next-publish", "error", "runs tasks in its own processes"),
+    "nobody reads it": ("teak", queues(lms_reads=[]), "queue-unread", "warning", "reads the queue edx.lms.core.default"),
     "never published": ("teak", never_published, "course-unpublished", "info", "course-v1:ExampleX+Draft+2026"),
     "failed": ("teak", failed, "generation-failed", "error", "ValueError: broken"),
     "switch off": ("palm", storage_off, "storage-off", "error", "storage_backing_for_cache"),
@@ -1005,3 +1030,28 @@ def test_table_is_readable_for_operators(release, capsys):
 def test_docs_page_has_every_finding():
     page = (Path(__file__).resolve().parents[2] / "docs" / "diagnose.md").read_text()
     assert [name for name in catalogue.CATALOGUE if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "remedy"),
+    [
+        (queues(sends=[STUDIO]), "set ALTERNATE_WORKER_QUEUES: lms in Studio's settings (studio.yml), restart"),
+        (queues(studio_reads=[STUDIO, LMS_QUEUE]), "take edx.lms.core.default from the worker's --queues, and let"),
+        (queues(eager=True), "remove CELERY_ALWAYS_EAGER from Studio's settings, restart"),
+    ],
+    ids=["no queue", "Studio reads it", "at once"],
+)
+def test_drafts_that_are_stored_already_are_one_finding_with_the_cause(release, plant, remedy):
+    site = Site(release("teak"))
+    plant(site)
+    site.course(fresh=False, draft=True)
+    found = [finding for finding in site.found() if "draft" in finding["id"]]
+    assert [finding["id"] for finding in found] == ["drafts-served"]
+    assert found[0]["remedy"].startswith(remedy)
+    assert found[0]["remedy"].endswith("run playbooks/deploy.yml, which generates these courses.")
+
+
+def test_queues_that_are_read_as_they_should_be_are_no_finding(release):
+    site = Site(release("teak"))
+    queues()(site)
+    assert not {"queue-unread", "drafts-at-next-publish"} & {finding["id"] for finding in site.found()}

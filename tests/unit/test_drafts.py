@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from block_structure.module_utils.probe.engine import edxapp, facts
+from block_structure.module_utils.probe.engine import edxapp, facts, running
 
 KEY = "course-v1:ExampleX+1+2026"
 
@@ -54,8 +56,53 @@ def test_without_history_only_the_present_draft_is_known(monkeypatch: pytest.Mon
     monkeypatch.setattr(edxapp, "course_key", str)
     found = [facts.is_draft(types.SimpleNamespace(data_version=stored), KEY) for stored in ("d3", "d2")]
     assert found == [True, None]
-    monkeypatch.setattr(edxapp, "course_index_model", lambda: None)
-    assert facts.is_draft(types.SimpleNamespace(data_version="d3"), KEY) is None
     model.objects = Rows([])
     monkeypatch.setattr(edxapp, "course_index_model", lambda: model)
     assert facts.is_draft(types.SimpleNamespace(data_version="d3"), KEY) is None
+
+
+class Modulestore:
+    """The modulestore of a release before Maple, as far as its branches go: {branch: version of the course}."""
+
+    def __init__(self, **versions: str | None) -> None:
+        self.versions, self.branch = versions, ""
+
+    @contextlib.contextmanager
+    def branch_setting(self, branch: str, course_id: Any) -> Iterator[None]:
+        assert course_id == KEY
+        self.branch = branch.replace("-", "_")
+        yield
+
+    def get_item(self, _key: Any) -> Any:
+        return types.SimpleNamespace(course_version=self.versions[self.branch])
+
+
+@pytest.mark.parametrize(
+    ("stored", "published", "draft", "is_draft"),
+    [("d1", "p1", "d1", True), ("p1", "p1", "d1", False), ("p0", "p1", "d1", None), ("", None, None, None)],
+)
+def test_before_maple_the_present_draft_is_known_from_the_modulestore(
+    monkeypatch: pytest.MonkeyPatch, stored: str, published: str | None, draft: str | None, is_draft: bool | None
+) -> None:
+    store = Modulestore(published_only=published, draft_preferred=draft)
+    monkeypatch.setattr(edxapp, "course_index_model", lambda: None)
+    monkeypatch.setattr(edxapp, "course_key", str)
+    monkeypatch.setattr(edxapp, "root_usage_key", str)
+    monkeypatch.setattr(edxapp, "modulestore", lambda: store)
+    assert facts.is_draft(types.SimpleNamespace(data_version=stored), KEY) is is_draft
+
+
+@pytest.mark.parametrize(
+    ("conf", "routing"),
+    [
+        # As a worker of the platform reports: queues are a dictionary in the order of the settings.
+        (
+            {"QUEUE_VARIANT": "cms.", "CELERY_QUEUES": {"edx.cms.core.default": {}, "edx.lms.core.default": {}}},
+            {"system": "cms", "queues": ["edx.cms.core.default", "edx.lms.core.default"], "eager": False},
+        ),
+        ({"QUEUE_VARIANT": "lms.", "CELERY_ALWAYS_EAGER": True}, {"system": "lms", "queues": [], "eager": True}),
+        ({}, {"system": "", "queues": [], "eager": False}),
+    ],
+)
+def test_a_worker_says_where_it_sends_tasks(conf: dict[str, Any], routing: dict[str, Any]) -> None:
+    assert running._routing(conf) == routing

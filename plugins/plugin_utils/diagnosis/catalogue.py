@@ -35,6 +35,15 @@ CATALOGUE: dict[str, Entry] = {
     "drafts-served": Entry(
         "courses", ("error",), "Rows have a draft's version: Studio's worker stores structures, learners see drafts.", _SURVEY
     ),
+    "drafts-at-next-publish": Entry(
+        "courses",
+        ("error",),
+        "Studio's processes would store the next published course, with its drafts: its settings or its worker's queues.",
+        "Celery's remote control",
+    ),
+    "queue-unread": Entry(
+        "courses", ("warning",), "No worker reads the queue to which Studio sends published courses.", "Celery's remote control"
+    ),
     "course-unpublished": Entry(
         "courses", ("info",), "A course exists in Studio but not in the LMS (Maple and later).", _SURVEY
     ),

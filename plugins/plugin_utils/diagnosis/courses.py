@@ -6,6 +6,7 @@ from typing import Any
 
 from ...module_utils.common.findings import Finding
 from ...module_utils.decisions.candidate import meaning
+from . import queues
 from .snapshot import Snapshot, courses_in_words, names
 
 _DEPLOY = "run playbooks/deploy.yml; it generates missing structures and reports why a course fails."
@@ -95,13 +96,16 @@ def _drafts(snapshot: Snapshot) -> list[Finding]:
     keys = drafts(snapshot.survey)
     if not keys:
         return []
+    # As the workers report it; else the usual cause.
+    known = queues.ways(snapshot)
+    by = f" ({'; '.join(wrong for wrong, _ in known)})" if known else ""
+    remedies = [remedy for _, remedy in known] or [queues.NO_QUEUE]
     return [
         Finding(
             "drafts-served",
             "error",
-            f"Studio's worker stores structures instead of the LMS's, with the author's unpublished edits: {names(keys)}.",
-            "set ALTERNATE_WORKER_QUEUES: lms in Studio's settings (studio.yml), restart Studio and its workers, then run "
-            "playbooks/deploy.yml, which generates these courses.",
+            f"Studio's worker stores structures instead of the LMS's{by}, with the author's unpublished edits: {names(keys)}.",
+            f"{'; '.join(remedies).rstrip('.')}, which generates these courses.",
             evidence=keys,
             cost="no time; learners see unpublished drafts",
         )

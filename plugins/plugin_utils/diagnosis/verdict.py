@@ -10,6 +10,7 @@ from . import (
     courses,
     database,
     local_storage,
+    queues,
     redis,
     runtime,
     settings,
@@ -18,7 +19,7 @@ from . import (
 from .snapshot import Snapshot
 
 # Order of findings with equal weight: causes before their effects.
-_SUBJECTS = (storage, local_storage, database, cache, redis, courses, settings, runtime)
+_SUBJECTS = (storage, local_storage, database, cache, redis, courses, queues, settings, runtime)
 _REPORTED = (
     "key",
     "blocks",

@@ -115,6 +115,18 @@ def course_index():
     return published, sorted(set(versions) - set(published))
 
 
+# Names of the modulestore's branches (xmodule/modulestore/__init__.py, ModuleStoreEnum.Branch).
+PUBLISHED, DRAFT = "published-only", "draft-preferred"
+
+
+def branch_version(key_text, branch):
+    """Return the version of a course in a branch by loading its root, None where the modulestore has no versions."""
+    store, key = modulestore(), course_key(key_text)
+    with store.branch_setting(branch, key):
+        version = getattr(store.get_item(root_usage_key(key)), "course_version", None)
+    return None if version is None else str(version)
+
+
 def release_line():
     """Return the platform's release line; master on untagged code."""
     from openedx.core.release import RELEASE_LINE

@@ -178,11 +178,12 @@ def _versions_of(row):
 def is_draft(row, key_text):
     """Return whether a row has the version of a draft, which only Studio's processes collect; None when that is unknown.
 
-    Now or earlier: the index of courses keeps its history (split_modulestore_django/models.py, HistoricalRecords).
+    Now or earlier: the index of courses keeps its history (split_modulestore_django/models.py, HistoricalRecords). Before Maple
+    there is no such index, and only the present draft is known, from the modulestore's branches.
     """
     model = edxapp.course_index_model()
     if model is None:
-        return None
+        return _is_present_draft(str(row.data_version), key_text)
     version, key = str(row.data_version), edxapp.course_key(key_text)
     found = model.objects.filter(course_id=key).values_list("published_version", "draft_version").first()
     if found is None or version == str(found[0]):
@@ -193,6 +194,12 @@ def is_draft(row, key_text):
     if history is None or history.filter(course_id=key, published_version=version).exists():
         return None if history is None else False
     return history.filter(course_id=key, draft_version=version).exists() or None
+
+
+def _is_present_draft(version, key_text):
+    if version == edxapp.branch_version(key_text, edxapp.PUBLISHED):
+        return False
+    return version == edxapp.branch_version(key_text, edxapp.DRAFT) or None
 
 
 def is_fresh(row, key_text, index, schema):
