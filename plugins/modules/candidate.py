@@ -35,9 +35,25 @@ options:
     description: BLOCK_STRUCTURES_SETTINGS without secrets, which the LMS must have on the candidate.
     type: dict
     required: true
-  others:
-    description: Folder of plugins, to name those that set BLOCK_STRUCTURES_SETTINGS too.
-    type: path
+  tutor:
+    description:
+      - The candidate's copy of Tutor, to name those plugins that set BLOCK_STRUCTURES_SETTINGS too; asked if one does.
+    type: dict
+    suboptions:
+      argv:
+        description: Runs Tutor on the copy.
+        type: list
+        elements: str
+        required: true
+      root:
+        description: Its root.
+        type: path
+        required: true
+      plugins:
+        description: Names of the enabled plugins.
+        type: list
+        elements: str
+        required: true
 attributes:
   check_mode:
     support: full
@@ -67,21 +83,21 @@ boots:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.common.errors import as_failures
 from ..module_utils.decisions import candidate
 from ..module_utils.decisions.releases import from_named_row
-from ..module_utils.host import lms, probe_client
+from ..module_utils.host import lms, probe_client, tutor_patches
+
+KEY = "BLOCK_STRUCTURES_SETTINGS"
 
 
-def mentions(folder: str | None) -> list[str]:
-    """Return the names of other files in a folder that set BLOCK_STRUCTURES_SETTINGS."""
-    if folder is None:
-        return []
-    plugins = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.stem != "block_structure"]
-    return [path.name for path in plugins if b"BLOCK_STRUCTURES_SETTINGS" in path.read_bytes()]
+def others(tutor: dict[str, Any] | None) -> list[str]:
+    """Return the names of the plugins that set BLOCK_STRUCTURES_SETTINGS too."""
+    return tutor_patches.setting(tutor["argv"], tutor["root"], tutor["plugins"], KEY) if tutor else []
 
 
 def main() -> None:
@@ -93,7 +109,14 @@ def main() -> None:
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "settings_file": {"type": "path"},
             "wanted": {"type": "dict", "required": True},
-            "others": {"type": "path"},
+            "tutor": {
+                "type": "dict",
+                "options": {
+                    "argv": {"type": "list", "elements": "str", "required": True},
+                    "root": {"type": "path", "required": True},
+                    "plugins": {"type": "list", "elements": "str", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -111,7 +134,7 @@ def main() -> None:
         )
         # First: what it would store elsewhere proves nothing.
         live = answer.results[0]["settings"]["block_structures"]
-        candidate.judge_effective(live, module.params["wanted"], mentions(module.params["others"]))
+        candidate.judge_effective(live, module.params["wanted"], lambda: others(module.params["tutor"]))
         candidate.judge(answer.results[0], release, module.params["package_version"])
     module.exit_json(changed=False, settings=answer.results[0]["settings"], boots=1)
 

@@ -15,6 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SERIES: dict[int, list[str]] = yaml.safe_load((ROOT / "molecule/tutor/vars.yml").read_text())["tutor_series"]
 
 
+def pip_install(folder: Path, *what: str | Path) -> Path:
+    """Return a folder into which pip installed something, without what it requires."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    subprocess.run([*pip, "--target", folder, *what], check=True)
+    return folder
+
+
+def tutor_minio(series: int) -> Path:
+    """Return a folder with the real plugin tutor-minio of a series, installed once."""
+    folder = ROOT / ".cache" / "tutor" / f"minio-{series}"
+    return folder if folder.exists() else pip_install(folder, f"tutor-minio>={series},<{series + 1}")
+
+
 class Tutor:
     """The real Tutor of one series, with a root and plugins of its own."""
 

@@ -21,6 +21,11 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 # As edx-platform defines it before any settings of Tutor.
+_FILES = "django.core.files.storage.FileSystemStorage"
+STORAGES = {
+    "STORAGES": {name: {"BACKEND": _FILES} for name in ("default", "staticfiles")},
+    "USER_TASKS_ARTIFACT_STORAGE": _FILES,
+}
 STOCK = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "TASK_MAX_RETRIES": 5, "KEPT": True}
 
 
@@ -38,7 +43,7 @@ def main(environment: Path, system: str) -> None:
     sys.path.insert(0, str(ROOT / "molecule" / "tutor" / "image"))
     tutor_base = importlib.import_module("tutor_base")
     (config,) = (environment / "apps/openedx/config").glob(f"{system}.env.*")
-    base = tutor_base.extend({"BLOCK_STRUCTURES_SETTINGS": dict(STOCK)}, yaml.safe_load(config.read_text()))
+    base = tutor_base.extend({"BLOCK_STRUCTURES_SETTINGS": dict(STOCK), **STORAGES}, yaml.safe_load(config.read_text()))
     stand_in(f"{system}.envs.production", **base)
     stand_in("xmodule.modulestore.modulestore_settings", update_module_store_settings=tutor_base.update_module_store_settings)
     old = {f"RemovedInDjango{number}Warning": DeprecationWarning for number in (30, 31, 40, 41, 50, 51)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import boto3
 import pytest
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import ROOT, Tutor
+from .conftest import ROOT, Tutor, pip_install
 from .miniature import Miniature, free_port, listening, memcached
 
 BUCKET = "example-block-structures"
@@ -70,9 +69,7 @@ class Site(Miniature):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site with its courses, and the plugin enabled and not configured."""
     folder = tmp_path_factory.mktemp("site")
-    package = tmp_path_factory.mktemp("package")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-    subprocess.run([*pip, "--target", package, ROOT], check=True)
+    package = pip_install(tmp_path_factory.mktemp("package"), ROOT)
     moto = Path(sys.executable).parent / "moto_server"
     s3 = free_port()
     with memcached() as cache, listening(moto, "-H", "127.0.0.1", "-p", str(s3), port=s3):

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import ROOT, SERIES, Tutor
+from .conftest import ROOT, SERIES, Tutor, pip_install, tutor_minio
 
 SUPPORTED = [series for series in SERIES if series >= 15]
 CHOSEN = SUPPORTED if os.environ.get("BLOCK_STRUCTURE_SLOW") else (min(SUPPORTED), max(SUPPORTED))
@@ -37,10 +37,7 @@ REQUIRED = Path(yaml.__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory into which pip installed this checkout."""
-    folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-    subprocess.run([*pip, "--target", folder, ROOT], check=True)
-    return folder
+    return pip_install(tmp_path_factory.mktemp("installed"), ROOT)
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -196,12 +193,7 @@ def test_the_plugin_of_the_role_and_this_one_are_never_both_rendered(enabled: Tu
 @pytest.fixture(scope="module")
 def minio(tutor: Tutor) -> Path:
     """The real plugin tutor-minio of the same series."""
-    folder = ROOT / ".cache" / "tutor" / f"minio-{tutor.series}"
-    if not folder.exists():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-        wanted = f"tutor-minio>={tutor.series},<{tutor.series + 1}"
-        subprocess.run([*pip, "--target", folder, wanted], check=True)
-    return folder
+    return tutor_minio(tutor.series)
 
 
 def test_beside_tutor_minio_both_sets_of_settings_are_rendered(enabled: Tutor, minio: Path) -> None:

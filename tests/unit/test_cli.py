@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from block_structure_cli.main import main
@@ -32,6 +33,19 @@ def empty(tmp_path: Path) -> str:
 
 def test_there_are_commands():
     assert COMMANDS
+
+
+def test_the_clones_command_runs_in_its_environment_whatever_the_systems_python_has(tmp_path: Path) -> None:
+    """A system Python with click and without rich, which would fail in the middle of the imports."""
+    (tmp_path / "click").symlink_to(Path(click.__file__).parent)
+    system = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    ended = partial(subprocess.run, env=environment, capture_output=True, text=True, check=False)
+    assert ended([system, "-S", "-c", "import click"]).returncode == 0
+    assert ended([system, "-S", "-c", "import rich"]).returncode != 0
+    shown = ended([system, "-S", ROOT / "scripts/block-structure", "--help"])
+    assert shown.returncode == 0, shown.stderr
+    assert "Usage: block-structure" in shown.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

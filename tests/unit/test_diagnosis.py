@@ -6,6 +6,7 @@ import copy
 import functools
 import json
 import re
+import types
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from block_structure.module_utils.common import findings
 from block_structure.module_utils.decisions import desired, storage_settings
 from block_structure.module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
 from block_structure.module_utils.decisions.storage_settings import StorageOptions
+from block_structure.module_utils.probe.engine import cache_server
 from block_structure.plugin_utils.diagnosis import catalogue, cure, report, verdict
 from block_structure.plugin_utils.diagnosis.cache import refused_by
 from block_structure.plugin_utils.diagnosis.snapshot import Server, Snapshot, effective_release
@@ -589,6 +591,13 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     ),
     "redis small": ("teak", redis(maxmemory=MIB), "redis-small", "warning", "at most 1 MiB (maxmemory)"),
     "redis policy": ("teak", redis(maxmemory_policy="volatile-lru"), "redis-policy", "warning", "only what expires"),
+    "redis open": (
+        "teak",
+        redis(listens=[]),
+        "redis-open",
+        "info",
+        "Redis at redis:6379 listens on every address and asks for",
+    ),
     "redis unlimited": ("teak", redis(maxmemory=0), "redis-unlimited", "info", "patch redis-conf"),
     "redis evicts": ("teak", evicting(cached=False), "redis-evictions", "warning", "evicted 7 keys, which may have been"),
     "redis evicted": ("teak", evicting(cached=True), "redis-evictions", "info", "evicted 7 keys, which may have been"),
@@ -1055,3 +1064,41 @@ def test_queues_that_are_read_as_they_should_be_are_no_finding(release):
     site = Site(release("teak"))
     queues()(site)
     assert not {"queue-unread", "drafts-at-next-publish"} & {finding["id"] for finding in site.found()}
+
+
+@pytest.mark.parametrize(
+    ("listens", "password", "location", "severity"),
+    [
+        (["*", "-::*"], False, "redis://127.0.0.1:6379/1", "warning"),
+        (["127.0.0.1", "192.0.2.7"], False, "redis://redis:6379/1", "info"),
+        (["192.0.2.7"], False, "redis://[::1]:6379/1", "warning"),
+        (["127.0.0.1", "-::1"], False, "redis://127.0.0.1:6379/1", None),
+        ([], True, "redis://redis:6379/1", None),
+        (None, False, "redis://redis:6379/1", None),
+    ],
+)
+def test_a_redis_that_others_may_reach_without_a_password_is_a_finding(release, listens, password, location, severity):
+    site = Site(release("teak"))
+    redis(listens=listens, password=password)(site)
+    site.survey["settings"]["cache"].update(locations=[location])
+    found = [finding["severity"] for finding in site.found() if finding["id"] == "redis-open"]
+    assert found == ([severity] if severity else [])
+
+
+class RedisClient:
+    """redis-py's client as far as the question goes; `bind` None refuses CONFIG, as hosted services do."""
+
+    def __init__(self, bind: str | None, **given: Any) -> None:
+        self.bind = bind
+        self.connection_pool = types.SimpleNamespace(connection_kwargs=given)
+
+    def config_get(self, name: str) -> dict[str, str]:
+        if self.bind is None:
+            raise RuntimeError("unknown command CONFIG")
+        return {name: self.bind}
+
+
+def test_redis_is_asked_where_it_listens():
+    assert cache_server.reach(RedisClient("127.0.0.1 -::1")) == {"listens": ["127.0.0.1", "-::1"], "password": False}
+    assert cache_server.reach(RedisClient("", password="x")) == {"listens": [], "password": True}
+    assert cache_server.reach(RedisClient(None))["listens"] is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from ..common.errors import BlockStructureError
 from .releases import Release
@@ -141,15 +141,16 @@ def _with_globals(error: BlockStructureError, used: dict[str, dict[str, Any]]) -
     )
 
 
-def judge_effective(live: dict[str, Any], wanted: dict[str, Any], mentioned: list[str]) -> None:
+def judge_effective(live: dict[str, Any], wanted: dict[str, Any], others: Callable[[], list[str]]) -> None:
     """Raise BlockStructureError `settings-overridden` unless a process booted on the candidate has the wanted settings.
 
-    live: its BLOCK_STRUCTURES_SETTINGS, secrets redacted. mentioned: files of others that name them.
+    live: its BLOCK_STRUCTURES_SETTINGS, secrets redacted. others: returns the names of the plugins that set them too.
     """
     left = described(apart(live, wanted))
     if not left:
         return
-    by = f" ({', '.join(mentioned)})" if mentioned else ""
+    named = others()
+    by = f" ({', '.join(named)})" if named else ""
     raise BlockStructureError(
         "settings-overridden",
         f"Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings{by}, and the LMS would run with it: "

@@ -142,6 +142,12 @@ CATALOGUE: dict[str, Entry] = {
     "redis-evictions": Entry(
         "cache", ("warning", "info"), "Redis evicted keys. info: every structure is cached again.", _REDIS
     ),
+    "redis-open": Entry(
+        "cache",
+        ("warning", "info"),
+        "Redis asks for no password, and others may reach it. info: not on the LMS's host.",
+        _REDIS,
+    ),
     "redis-unlimited": Entry("cache", ("info",), "No maxmemory.", _REDIS),
     "runtime-collector": Entry("runtime", ("info",), "Garbage collection out of band would speed up large courses.", _FORKS),
     "runtime-keys": Entry("runtime", ("info",), "Hashes of keys computed once would speed up large courses.", _FORKS),

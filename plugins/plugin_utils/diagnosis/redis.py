@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils.common.findings import Finding
-from .snapshot import MIB, Snapshot, ratio
+from .snapshot import MIB, Snapshot, is_loopback, ratio
 
 # Upper estimate of the bytes that Redis adds to a value: dictionary entry, key, object header, allocator rounding.
 _ITEM_OVERHEAD_BYTES = 512
@@ -90,6 +90,33 @@ def _policy(server: dict[str, Any]) -> list[Finding]:
     ]
 
 
+def _open(snapshot: Snapshot, server: dict[str, Any]) -> list[Finding]:
+    """Whether others than the LMS may reach Redis, as far as it tells: an empty `bind` is every address (redis.conf)."""
+    listens = server.get("listens")
+    if listens is None or server.get("password"):
+        return []
+    # A dash before an address: it may be missing.
+    addresses = [str(address).lstrip("-") for address in listens]
+    if addresses and all(is_loopback(address) for address in addresses):
+        return []
+    address = _address(snapshot)
+    here = is_loopback(address.rpartition(":")[0].strip("[]") or address)
+    where = "every address" if not addresses or "*" in addresses else ", ".join(addresses)
+    return [
+        Finding(
+            "redis-open",
+            "warning" if here else "info",
+            f"Redis at {address} listens on {where} and asks for no password. It "
+            "holds structures as unsigned pickles: who can write there runs code in the LMS.",
+            "let it listen on 127.0.0.1 (`bind` in its configuration), since the LMS is on the same host."
+            if here
+            else "let a firewall or a private network keep everybody but the LMS from it, or set REDIS_PASSWORD in Tutor.",
+            evidence=addresses,
+            cost="no time; whoever reaches it can run code in the LMS",
+        )
+    ]
+
+
 def _address(snapshot: Snapshot) -> str:
     """Return host and port of the Redis, without what a URL may carry before them."""
     locations = snapshot.survey["settings"]["cache"].get("locations") or ["redis"]
@@ -153,4 +180,4 @@ def find(snapshot: Snapshot) -> list[Finding]:
         return [_unreachable(snapshot, server)]
     sizes = [entry["bytes"] for entry in snapshot.courses if entry["bytes"]]
     needed = needed_bytes(sizes, snapshot.headroom.growth_percent, snapshot.headroom.other_tenants_mb)
-    return _limit(snapshot, server, needed) + _policy(server) + _evictions(snapshot, server, needed)
+    return _limit(snapshot, server, needed) + _policy(server) + _evictions(snapshot, server, needed) + _open(snapshot, server)
