@@ -88,6 +88,10 @@ fuzz: export BLOCK_STRUCTURE_FUZZ ?= 30000
 fuzz: tools ## Meet 30,000 inventories, and thousands of damaged files and answers (about 10 minutes; `make test` has some)
 	@$(ACTIVATE) && pytest tests/fuzz --capture=no
 
+.PHONY: kubectl
+kubectl: tools
+	@scripts/dev/setup kubectl
+
 .PHONY: swift
 swift: tools
 	@scripts/dev/setup swift
@@ -105,7 +109,7 @@ contract: setup ## Run the contract tests of the miniature edxapp (or of a real 
 
 .PHONY: tutor
 tutor: export BLOCK_STRUCTURE_SLOW := yes
-tutor: setup ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
+tutor: setup kubectl ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
 	@$(ACTIVATE) && pytest tests/tutor tests/molecule -k 'tutor and (not tutor_matrix or ironwood or verawood)'
 
 .PHONY: molecule
@@ -138,7 +142,7 @@ storage-table: setup ## Meet every fault of S3 with both storage classes, write 
 	@$(ACTIVATE) && python scripts/dev/storage_table.py
 
 .PHONY: test
-test: setup browser memcached monitoring swift lint ## Run everything that CI runs
+test: setup browser memcached monitoring swift kubectl lint ## Run everything that CI runs
 	@$(ACTIVATE) && pytest tests $(STORAGE_TESTS)
 
 .PHONY: bench-diagnose
