@@ -66,3 +66,23 @@ def test_settings_reach_the_pods_which_roll_when_they_change(tutor: Tutor) -> No
     assert {kind for kind, _name in changed} == {"Deployment", "Job"}
     tutor.run("config", "save", "--unset", BUCKET.partition("=")[0])
     assert applied(tutor) == before
+
+
+def test_a_pod_gets_learners_once_it_answers_with_the_plugin_of_the_documents(tutor: Tutor) -> None:
+    for deployment in ("lms", "cms"):
+        assert "readinessProbe" not in container(tutor, deployment)
+    shutil.copy(ROOT / "docs/tutor-plugins/readiness.yml", tutor.plugins)
+    tutor.run("plugins", "enable", "readiness")
+    tutor.run("config", "save", "--set", "LMS_HOST=lms.example.com", "--set", "CMS_HOST=studio.example.com")
+    for deployment, host in (("lms", "lms.example.com"), ("cms", "studio.example.com")):
+        asked = container(tutor, deployment)["readinessProbe"]["httpGet"]
+        assert (asked["path"], asked["httpHeaders"]) == ("/heartbeat", [{"name": "Host", "value": host}])
+        assert asked["port"] in [port["containerPort"] for port in container(tutor, deployment)["ports"]]
+    tutor.run("plugins", "disable", "readiness")
+    tutor.run("config", "save")
+
+
+def container(tutor: Tutor, deployment: str) -> dict[str, Any]:
+    """Return the only container of a deployment's pods."""
+    [one] = applied(tutor)["Deployment", deployment]["spec"]["template"]["spec"]["containers"]
+    return dict(one)
