@@ -36,7 +36,7 @@ for _cell in TABLE if SLOW else DIAGONAL:
         CELLS["-".join((PLATFORMS[_cell[1]], *_cell))] = _cell
 # Whole Tutor sites are for `make tutor` and `make test-all`, the longest scenario for `make test-all`; the matrix scenarios run
 # as cells only.
-APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "tutor_pip", "tutor_without_root", "switch_release"))}
+APART = {*PLATFORMS.values(), *(() if SLOW else ("tutor", "tutor_pip", "tutor_without_root", "tutor_engine", "switch_release"))}
 # The longest first: started last, one of them would run alone at the end. The first one on a release prepares its image for the
 # others, so two of one release (teak; verawood; palm) do not start together.
 LONGEST = ("storage", "custom_layout", "default", "palm", "faults", "generation", "diagnose", "known_issues")

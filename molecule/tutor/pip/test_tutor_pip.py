@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from ...conftest import wait_until
+from ...conftest import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "example-block-structures"
@@ -89,7 +89,7 @@ def cured(operator: Operator, before: str, s3_api, lms: Host) -> Operator:
     assert (code, report["error"]["id"]) == (3, "variable-missing")
     operator.done("config", "save", *given)
     operator.done("local", "restart", "openedx")
-    assert wait_until(lambda: lms.run("curl --fail --silent http://lms:8000/heartbeat").rc == 0)
+    wait_for(lms, "lms")
     code, report = operator.report("generate")
     assert (code, report["failures"]) == (0, []), report
     return operator
@@ -117,11 +117,12 @@ def test_a_second_generation_has_nothing_to_do(cured: Operator) -> None:
 
 
 def test_a_site_that_does_not_run_is_reported(cured: Operator, lms: Host) -> None:
-    lms.check_output("supervisorctl stop lms")
+    cured.done("local", "stop", "lms")
     try:
         code, report = cured.report("verify")
     finally:
-        lms.check_output("supervisorctl start lms")
+        cured.done("local", "start", "--detach")
+        wait_for(lms, "lms")
     assert (code, report["error"]["id"]) == (3, "tutor-not-running")
 
 
