@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from lib import asking
 from testinfra.host import Host
 
@@ -19,11 +20,10 @@ CHANGED = {
 }
 MASTERS = "/edx/bin/supervisorctl pid lms cms"
 WORKERS = "pgrep --delimiter ' ' --parent %s,%s"
-
-
 PUBLISH = "runuser -u www-data -- /edx/app/edxapp/run.sh python manage.py cms --settings=production sandbox_publish %s"
 
 
+@pytest.mark.slow
 def test_a_deploy_of_other_settings_fails_no_request_and_loses_no_task(lms: Host, playbooks, rows, courses) -> None:
     # Its task waits in a worker until COURSE_PUBLISH_TASK_DELAY is over, and the worker restarts meanwhile.
     course = courses[0]
