@@ -49,8 +49,8 @@ def refusal(ended: subprocess.CompletedProcess[str]) -> list[str]:
             [
                 "scripts/dev/setup has no stage 'everything'.",
                 (
-                    "Remedy: use python, engine, images, browser, memcached, monitoring or stores, or no argument for the "
-                    "first three."
+                    "Remedy: use python, engine, images, browser, memcached, monitoring, swift, ceph, juicefs or kubectl, "
+                    "or no argument for the first three."
                 ),
             ],
         ),
