@@ -66,7 +66,10 @@ def main():
     threads.append(threading.Thread(target=come_in, args=(order, done)))
     for thread in threads:
         thread.start()
-    threading.Timer(order["seconds"], done.set).start()
+    last = threading.Timer(order["seconds"], done.set)
+    # Or the program would not end before it.
+    last.daemon = True
+    last.start()
     # Until whoever asked for it leaves.
     threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
     for thread in threads:
