@@ -13,6 +13,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SERIES: dict[int, list[str]] = yaml.safe_load((ROOT / "molecule/tutor/vars.yml").read_text())["tutor_series"]
+# pkg_resources, with which Tutor loads plugins up to 17, asks for what a package requires.
+REQUIRED = Path(yaml.__file__).resolve().parents[1]
 
 
 def pip_install(folder: Path, *what: str | Path) -> Path:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from .conftest import ROOT, SERIES, Tutor, pip_install
+from .conftest import REQUIRED, ROOT, SERIES, Tutor, pip_install
 
 SUPPORTED = [series for series in SERIES if series >= 15]
 CHOSEN = SUPPORTED if os.environ.get("BLOCK_STRUCTURE_SLOW") else (max(SUPPORTED),)
 BUCKET = "BLOCK_STRUCTURE_STORAGE_BUCKET=example-block-structures"
-# pkg_resources, with which Tutor loads plugins up to 17, asks for what a package requires.
-REQUIRED = Path(yaml.__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,7 +14,7 @@ from block_structure.module_utils.decisions import candidate
 from block_structure.module_utils.host import tutor_patches
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import SERIES, Tutor, pip_install, tutor_minio
+from .conftest import REQUIRED, SERIES, Tutor, pip_install, tutor_minio
 
 SUPPORTED = [series for series in SERIES if series >= 14]
 CHOSEN = SUPPORTED if os.environ.get("BLOCK_STRUCTURE_SLOW") else (max(SUPPORTED),)
@@ -38,8 +37,6 @@ site-packaged = "site_packaged"
 [tool.setuptools]
 py-modules = ["site_packaged"]
 """
-# pkg_resources, with which Tutor loads plugins up to 17, asks for what a package requires.
-REQUIRED = Path(yaml.__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import ROOT, SERIES, Tutor, pip_install, tutor_minio
+from .conftest import REQUIRED, ROOT, SERIES, Tutor, pip_install, tutor_minio
 
 SUPPORTED = [series for series in SERIES if series >= 15]
 CHOSEN = SUPPORTED if os.environ.get("BLOCK_STRUCTURE_SLOW") else (min(SUPPORTED), max(SUPPORTED))
@@ -30,8 +29,6 @@ KEYS = (
     "--set",
     f"BLOCK_STRUCTURE_STORAGE_SECRET_KEY={json.dumps(SECRET)}",
 )
-# pkg_resources, with which Tutor loads plugins up to 17, asks for what a package requires.
-REQUIRED = Path(yaml.__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
