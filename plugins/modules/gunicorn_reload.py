@@ -15,7 +15,7 @@ description:
     them would end its gunicorn. If they cannot be loaded, it fails, and the running workers are left alone.
   - Where new workers would not have the new settings, or there is no memory for one, it changes nothing and returns
     RV(method=restart), with the reason.
-  - A gunicorn whose configuration file is newer than what it read is sent HUP. Requests then wait while the new workers start.
+  - A gunicorn whose configuration file has changed since it read it is sent HUP. Requests then wait for the new workers.
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 options:
@@ -36,6 +36,12 @@ options:
   env_file:
     description: Shell file that the processes' environment comes from.
     type: path
+  reread:
+    description:
+      - Whether a gunicorn of the LMS has to read its configuration again whenever that was written, because its workers do not
+        run with what the file asks for.
+    type: bool
+    default: false
   expected:
     description: How many of LMS and Studio run on this host. With fewer, a restart is asked for.
     type: int
@@ -198,8 +204,10 @@ def exported(env_file: str | None, user: str) -> dict[str, str] | None:
     return dict(pair.split("=", 1) for pair in ended.stdout.split("\0") if "=" in pair) if ended.returncode == 0 else None
 
 
-def facts(web: gunicorn.Gunicorn, record: Record, fresh: dict[str, str] | None, user: str) -> decision.Web:
-    """Return what the decision needs to know of a gunicorn."""
+def facts(
+    web: gunicorn.Gunicorn, record: Record, fresh: dict[str, str] | None, user: str, *, reread: bool = False
+) -> decision.Web:
+    """Return what the decision needs to know of a gunicorn. reread: that of the LMS has not read its present configuration."""
     known = record.of(web)
     with gunicorn.acting_as(user):
         environment, command = web.master.environment(), web.command()
@@ -207,7 +215,8 @@ def facts(web: gunicorn.Gunicorn, record: Record, fresh: dict[str, str] | None, 
         workers = web.workers()
     differs = () if fresh is None else tuple(name for name in decision.ENVIRONMENT if environment.get(name) != fresh.get(name))
     read = max(web.started, known.get("read") or 0) + _TOLERANCE_SECONDS
-    newer = configuration is not None and configuration.stat().st_mtime > read
+    # The time of the last change, since a file that was put back has an old time of its content.
+    newer = configuration is not None and ((reread and web.system == "lms") or configuration.stat().st_ctime > read)
     return decision.Web(
         system=web.system,
         workers=known.get("workers") or len(workers) - record.leaving(web),
@@ -267,6 +276,7 @@ def main() -> None:
             "user": {"type": "str", "required": True},
             "settings_files": {"type": "list", "elements": "dict", "required": True},
             "env_file": {"type": "path"},
+            "reread": {"type": "bool", "default": False},
             "expected": {"type": "int", "default": 1},
             "state_dir": {"type": "path", "required": True},
             "reserve_mb": {"type": "int", "default": 128},
@@ -282,7 +292,7 @@ def main() -> None:
     record = Record(Path(given["state_dir"]))
     webs = running(given["settings_files"], user) if gunicorn.exists(user) else []
     fresh = exported(given["env_file"], user) if webs else None
-    asked = [facts(web, record, fresh, user) for web in webs]
+    asked = [facts(web, record, fresh, user, reread=given["reread"]) for web in webs]
     way = decision.choose(
         given["policy"],
         asked,

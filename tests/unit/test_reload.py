@@ -107,7 +107,7 @@ def test_a_restart_says_why_and_for_how_long(webs, policy, why, seconds, measure
 
 def test_a_newer_configuration_is_read_again():
     way = choose(replace(LMS, configuration="/lms_gunicorn.py"), STUDIO)
-    assert (way.method, way.why) == (reload.HUP, "/lms_gunicorn.py is newer than its gunicorn")
+    assert (way.method, way.why) == (reload.HUP, "/lms_gunicorn.py is not what its gunicorn has read")
     [finding] = way.findings
     assert str(finding) == (
         "LMS must read /lms_gunicorn.py again (HUP): requests wait until new workers have started, none fails.\n"

@@ -25,8 +25,8 @@ class Web:
     """A running gunicorn of LMS or Studio.
 
     workers: how many it has to have. resident_kb: of its largest worker. preloads: its master has loaded the application.
-    environment: variables that a new master would have with another value. configuration: its file, if that was written after
-    the master read it. readable: whether all of this could be read.
+    environment: variables that a new master would have with another value. configuration: its file, if the master has
+    not read that as it is now. readable: whether all of this could be read.
     """
 
     system: str
@@ -160,7 +160,7 @@ def choose(
             "nothing.",
             VARIABLE,
         )
-        return Way(HUP, f"{files} is newer than its gunicorn", batch, [told])
+        return Way(HUP, f"{files} is not what its gunicorn has read", batch, [told])
     counts = " and ".join(f"{web.label} ({web.workers})" for web in webs)
     told = Finding(
         "web-reloads",
