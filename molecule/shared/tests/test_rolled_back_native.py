@@ -25,9 +25,14 @@ def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
         oldest = lms.check_output("ls -tr /edx/app/edxapp/%s.*~ | head -n 1", name).strip()
         assert lms.run("cmp %s /edx/app/edxapp/%s", oldest, name).rc == 0
     assert not lms.file("/edx/app/edxapp/block_structure").exists
-    # What a live worker was started with. Root in a container may not read it, the worker's own user may.
-    for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
+    # Celery was started anew. Root in a container may not read its environment, its own user may.
+    for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid edxapp_worker:lms_default_1)").split():
         assert "block_structure" not in lms.check_output("runuser -u www-data -- cat /proc/%s/environ", pid)
+    # gunicorn's main process may be the same, whose environment nothing in it reads; its workers are of the file as it is now.
+    changed = int(lms.check_output("stat --format=%%Z /edx/app/edxapp/lms_gunicorn.py"))
+    now = float(lms.check_output("date +%s.%N"))
+    for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
+        assert now - int(lms.check_output("ps --format etimes= --pid %s", pid)) >= changed
 
 
 @pytest.mark.usefixtures("rollback")
