@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -63,5 +65,39 @@ class Failure(click.ClickException):
         """Print the message without click's `Error:` prefix, as the role does; in a terminal without a broken word."""
         text = self.message
         if file is None and sys.stderr.isatty():
-            text = layout.message(text, shutil.get_terminal_size().columns)
+            # Not that of standard output, which may be a file; 0 where nobody has told the terminal its size.
+            text = layout.message(text, os.get_terminal_size(sys.stderr.fileno()).columns or 80)
         click.echo(text, file=file, err=file is None)
+
+
+def stopped() -> Failure:
+    """Return the end of a command that was stopped by Ctrl-C or a signal."""
+    return Failure("Stopped.", "run it again; finished work is kept.", INTERRUPTED)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what click says of a command line, and Ctrl-C at a question, into a cause and a remedy."""
+    try:
+        yield
+    except getattr(click.exceptions, "NoArgsIsHelpError", ()):  # of click 8.2 and later; it shows the help
+        raise
+    except click.UsageError as error:
+        raise Failure(_cause(error), _remedy(error), USAGE) from error
+    except (click.Abort, EOFError, KeyboardInterrupt) as error:
+        raise stopped() from error
+
+
+def _cause(error: click.UsageError) -> str:
+    """Return what click says, without the names it guesses: those are the remedy."""
+    said = error.message if getattr(error, "possibilities", None) else error.format_message()
+    return said.rstrip(".") + "."
+
+
+def _remedy(error: click.UsageError) -> str:
+    # While the options of a command are read, the context is the group's, which knows the command's name.
+    context = error.ctx or click.get_current_context()
+    names = [context.command_path, context.invoked_subcommand]
+    seen = f"see `{' '.join(name for name in names if name)} --help`."
+    near = " or ".join(getattr(error, "possibilities", None) or [])
+    return f"use {near}, or {seen}" if near else seen

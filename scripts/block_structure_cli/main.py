@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +32,22 @@ class Commands(click.Group):
         command: click.Command = module.command
         command.epilog = exits.EPILOG
         return command
+
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        """Read the options of the group."""
+        with exits.failures():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the options of a command, and run it."""
+        with exits.failures():
+            return super().invoke(ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with all of what they do, on several lines where the terminal is narrow."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.get_short_help_str(999)) for name, found in commands.items() if found])
 
 
 def _lacking(name: str, extra: str) -> click.Command:

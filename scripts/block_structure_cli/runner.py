@@ -189,7 +189,7 @@ def play(
             quiet=True,
         )
         if cancel():
-            raise exits.Failure("Stopped.", "run it again; finished work is kept.", exits.INTERRUPTED)
+            raise exits.stopped()
         played.rc = int(run.rc)
         if report.exists():
             played.report = json.loads(report.read_text())

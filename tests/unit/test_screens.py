@@ -38,12 +38,12 @@ def in_terminal(columns: int, *argv: str, typed: str = "", **environment: str) -
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
     process = subprocess.Popen(
-        [str(ROOT / "scripts/block-structure"), *argv],
+        # In a session of its own that the terminal controls, so that Ctrl-C is a signal.
+        ["setsid", "--ctty", str(ROOT / "scripts/block-structure"), *argv],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env={**own, "TERM": "xterm-256color", **environment},
-        start_new_session=True,
     )
     os.close(theirs)
     parts = []
@@ -166,6 +166,53 @@ def test_a_refusal_breaks_no_word(width):
     assert " ".join(screen.split()).endswith(
         "Remedy: name the site's inventory with -i; a path is relative to where you stand."
     )
+
+
+# What does not fit, each with what it is about.
+MISTAKES = (
+    "diagnoze",
+    "--verbos",
+    "diagnose --formt json",
+    "diagnose -i",
+    "diagnose --rebuild=yes",
+    "diagnose --format xml",
+    "diagnose extra",
+    "diagnose --vault-password-file absent",
+    "benchmark --users 900",
+    "benchmark --nav-depth none",
+    "benchmark --url ftp://learn.example.com",
+    "profile",
+    "trend",
+    "spool empty",
+    "watch",
+    "watch --textfile block_structure.txt",
+    "regenerate --force --only stale",
+    "regenerate --routing-key example",
+    "move --report absent.json",
+)
+
+
+@pytest.mark.parametrize("width", WIDTHS[:3])
+def test_a_command_line_that_does_not_fit_has_a_cause_and_a_remedy(width):
+    parts = []
+    for mistake in MISTAKES:
+        code, screen = in_terminal(width, *mistake.split())
+        assert code == 2, screen
+        assert max(map(len, screen.splitlines())) <= width
+        cause, remedy = re.sub(r"\n  ", " ", screen).splitlines()
+        assert cause.endswith(".")
+        assert remedy.startswith("Remedy: ")
+        assert {word for word in cause.split() if "'" in word} <= set(screen.split())  # what was given is not broken
+        parts.append(f"$ block-structure {mistake}\n{screen}")
+    same_as_kept(f"usage-{width}", "\n".join(parts))
+
+
+def test_ctrl_c_at_a_question_is_an_interruption(tmp_path):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {children: {block_structure_lms: {hosts: {lms1: {ansible_connection: local}}}}}\n")
+    code, screen = in_terminal(80, "verify", "-i", str(inventory), "-K", typed="\x03")
+    assert code == 130
+    assert screen.endswith("Stopped.\nRemedy: run it again; finished work is kept.\n")
 
 
 def test_a_command_in_a_message_stays_whole():

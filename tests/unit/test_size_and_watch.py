@@ -201,8 +201,8 @@ def test_file_is_replaced_atomically_and_readable(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], exits.USAGE, "Give --textfile, --json or --history."),
-        (["--textfile", "x.txt"], exits.USAGE, "'x.txt' does not end with .prom, so node_exporter would not read it."),
+        ([], exits.USAGE, "Nothing would be written.\nRemedy: give --textfile, --json or --history."),
+        (["--textfile", "x.txt"], exits.USAGE, "would not read x.txt.\nRemedy: name a file that ends with .prom."),
     ],
 )
 def test_watch_refuses_a_file_that_no_monitor_reads(arguments, code, text):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .. import load, output, runs, tables, target
-from ..exits import ATTENTION, REFUSED, Failure
+from ..exits import ATTENTION, REFUSED, USAGE, Failure
 from ..options import Site, format_option, overwrite_option, site_options, unclaimed
 from ..runner import play_for_report
 
@@ -34,7 +34,7 @@ def _account(where: target.Target, email: str | None, username: str | None) -> l
     if where.sandbox and not email:
         return SANDBOX_LEARNER
     if not email:
-        raise click.UsageError("Pages need a learner: give --learner EMAIL, or use --no-http.")
+        raise Failure("Pages need a learner.", "give --learner EMAIL, or use --no-http.", USAGE)
     password = os.environ.get(PASSWORD)
     if not password and sys.stdin.isatty():
         password = click.prompt(f"Password of {email}", hide_input=True, err=True)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .. import output
+from ..exits import USAGE, Failure
 from ..follow import follow
 from ..options import Site, all_option, follow_format_option, site_options
 
@@ -28,9 +29,9 @@ def _check(given: dict[str, Any]) -> None:
     )
     for first, second, text in pairs:
         if given.get(first) and given.get(second):
-            raise click.UsageError(f"{text}\nRemedy: leave one of them out.")
+            raise Failure(text, "leave one of them out.", USAGE)
     if given["routing_key"] and given["engine"] != "celery":
-        raise click.UsageError("Only the celery engine has a routing key.\nRemedy: add --engine celery.")
+        raise Failure("Only the celery engine has a routing key.", "add --engine celery.", USAGE)
 
 
 def _variables(given: dict[str, Any]) -> dict[str, Any]:

@@ -58,9 +58,9 @@ def command(site: Site, textfile: Path | None, json_file: Path | None, history_f
       block-structure watch -i inventory/production --json /var/lib/monitor/block_structure.json
     """
     if not textfile and not json_file and not history_file:
-        raise click.UsageError("Give --textfile, --json or --history.")
+        raise exits.Failure("Nothing would be written.", "give --textfile, --json or --history.", exits.USAGE)
     if textfile and textfile.suffix != ".prom":
-        raise click.UsageError(f"'{textfile}' does not end with .prom, so node_exporter would not read it.")
+        raise exits.Failure(f"node_exporter would not read {textfile}.", "name a file that ends with .prom.", exits.USAGE)
     report = play_for_report("diagnose", site)
     if textfile:
         from block_structure.plugin_utils.diagnosis import metrics
