@@ -332,6 +332,15 @@ def test_each_outcome_has_its_exit_code_and_message(given_back, code, message):
     assert bool(generation.failure_text(reported)) == bool(code)
 
 
+def test_what_a_second_look_finds_fresh_was_generated_by_the_first():
+    first = {"op": "generate", "ended": "done", "planned": 2, "skipped": {}, "seconds": 2.5}
+    second = {"op": "generate", "ended": "done", "planned": 0, "skipped": {"fresh": 2}, "seconds": 0.1}
+    courses = [{**COURSE, "key": key} for key in ("a", "b")]
+    reported = generation.report({"results": [first, second, {"op": "survey"}], "courses": courses, "ended": "done"})
+    assert (reported["planned"], reported["skipped"], reported["seconds"]) == (2, {}, 2.6)
+    assert generation.totals(reported)[0].startswith("2 generated, 0 failed, 0 gone, 0 left; ")
+
+
 def test_totals_have_wall_time_and_processor_time():
     courses = [{**COURSE, "cpu_seconds": 1.25}, {**COURSE, "key": "b", "cpu_seconds": 2.5}]
     assert "took 2.0 s, 3.8 s of processor time" in generation.totals(generation.report(done(courses, seconds=2.0)))

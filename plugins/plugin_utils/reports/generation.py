@@ -66,6 +66,10 @@ def report(done: dict[str, Any]) -> dict[str, Any]:
     result = results[-1] if results else {"ended": done["ended"]}
     reported.update((name, result[name]) for name in (*reported, "seconds") if name in result)
     reported["planned"] = result.get("run", []) if result["ended"] == "dry-run" else result.get("planned", 0)
+    if len(results) > 1:
+        # A deploy looks a second time for what was published meanwhile: the courses that it has just generated.
+        reported.update(planned=results[0].get("planned", 0), skipped=results[0].get("skipped", {}))
+        reported["seconds"] = sum(one.get("seconds") or 0.0 for one in results)
     order = {"ok": 0, "gone": 1, "failed": 2}
     reported["courses"] = sorted(done["courses"], key=lambda course: (order[course["status"]], course["key"]))
     reported["failures"] = [course for course in reported["courses"] if course["status"] == "failed"]
