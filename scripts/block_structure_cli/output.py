@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import click
 from block_structure.plugin_utils.reports import layout
 
 from .exits import USAGE, Failure
@@ -19,16 +21,24 @@ if TYPE_CHECKING:
 # Not a terminal, so there is no width to detect; course keys are long.
 _LOG_WIDTH = 160
 # Colours of the terminal's own palette, which its owner has made readable on light or dark.
-STYLES = {"error": "bold red", "warning": "bold yellow", "info": "bold cyan", "good": "bold green", "strong": "bold"}
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan", "good": "green"}
+
+
+def _plain(stream: TextIO) -> bool:
+    """Return whether text goes there without colours."""
+    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def _log_width() -> int:
+    return int(os.environ.get("COLUMNS") or _LOG_WIDTH)
 
 
 def console(stream: TextIO) -> Console:
+    """Return a console for messages and bars."""
     from rich.console import Console
 
-    terminal = stream.isatty()
-    plain = not terminal or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    width = None if terminal else int(os.environ.get("COLUMNS") or _LOG_WIDTH)
-    return Console(file=stream, highlight=False, color_system=None if plain else "standard", width=width, emoji=False)
+    width = None if stream.isatty() else _log_width()
+    return Console(file=stream, highlight=False, color_system=None if _plain(stream) else "standard", width=width, emoji=False)
 
 
 def __getattr__(name: str) -> Any:
@@ -37,11 +47,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     globals()["stderr"] = made = console(sys.stderr)
     return made
-
-
-def data() -> Console:
-    """Return a console on the current standard output (tests replace it)."""
-    return console(sys.stdout)
 
 
 def message(text: str) -> None:
@@ -95,17 +100,16 @@ def print_csv(rows: Sequence[dict[str, Any]]) -> None:
 
 def medium() -> layout.Medium:
     """Return what standard output is: a terminal of a width, or a log."""
-    own = data()
-    return layout.Medium(own.width, wraps=bool(own.is_terminal or os.environ.get("COLUMNS")))
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _log_width()
+    return layout.Medium(width, wraps=bool(terminal or os.environ.get("COLUMNS")))
 
 
 def print_lines(lines: Iterable[layout.Line]) -> None:
     """Print lines with their styles on standard output."""
-    from rich.text import Text
-
-    own = data()
+    coloured = not _plain(sys.stdout)
     for line, style in lines:
-        own.print(Text(line, style=STYLES.get(style, "")), soft_wrap=True)
+        click.secho(line, fg=_COLOURS.get(style), bold=bool(style) or None, color=coloured)
 
 
 def say(text: str, *, style: str = "", first: str = "", rest: str | None = None) -> None:

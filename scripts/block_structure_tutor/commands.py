@@ -41,10 +41,10 @@ def group() -> None:
     """
 
 
-def resolved(configuration: dict[str, Any], platform: str = "tutor_local") -> settings.Wanted:
+def resolved(configuration: dict[str, Any]) -> settings.Wanted:
     """Return what the configuration asks for, or end the command with every error."""
     try:
-        return settings.resolve(configuration, __version__, platform)
+        return settings.resolve(configuration, __version__)
     except settings.RefusedError as refused:
         raise exceptions.TutorError(str(refused)) from refused
 

@@ -10,8 +10,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,17 @@ from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import needs_attention
 from block_structure.module_utils.decisions import plan, runtime, signing, storage_settings
 from block_structure.module_utils.host import kubectl, probe_client, runs
-from block_structure.plugin_utils.reports import generation
+from block_structure.plugin_utils.reports import exit_codes, generation, layout, screen
 from block_structure.plugin_utils.reports.progress import Progress
+from block_structure_cli import exits, output
+from block_structure_cli.options import all_option, format_option
 from tutor import config as tutor_config
+from tutor.__about__ import __version__
 from tutor.commands.k8s import K8sContext
 from tutor.commands.local import LocalContext
 
-from . import commands, settings
+from . import settings
 
-OK, ATTENTION, ENVIRONMENT = 0, 1, 3  # as the command block-structure ends
 _TUTOR = [sys.executable, "-c", "from tutor.commands.cli import main; main()"]
 # As the module site_info asks them.
 _SURVEY: dict[str, Any] = {"op": "survey", "courses": None, "read": True, "rebuild": False}
@@ -73,20 +76,25 @@ class Site:
 
 
 def _site() -> Site:
-    """Return the site of the command that runs. Raises BlockStructureError `tutor-not-running`, `tutor-job-platform`."""
+    """Return the site of the command that runs.
+
+    Raises settings.RefusedError, BlockStructureError `tutor-not-running`, `tutor-job-platform`.
+    """
     context = click.get_current_context().obj
     configuration = tutor_config.load(context.root)
     if isinstance(context, K8sContext):
         namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
         argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
-        site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", commands.resolved(configuration, "tutor_k8s"))
+        wanted = settings.resolve(configuration, __version__, "tutor_k8s")
+        site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", wanted)
         cluster = kubectl.cluster(["kubectl"], site.wanted.variables["block_structure_tutor_kube_context"])
         click.echo(
             f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
         )
     elif isinstance(context, LocalContext):
         argv = [*_TUTOR, "--root", context.root, "local", "exec", "-T", "lms"]
-        site = Site(context.root, "tutor_local", argv, "tutor local start --detach", commands.resolved(configuration))
+        wanted = settings.resolve(configuration, __version__)
+        site = Site(context.root, "tutor_local", argv, "tutor local start --detach", wanted)
     else:
         raise BlockStructureError(
             "tutor-job-platform",
@@ -111,32 +119,34 @@ def _require_running(site: Site) -> None:
         )
 
 
-def _end(code: int) -> None:
-    """End with a code of the command block-structure."""
-    if code:
-        sys.exit(code)
-
-
-def _failed(error: BlockStructureError, form: str) -> None:
-    """Print an error that ended a job, and end."""
-    if form == "json":
-        click.echo(json.dumps({"error": error.as_dict()}, indent=2, sort_keys=True))
-    click.echo(settings.spelled(str(error)), err=True)
-    _end(ENVIRONMENT)
-
-
-def _show(report: dict[str, Any], form: str) -> None:
-    """Print a diagnosis or a result: as JSON, or its courses and findings as text."""
-    if form == "json":
-        click.echo(json.dumps(report, indent=2, sort_keys=True, default=str))
+@contextmanager
+def _failures(form: str) -> Iterator[None]:
+    """End a job that cannot go on as the command ends, in the names of Tutor's configuration."""
+    try:
+        yield
         return
-    for course in report["courses"]:
-        click.echo(f"{course['key']}: {course['tier']}, without the cache {course['tier_when_cold']}; {course['reason']}")
-    for finding in report["findings"]:
-        cost = f"\nCosts: {finding['cost']}." if finding.get("cost") else ""
-        click.echo(settings.spelled(f"\n{finding['severity']}: {finding['id']}\n{finding['message']}{cost}"))
-    if not report["findings"]:
-        click.echo("Nothing needs attention.")
+    except settings.RefusedError as refused:
+        errors = refused.errors
+    except BlockStructureError as error:
+        errors = [error]
+    if form == "json":
+        output.print_json({"error": errors[0].as_dict()})
+    text = "\n".join(settings.spelled(str(error)) for error in errors)
+    raise exits.Failure(text, "", exit_codes.of_message(errors[0].identifier))
+
+
+def _medium() -> layout.Medium:
+    return replace(output.medium(), to_set="Set with `tutor config save --set NAME=VALUE`, then restart:")
+
+
+def _show(report: dict[str, Any], form: str, everything: bool) -> None:
+    """Print a diagnosis or a result: as data, or as the screen of the command in the names of Tutor's configuration."""
+    if form == "json":
+        output.print_json(report)
+    elif form == "csv":
+        output.print_csv(report["courses"])
+    else:
+        output.print_lines(screen.site(settings.of_tutor(report), _medium(), everything=everything))
 
 
 def _inspected(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
@@ -148,39 +158,34 @@ def _inspected(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
     return {**found, "boots": 1, "seconds": round(time.monotonic() - start, 3)}
 
 
-_form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
-)
-
-
 @click.command(name="block-structure-diagnose")
-@_form
+@format_option
+@all_option("all courses and notes")
 @click.option("--rebuild", is_flag=True, help="Also time the rebuild of three courses, as slow as for a learner.")
-def diagnose(form: str, rebuild: bool) -> Iterable[tuple[str, str]]:
+def diagnose(form: str, everything: bool, rebuild: bool) -> Iterable[tuple[str, str]]:
     """Report what is wrong with the block structures of this site, and what it costs. Changes nothing.
 
     Ends with 0 if all is well, 1 if something needs attention, 3 if the LMS does not answer.
     """
-    try:
+    with _failures(form):
         site = _site()
         inspected = _inspected(site, [{**_SURVEY, "rebuild": rebuild}, _EXAMINE, runtime.inspect()])
         report = reports.diagnosis(inspected, "lms", site.desired, [], {"skipped": True}, site.context, {})
-    except BlockStructureError as error:
-        _failed(error, form)
-        return []
-    _show(report, form)
-    _end(ATTENTION if needs_attention(report["findings"]) else OK)
+    _show(report, form, everything)
+    if needs_attention(report["findings"]):
+        sys.exit(exits.ATTENTION)
     return []
 
 
 @click.command(name="block-structure-verify")
-@_form
-def verify(form: str) -> Iterable[tuple[str, str]]:
+@format_option
+@all_option("all courses and notes")
+def verify(form: str, everything: bool) -> Iterable[tuple[str, str]]:
     """Show which tier of the running site serves each course, and why. Changes nothing.
 
     Ends with 0 if all is well, 1 if something is wrong, 3 if the LMS does not answer.
     """
-    try:
+    with _failures(form):
         site = _site()
         _require_settings(site)
         inspected = _inspected(site, [_SURVEY])
@@ -194,24 +199,23 @@ def verify(form: str) -> Iterable[tuple[str, str]]:
             processes={},
             context=site.context,
         )
-    except BlockStructureError as error:
-        _failed(error, form)
-        return []
-    _show(report, form)
-    _end(ATTENTION if any(finding["severity"] == "error" for finding in report["findings"]) else OK)
+    _show(report, form, everything)
+    if any(finding["severity"] == "error" for finding in report["findings"]):
+        sys.exit(exits.ATTENTION)
     return []
 
 
 @click.command(name="block-structure-generate")
-@_form
+@format_option
+@all_option("all courses and notes")
 @click.option("--force", is_flag=True, help="Generate every course, also those that are up to date.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-def generate(form: str, force: bool, dry_run: bool) -> Iterable[tuple[str, str]]:
+def generate(form: str, everything: bool, force: bool, dry_run: bool) -> Iterable[tuple[str, str]]:
     """Set row and switches, and generate every structure that is missing or stale, in the order of the role's deploy.
 
     Ends with 0 if all is well, 1 if a course failed, 3 if the LMS or a service does not answer, 130 if it was stopped.
     """
-    try:
+    with _failures(form):
         site = _site()
         _require_settings(site)
         survey = _inspected(site, [_SURVEY])["survey"]
@@ -221,14 +225,17 @@ def generate(form: str, force: bool, dry_run: bool) -> Iterable[tuple[str, str]]
             _announce(wanted, form)
             return []
         reported = _generated(site, wanted.operations)
-    except BlockStructureError as error:
-        _failed(error, form)
-        return []
+    error = reported["error"]
     if form == "json":
-        click.echo(json.dumps(reported, indent=2, sort_keys=True, default=str))
-    else:
-        click.echo("\n".join([*generation.summary(reported), generation.failure_text(reported)]).rstrip())
-    _end(reported["exit_code"])
+        output.print_json(reported)
+    elif form == "csv":
+        output.print_csv(reported["courses"])
+    elif not error or reported["courses"]:
+        output.print_lines(screen.generated(reported, _medium(), everything=everything))
+    if error:
+        raise exits.Failure(error["cause"], error["remedy"], reported["exit_code"])
+    if reported["exit_code"]:
+        sys.exit(reported["exit_code"])
     return []
 
 
@@ -275,12 +282,13 @@ def _generation(values: dict[str, Any]) -> dict[str, Any]:
 def _announce(wanted: plan.Plan, form: str) -> None:
     changes = [change.as_dict() for change in wanted.changes]
     if form == "json":
-        click.echo(json.dumps({"changes": changes}, indent=2, sort_keys=True))
-        return
-    for change in changes:
-        click.echo(f"{change['field']}: {json.dumps(change['before'])} -> {json.dumps(change['after'])}")
-    if not changes:
-        click.echo("Row, switches and every structure are as they should be. Nothing to do.")
+        output.print_json({"changes": changes})
+    elif form == "csv":
+        output.print_csv(changes)
+    else:
+        rows = [[change["field"], *(json.dumps(change[when]) for when in ("before", "after"))] for change in changes]
+        empty = "Row, switches and every structure are as they should be. Nothing to do."
+        output.print_table("Would change", ("what", "from", "to"), rows, empty=empty)
 
 
 def _generated(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:

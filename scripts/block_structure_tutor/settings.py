@@ -73,6 +73,16 @@ def _spelled_name(name: str) -> str:
     return name.upper() if _APPLIED.fullmatch(name) else name
 
 
+def of_tutor(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a diagnosis or a result in the names of Tutor's configuration, without variables that only the role has."""
+    findings = [
+        {name: spelled(value) if isinstance(value, str) else value for name, value in finding.items()}
+        for finding in report["findings"]
+    ]
+    cure = [{**row, "name": row["name"].upper()} for row in report.get("cure") or [] if _APPLIED.fullmatch(row["name"])]
+    return {**report, "findings": findings, "cure": cure}
+
+
 class RefusedError(Exception):
     """What must be corrected first; its text has two lines for each error."""
 

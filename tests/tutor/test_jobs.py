@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,13 +57,24 @@ class Site(Miniature):
         source = self.tutor.root / "env/apps/openedx/settings/lms/production.py"
         self.write(tutor_plugin.updates(source.read_text())["BLOCK_STRUCTURES_SETTINGS"])
 
-    def job(self, way: str, name: str, *words: str) -> tuple[int, Any]:
-        """Return exit code and report of a job."""
+    def end(self, way: str, name: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Return how a job ended."""
         path = f"{self.folder}/bin{os.pathsep}{os.environ['PATH']}"
-        ended = self.tutor.end(way, "do", f"block-structure-{name}", "--format=json", *words, PATH=path)
+        ended = self.tutor.end(way, "do", f"block-structure-{name}", *words, PATH=path, **environment)
         assert "Traceback" not in ended.stderr, ended.stderr
         assert KEYS["SECRET_KEY"] not in ended.stdout + ended.stderr
+        return ended
+
+    def job(self, way: str, name: str, *words: str) -> tuple[int, Any]:
+        """Return exit code and report of a job."""
+        ended = self.end(way, name, "--format=json", *words)
         return ended.returncode, json.loads(ended.stdout[ended.stdout.index("{") :])
+
+    def screen(self, name: str, *words: str, columns: int = 60) -> tuple[int, list[str]]:
+        """Return exit code and lines of a job that ran in a narrow terminal."""
+        ended = self.end("local", name, *words, COLUMNS=str(columns))
+        assert max(map(len, ended.stdout.splitlines())) <= columns, ended.stdout
+        return ended.returncode, ended.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +112,14 @@ def test_a_stock_site_is_diagnosed_before_anything_is_configured(site: Site) -> 
     assert (report["release"], report["platform"]) == ("teak", "tutor_local")
     assert {course["tier"] for course in report["courses"]} == {"modulestore"}
     assert "course-not-stored" in {finding["id"] for finding in report["findings"]}
+    code, lines = site.screen("diagnose")
+    assert code == 1
+    assert lines[0].startswith("Needs action: ")
+    start = lines.index("Set with `tutor config save --set NAME=VALUE`, then restart:")
+    assert lines[start + 1].strip().startswith("BLOCK_STRUCTURE_STORAGE_BUCKET: ")
+    assert lines.index("Errors") < lines.index("Courses that need something")
+    assert {course["key"] for course in report["courses"]} <= set(" ".join(lines).split())
+    assert "playbooks/" not in "".join(lines)
     for job in ("generate", "verify"):
         code, report = site.job("local", job)
         assert (code, report["error"]["id"]) == (3, "variable-missing")
@@ -116,12 +136,25 @@ def test_generated_once_every_course_is_in_s3(configured: Site, way: str) -> Non
     code, planned = configured.job(way, "generate", "--dry-run", "--force")
     assert code == 0
     assert len(planned["changes"][-1]["after"]["generate"]) == 8
+    code, lines = configured.screen("generate", "--dry-run", "--force")
+    assert (code, lines[1]) == (0, "Would change")
     code, report = configured.job(way, "generate", "--force")
     assert (code, report["failures"]) == (0, []), report
     assert {course["status"] for course in report["courses"]} == {"ok"}
     kept = configured.tutor.root / "block_structure" / "runs" / report["run"] / "events.jsonl"
     assert KEYS["SECRET_KEY"] not in kept.read_text()
     assert configured.job(way, "generate") == (0, {"changes": []})
+    assert configured.screen("generate") == (
+        0,
+        ["Row, switches and every structure are as they should be.", "Nothing to do."],
+    )
+    code, lines = configured.screen("generate", "--force", "--all")
+    assert (code, lines[0][:27]) == (0, "8 generated, 0 failed, 0 go")
+    assert "fresh" not in lines[0]
+    assert not any(line.startswith("took 0.0 s") for line in lines)
+    assert "All courses of the run" in lines
+    code, lines = configured.screen("verify")
+    assert (code, lines[1]) == (0, "teak on tutor_local.")
     code, result = configured.job(way, "verify")
     assert code == 0, result["findings"]
     assert (len(result["courses"]), {course["tier_when_cold"] for course in result["courses"]}) == (8, {"storage"})
@@ -133,7 +166,24 @@ def test_an_lms_that_does_not_run_has_a_remedy(configured: Site, job: str) -> No
     (configured.folder / "down").touch()
     try:
         code, report = configured.job("k8s", job)
+        ended = configured.end("k8s", job)
     finally:
         (configured.folder / "down").unlink()
     assert (code, report["error"]["id"]) == (3, "tutor-not-running")
-    assert report["error"]["remedy"] == "start the site with `tutor k8s start`, as the user who installed it."
+    remedy = "start the site with `tutor k8s start`, as the user who installed it."
+    assert report["error"]["remedy"] == remedy
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (3, f"Remedy: {remedy}")
+
+
+def test_a_setting_that_the_role_refuses_ends_a_job_as_it_ends_the_command(configured: Site) -> None:
+    configuration = configured.tutor.root / "config.yml"
+    kept = configuration.read_text()
+    configuration.write_text(kept + "BLOCK_STRUCTURE_STORAGE_PREFIX: /courses/\n")
+    try:
+        ended = configured.end("local", "verify")
+    finally:
+        configuration.write_text(kept)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    cause, remedy = ended.stderr.splitlines()[-2:]
+    assert "BLOCK_STRUCTURE_STORAGE_PREFIX" in cause
+    assert remedy.startswith("Remedy: ")

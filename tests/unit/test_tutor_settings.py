@@ -10,13 +10,16 @@ import pytest
 import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.plugin_utils import role_variables
+from block_structure.plugin_utils.reports import layout, screen
 from block_structure_tutor import settings
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from measured import site_in_need
 
 from .conftest import ROOT
 
+BUCKET = "block_structure_storage_bucket"
 NAMES = sorted(name.lower() for name in settings.defaults())
 # What `tutor config save --set NAME=VALUE` reads as YAML.
 VALUES = st.sampled_from(
@@ -81,6 +84,21 @@ def test_without_a_bucket_nothing_is_patched(version):
     wanted = settings.resolve({"PLUGINS": ["block-structure"]}, version)
     assert wanted.patches() == {}
     assert wanted.desired.identify["named"]
+
+
+def test_a_diagnosis_names_what_a_tutor_user_can_set():
+    """The same screen as that of the command, with other names."""
+    report = site_in_need()
+    report["findings"].append(
+        {**report["findings"][1], "variable": BUCKET, "remedy": f"set {BUCKET} and run playbooks/deploy.yml."}
+    )
+    report["cure"].append({"name": BUCKET, "value": "example", "findings": ["not-in-s3"], "note": None, "proposed": False})
+    medium = layout.Medium(120, to_set="Set:")
+    lines = [line for line, _ in screen.site(settings.of_tutor(report), medium, everything=True)]
+    assert lines[lines.index("Set:") + 1 :][:2] == [f"  {BUCKET.upper()}: example", ""]
+    assert f"  Remedy: set {BUCKET.upper()} and run `tutor config save`, restart, and run the job" in " ".join(lines)
+    command = [line for line, _ in screen.site(report, medium, everything=True)]
+    assert command[-42:] == lines[-42:]  # the table of courses
 
 
 def test_a_tutor_of_no_known_release_is_refused():

@@ -24,12 +24,13 @@ class Medium:
     """What lines are made for.
 
     width: columns of a table. wraps: whether a sentence is broken between words to fit; a log keeps it whole. more: how a
-    reader gets what is left out.
+    reader gets what is left out. to_set: what stands above the variables that a reader should set.
     """
 
     width: int
     wraps: bool = True
     more: str = "--all"
+    to_set: str = "Set in the inventory, then deploy:"
 
 
 @dataclass(frozen=True)
@@ -173,15 +174,18 @@ def _longest_word(text: str) -> int:
 
 
 def message(text: str, width: int) -> str:
-    """Return a message with its lines wrapped between words; a command in backquotes stays whole, so that it can be copied."""
-    kept = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text)
-    lines = (line for part in kept.splitlines() for line in wrapped(part, width, rest=INDENT))
-    return "\n".join(lines).replace(_HELD, " ")
+    """Return a message with its lines wrapped between words."""
+    return "\n".join(line for part in text.splitlines() for line, _ in sentence(part, Medium(width), rest=INDENT))
 
 
 def sentence(text: str, medium: Medium, *, style: str = "", first: str = "", rest: str | None = None) -> list[Line]:
-    """Return text for a reader, wrapped between words where the medium wants that."""
-    return [(line, style) for line in wrapped(text, medium.width if medium.wraps else sys.maxsize, first, rest)]
+    """Return text for a reader, wrapped between words where the medium wants that.
+
+    A command in backquotes stays whole, so that it can be copied.
+    """
+    held = _COMMAND.sub(lambda found: found[0].replace(" ", _HELD), text)
+    lines = wrapped(held, medium.width if medium.wraps else sys.maxsize, first, rest)
+    return [(line.replace(_HELD, " "), style) for line in lines]
 
 
 def heading(text: str, medium: Medium, *, style: str = "strong") -> list[Line]:

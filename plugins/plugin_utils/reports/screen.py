@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..diagnosis import summary as summaries
-from . import layout
+from . import generation, layout
 from .layout import INDENT, Column, Line, Medium, milliseconds
 
 Finding = dict[str, Any]
@@ -44,7 +44,7 @@ def opening(report: dict[str, Any], medium: Medium) -> Iterator[Line]:
     for what, text in summaries.lines(found):
         yield from layout.sentence(f"{what}: {text}" if what else text, medium, rest=INDENT)
     if found.to_set:
-        yield from layout.heading("Set in the inventory, then deploy:", medium)
+        yield from layout.heading(medium.to_set, medium)
         for line in summaries.set_lines(found):
             yield from layout.sentence(line, medium, first=INDENT, rest=INDENT * 2)
 
@@ -98,6 +98,36 @@ def courses(report: dict[str, Any], medium: Medium, *, everything: bool) -> Iter
     if rest:
         needless = f"{summaries.many(rest, 'course')} {'need' if rest > 1 else 'needs'} nothing"
         yield from layout.sentence(f"{needless}; {medium.more} shows {'them' if rest > 1 else 'it'}.", medium)
+
+
+_GENERATED = ("course", "status", "why", "blocks", "bytes", "seconds", "cpu seconds", "tier", "attempt", "message")
+_FIGURES = ("blocks", "bytes", "seconds", "cpu seconds", "attempt")
+
+
+def _of_course(course: dict[str, Any], name: str) -> Any:
+    if name == "message" and course.get("type"):
+        return f"{course['type']}: {course.get('message')}"[:300]
+    return course.get("key" if name == "course" else name.replace(" ", "_"))
+
+
+def generated(report: dict[str, Any], medium: Medium, *, everything: bool) -> Iterator[Line]:
+    """Yield the totals of a generation, then what would be generated, or the courses that failed and on request all."""
+    for line in generation.totals(report):
+        yield from layout.sentence(line, medium, rest=INDENT)
+    if report["ended"] == "dry-run":
+        rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
+        empty = "Every course in scope is up to date; there is nothing to generate."
+        yield from layout.table(
+            "Would be generated", ("course", "why", "bytes", "reason"), rows, medium, right=("bytes",), empty=empty
+        )
+        return
+    shown = report["courses"] if everything else [course for course in report["courses"] if course["status"] != "ok"]
+    if not report["courses"]:
+        yield from layout.sentence("Every course in scope is up to date; nothing was generated.", medium)
+    elif shown:
+        rows = [[_of_course(course, name) for name in _GENERATED] for course in shown]
+        title = "All courses of the run" if everything else "Not generated"
+        yield from layout.table(title, _GENERATED, rows, medium, right=_FIGURES)
 
 
 def site(report: dict[str, Any], medium: Medium, *, everything: bool) -> Iterator[Line]:

@@ -17,6 +17,8 @@ from ..exits import ENVIRONMENT
 from ..options import document_format_option
 from ..version import version
 
+_INDENT = " " * 8  # the width of the first column
+
 
 @dataclass(frozen=True)
 class Check:
@@ -112,11 +114,10 @@ def command(form: str) -> None:
     if form == "json":
         output.print_json({"checks": [asdict(check) for check in found], "complete": complete})
     else:
-        console = output.data()
         for check in found:
             use = f", for {check.needed_for}" if check.remedy and check.needed_for else ""
-            console.print(f"{'missing' if check.remedy else 'ok':8}{check.name}: {check.found}{use}", markup=False)
+            output.say(f"{'missing' if check.remedy else 'ok':8}{check.name}: {check.found}{use}", rest=_INDENT)
             if check.remedy:
-                console.print(f"        Remedy: {check.remedy}", markup=False, soft_wrap=True)
+                output.say(f"Remedy: {check.remedy}", first=_INDENT, rest=f"{_INDENT}  ")
     if not complete:
         sys.exit(ENVIRONMENT)

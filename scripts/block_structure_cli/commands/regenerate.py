@@ -6,14 +6,12 @@ from functools import partial
 from typing import Any
 
 import click
+from block_structure.plugin_utils.reports import screen
 
 from .. import output
 from ..exits import USAGE, Failure
 from ..follow import follow
 from ..options import Site, all_option, follow_format_option, site_options
-
-_COLUMNS = ("course", "status", "why", "blocks", "bytes", "seconds", "cpu seconds", "tier", "attempt", "message")
-_NUMBERS = ("blocks", "bytes", "seconds", "cpu seconds", "attempt")
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -57,28 +55,7 @@ def _variables(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any], *, everything: bool) -> None:
-    """Print the totals, then what would be generated, or the courses that failed and on request all."""
-    from block_structure.plugin_utils.reports import generation
-
-    for line in generation.totals(report):
-        output.say(line, rest="  ")
-    if report["ended"] == "dry-run":
-        rows = [[course[name] for name in ("key", "why", "bytes", "words")] for course in report["planned"]]
-        empty = "Every course in scope is up to date; there is nothing to generate."
-        output.print_table("Would be generated", ("course", "why", "bytes", "reason"), rows, right=("bytes",), empty=empty)
-        return
-    shown = report["courses"] if everything else [course for course in report["courses"] if course["status"] != "ok"]
-    if not report["courses"]:
-        output.say("Every course in scope is up to date; nothing was generated.")
-    elif shown:
-        rows = [[_cell(course, name) for name in ("key", *_COLUMNS[1:])] for course in shown]
-        output.print_table("All courses of the run" if everything else "Not generated", _COLUMNS, rows, right=_NUMBERS)
-
-
-def _cell(course: dict[str, Any], name: str) -> Any:
-    if name == "message" and course.get("type"):
-        return f"{course['type']}: {course.get('message')}"[:300]
-    return course.get(name.replace(" ", "_"))
+    output.print_lines(screen.generated(report, output.medium(), everything=everything))
 
 
 @click.command()

@@ -93,6 +93,7 @@ def command(
     if form == "json":
         output.print_json({"report": str(path), **reported})
     else:
-        output.data().print(f"{reported['line']}\n{reported['text']}".strip(), markup=False)
+        for line in f"{reported['line']}\n{reported['text']}".strip().splitlines():
+            output.say(line, rest="  ")
     if reported["state"] == "bad":
         raise SystemExit(ATTENTION)
