@@ -462,17 +462,20 @@ def reported(monkeypatch):
     return seen
 
 
-class Job:
-    """A worker's job that needs no preparation: a function of a course's key."""
+class Job(workers.Job):
+    """A function of a course's key."""
 
     def __init__(self, work):
         self.work = work
 
-    def prepare(self):
-        pass
-
     def __call__(self, key):
         return self.work(key)
+
+
+def test_what_the_operations_have_a_worker_do_is_a_job():
+    """A worker of anything else ends before its first course, and each course counts as one that could not be read."""
+    for operation in (generate.CourseJob, generate.ReadJob):
+        assert issubclass(operation, workers.Job)
 
 
 def pool(job, keys, *, size=2, timeout=30, budget_mb=None, patience=20):

@@ -156,6 +156,7 @@ def test_a_profile_explains_a_request_and_creates_no_session(courses, lms, tmp_p
     assert share["storage"] + share["unpickle"] > 0
     apps = {entry["app"] for entry in report["apps"]}
     assert "openedx.core.djangoapps.content.block_structure" in apps
-    assert not {"django.core.handlers", "django.utils"} & apps
+    # What only passes the request on; other parts of Django may do work of their own.
+    assert "django.core.handlers" not in apps
     for name in ("flamegraph.svg", "callgraph.svg"):
         ElementTree.parse(tmp_path / name)

@@ -1,7 +1,7 @@
 """A pool of forked workers with a queue: one retry after a worker that dies or hangs, and waiting during an outage.
 
 The parent boots the platform once; workers share its memory. A worker is replaced after a number of courses, so memory does
-not grow with the number of courses. The job itself is a parameter: `prepare()` once in each worker, then a call with each key.
+not grow with the number of courses. The job itself is a parameter.
 """
 
 from __future__ import absolute_import
@@ -70,6 +70,16 @@ def _serve(job, orders, answers, timeout):
         signal.alarm(0)
         answers.write(json.dumps(report, default=str) + "\n")
         answers.flush()
+
+
+class Job(object):
+    """What a worker does with each course: `prepare()` once where it starts, then a call with each key returns a report."""
+
+    def prepare(self):
+        """Do what is needed once."""
+
+    def __call__(self, key_text):
+        raise NotImplementedError
 
 
 class Worker(object):

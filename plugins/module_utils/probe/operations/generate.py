@@ -79,7 +79,7 @@ class _CountingStore(object):
         return self._store.add(block_structure)
 
 
-class CourseJob(object):
+class CourseJob(workers.Job):
     """A worker's job for one course: generate like `generate_course_blocks --force_update --with_storage`, then verify."""
 
     def __init__(self, release, reasons, deep):
@@ -166,7 +166,7 @@ def inspect_course(usage_key, release, deep=False):
     return seen
 
 
-class ReadJob(object):
+class ReadJob(workers.Job):
     """A worker's job in a run that reads: check whether the object is readable, and cached if it fits."""
 
     def __init__(self, release):
