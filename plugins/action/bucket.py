@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -17,6 +19,8 @@ from ..module_utils.decisions import bucket
 from ..module_utils.decisions.bucket import BucketOptions
 from ..plugin_utils import buckets, role_variables
 
+_MODULE = "amazon.aws.s3_bucket"
+_WANTED = "'amazon.aws:>=10.1.0,<12.0.0'"  # as in galaxy.yml
 READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
 
@@ -50,6 +54,7 @@ class ActionModule(ActionBase):
             "validate_certs": variables["block_structure_bucket_validate_certs"],
         }
         self._prefix = variables["block_structure_storage_prefix"]
+        self._insist(self._require_collection)
         options = BucketOptions.from_variables(variables)
         live = self._read(options)
         changes = bucket.compare(live, options)
@@ -70,6 +75,20 @@ class ActionModule(ActionBase):
                 raise
             self._insist(bucket.check_taken, self._left(options))
         return result
+
+    def _require_collection(self) -> None:
+        """Raise BlockStructureError `collection-missing` without the collection that changes the bucket, in a preview too."""
+        if self._shared_loader_obj.module_loader.find_plugin(_MODULE):
+            return
+        # A pipx environment has the program, and nothing links to it.
+        beside = Path(sys.executable).with_name("ansible-galaxy")
+        raise BlockStructureError(
+            "collection-missing",
+            "The Ansible collection amazon.aws, which configures the bucket, is not installed where Ansible runs.",
+            f"run `{beside if beside.exists() else beside.name} collection install {_WANTED}`, or set "
+            "block_structure_manage_bucket to false for a bucket that you made yourself.",
+            "block_structure_manage_bucket",
+        )
 
     @staticmethod
     def _insist(check: Callable[..., None], *arguments: Any) -> None:
@@ -125,7 +144,7 @@ class ActionModule(ActionBase):
         rules = [rule for rule in bucket.lifecycle_rules(options) if f"lifecycle.{rule['ID']}" in fields]
         own = {"public_access_block", *(f"lifecycle.{rule['ID']}" for rule in rules)}
         if fields - own:
-            self._execute("amazon.aws.s3_bucket", **arguments)
+            self._execute(_MODULE, **arguments)
         if rules:
             self._execute("openedx_operators.block_structure.bucket_lifecycle", name=options.name, rules=rules)
         # Last: under it some stores refuse our policy too.

@@ -95,7 +95,7 @@ def test_installed_doctor_names_what_is_missing_and_the_command_that_brings_it(i
     assert (own["found"], own["remedy"]) == (VERSION, "")
     python = installed.bin / "python"
     assert checks["amazon.aws"]["found"] == "missing"
-    assert checks["amazon.aws"]["remedy"].startswith("run `ansible-galaxy collection install 'amazon.aws:>=")
+    assert checks["amazon.aws"]["remedy"].startswith(f"run `{python.parent}/ansible-galaxy collection install 'amazon.aws:>=")
     assert checks["extra 'report'"]["remedy"].startswith(f"run `{python}")
     assert " -m pip install gprof2dot jsonschema numpy`." in checks["extra 'report'"]["remedy"]
     table = installed.run("block-structure", "doctor", cwd=nowhere)

@@ -6,14 +6,17 @@ import contextlib
 import json
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
 from block_structure.plugin_utils import role_variables
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -21,6 +24,7 @@ from sandbox_s3.differences import BlockRefusesWrites, RefusesChunked
 from sandbox_s3.server import Listener, application, seed
 
 from . import modules
+from .conftest import ROOT
 
 KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 # Another's statement that has the access key's text in it: Ansible masks that text in all that a module returns.
@@ -84,9 +88,9 @@ def client(served: Served) -> BaseClient:
     return made
 
 
-def step(served: Served, name: str, *options: str, keys: tuple[str, str] = KEYS, **variables: Any) -> dict[str, Any]:
-    """Return the result of the step for a bucket of this name."""
-    chosen = {
+def chosen(served: Served, name: str, keys: tuple[str, str] = KEYS, **variables: Any) -> dict[str, Any]:
+    """Return the variables of a site with a bucket of this name."""
+    return {
         **role_variables.defaults(),
         "block_structure_storage_bucket": name,
         "block_structure_storage_region": "us-east-1",
@@ -96,7 +100,20 @@ def step(served: Served, name: str, *options: str, keys: tuple[str, str] = KEYS,
         "block_structure_bucket_secret_key": keys[1],
         **variables,
     }
-    return modules.run("bucket", {}, "-e", json.dumps(chosen), *options)
+
+
+def step(served: Served, name: str, *options: str, keys: tuple[str, str] = KEYS, **variables: Any) -> dict[str, Any]:
+    """Return the result of the step for a bucket of this name."""
+    return modules.run("bucket", {}, "-e", json.dumps(chosen(served, name, keys, **variables)), *options)
+
+
+def test_without_amazon_aws_a_preview_names_the_command_that_brings_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_SCAN_SYS_PATH", "false")  # where the package `ansible` has it
+    said = modules.output("bucket", {}, "-e", json.dumps(chosen(served, "example-without")), "--check")
+    assert "The Ansible collection amazon.aws, which configures the bucket, is not installed where Ansible runs." in said
+    wanted = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]["amazon.aws"]
+    program = Path(sys.executable).with_name("ansible-galaxy")
+    assert f"Remedy: run `{program} collection install 'amazon.aws:{wanted}'`, or set " in said
 
 
 def test_foreign_parts_stay_whatever_the_access_key_is(served: Served, client: BaseClient) -> None:

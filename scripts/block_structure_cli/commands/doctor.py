@@ -58,14 +58,17 @@ def _extra(extra: str) -> Check:
     return Check(f"extra '{extra}'", found, environment.PURPOSES[extra], environment.remedy(absent) if absent else "")
 
 
-def _collections() -> Iterator[Check]:
-    """Ask Ansible itself, as each run does, which collections it finds."""
+def _collections(galaxy_program: str) -> Iterator[Check]:
+    """Ask Ansible itself, as each run does, which collections it finds.
+
+    galaxy_program: with its path, because pipx links no program but our own.
+    """
     import yaml
     from packaging.specifiers import SpecifierSet
 
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
     listed = subprocess.run(
-        ["ansible-galaxy", "collection", "list", "--format", "json"],
+        [galaxy_program, "collection", "list", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,
@@ -81,7 +84,7 @@ def _collections() -> Iterator[Check]:
     for name, wanted in galaxy["dependencies"].items():
         has = found.get(name)
         fits = has is not None and has in SpecifierSet(wanted)
-        remedy = f"run `ansible-galaxy collection install '{name}:{wanted}'`."
+        remedy = f"run `{galaxy_program} collection install '{name}:{wanted}'`."
         yield Check(name, has or "missing", environment.PURPOSES["s3"], "" if fits else remedy)
 
 
@@ -91,8 +94,9 @@ def checks() -> Iterator[Check]:
     yield Check("Python", f"{sys.version.split()[0]} ({sys.executable})", "", "")
     yield _ansible()
     yield _program("ansible-playbook", "", environment.remedy(["ansible-core"]))
-    if shutil.which("ansible-galaxy"):
-        yield from _collections()
+    program = shutil.which("ansible-galaxy")
+    if program:
+        yield from _collections(program)
     yield _program("ssh", "hosts that are reached by SSH", "install it (Debian, Ubuntu: apt-get install openssh-client).")
     for extra in environment.PURPOSES:
         yield _extra(extra)
