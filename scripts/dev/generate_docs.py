@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,8 @@ def _variable_rows(options: dict[str, Any], within: str = "") -> list[list[str]]
     rows = []
     for name, option in options.items():
         description = option["description"]
-        text = " ".join(description) if isinstance(description, list) else description
+        # Ansible's C(…) and its kin.
+        text = re.sub(r"\b[A-Z]\(([^)]+)\)", r"`\1`", " ".join(description) if isinstance(description, list) else description)
         kind = option["type"] + (" of " + option["elements"] if "elements" in option else "")
         if "choices" in option:
             text += " Choices: " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
@@ -221,11 +223,11 @@ def exit_table() -> str:
 def command_help() -> str:
     """Return the help of each command."""
     parts = []
-    group = click.Context(command_line, info_name="block-structure", terminal_width=100, **command_line.context_settings)
+    group = click.Context(command_line, info_name="block-structure", terminal_width=78, **command_line.context_settings)
     for name in command_line.list_commands(group):
         command = command_line.get_command(group, name)
         if command:
-            text = command.get_help(click.Context(command, group, name, terminal_width=100))
+            text = command.get_help(click.Context(command, group, name, terminal_width=78))
             parts.append(f"### {name}\n\n```\n{text.strip()}\n```")
     return "\n\n".join(parts)
 

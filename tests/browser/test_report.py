@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from block_structure_cli.main import main
 from click.testing import CliRunner
-from lib.browser import WIDTHS, NoBrowserError, chromium, executable
+from lib.browser import WIDTHS, NoBrowserError, executable
 from measured import course, diagnosis, profile, run, sample
 from playwright.sync_api import Browser, Locator, Page
 
@@ -58,16 +58,6 @@ class Seen:
     page: Page
     console: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A running Chromium; a machine without one fails, with the remedy."""
-    try:
-        with chromium() as started:
-            yield started
-    except NoBrowserError as error:
-        pytest.fail(str(error))
 
 
 @pytest.fixture(scope="session")
