@@ -39,7 +39,7 @@ def program(name: str) -> str:
     """Return the path of a program; a machine without it fails, with the remedy."""
     found = shutil.which(name)
     if not found:
-        pytest.fail(f"{name} is not installed.\nRemedy: run `scripts/dev/setup monitoring`.")
+        pytest.fail(f"{name} is not installed.\nRemedy: run `scripts/dev/setup monitoring kubectl`.")
     return found
 
 
@@ -211,13 +211,15 @@ def commands() -> Iterator[list[str]]:
     """Yield the arguments of each call of the tool in the units and manifests."""
     for path in (*UNITS, *MANIFESTS):
         text = path.read_text().replace("\\\n", " ")
-        for line in re.findall(r"(?:bin/|^ +)block-structure ((?:watch|regenerate) .*)$", text, flags=re.MULTILINE):
+        for line in re.findall(
+            r"(?:bin/|^ +)block-structure ((?:watch|regenerate|verify|trend) .*)$", text, flags=re.MULTILINE
+        ):
             yield line.split()
 
 
 def test_the_tool_takes_every_option_of_the_examples():
     found = list(commands())
-    assert [arguments[0] for arguments in found] == ["regenerate", "watch", "regenerate", "watch"]
+    assert [arguments[0] for arguments in found] == ["regenerate", "watch", "regenerate", "verify", "watch", "trend"]
     for name, *arguments in found:
         helped = CliRunner().invoke(main, [name, "--help"]).output
         assert [option for option in arguments if option.startswith("-") and f"{option} " not in helped.replace(",", " ")] == []
@@ -235,3 +237,52 @@ def test_manifests_are_valid_and_run_without_rights_that_they_do_not_need(manife
         if document["kind"] == "Role":
             verbs = {verb for rule in document["rules"] for verb in rule["verbs"]}
             assert verbs <= {"get", "list", "create"}
+
+
+def option(arguments: list[str], name: str) -> str:
+    """Return the value of an option."""
+    return arguments[arguments.index(name) + 1]
+
+
+def test_the_history_of_the_unit_outlives_it_and_the_documents_read_it():
+    (kept,) = [option(arguments, "--history") for arguments in commands() if arguments[0] == "watch"][:1]
+    unit = (MONITORING / "systemd/block-structure-watch.service").read_text()
+    (state,) = re.findall(r"^StateDirectory=(.+)$", unit, flags=re.MULTILINE)
+    assert kept.startswith(f"/var/lib/{state}/")
+    assert "OnSuccess=block-structure-watch.service" in (MONITORING / "systemd/block-structure-cure.service").read_text()
+    assert f"block-structure trend {kept}" in (ROOT / "docs/watch.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+    """{(kind, name): object} of what `kubectl apply` sends to a cluster, as kubectl itself renders it; it asks none."""
+    folder = tmp_path_factory.mktemp("kubernetes")
+    for path in MANIFESTS:
+        shutil.copy(path, folder)
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [path.name for path in MANIFESTS]}))
+    shown = yaml.safe_load_all(checked(program("kubectl"), "kustomize", str(folder)))
+    return {(one["kind"], one["metadata"]["name"]): one for one in shown}
+
+
+def test_each_pod_finds_what_it_mounts_and_the_history_outlives_it(applied):
+    given = {"block-structure-tutor-config", "block-structure-inventory"}  # secrets that docs/watch.md makes
+    claims = {name for kind, name in applied if kind == "PersistentVolumeClaim"}
+    pods = {
+        name: one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        for (kind, name), one in applied.items()
+        if kind == "CronJob"
+    }
+    assert pods.keys() == {"block-structure-watch", "block-structure-cure"}
+    for pod in pods.values():
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        (container,) = pod["containers"]
+        assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
+        assert {volume["secret"]["secretName"] for volume in volumes.values() if "secret" in volume} <= given
+        assert ("ServiceAccount", pod["serviceAccountName"]) in applied
+    (container,) = pods["block-structure-watch"]["containers"]
+    watch, trend = [arguments for arguments in commands() if arguments[0] in ("watch", "trend")][1:]
+    kept = Path(option(watch, "--history"))
+    assert trend[1] == str(kept)
+    (mount,) = [mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == str(kept.parent)]
+    volumes = {volume["name"]: volume for volume in pods["block-structure-watch"]["volumes"]}
+    assert volumes[mount]["persistentVolumeClaim"]["claimName"] in claims
