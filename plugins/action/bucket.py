@@ -43,16 +43,7 @@ class ActionModule(ActionBase):
         self._task_vars = task_vars or {}
         # Already validated: resolve refuses values that cannot be converted to their type.
         variables, _ = role_variables.typed(role_variables.public_variables(self._task_vars, self._templar))
-        self._connection_args = {
-            "region": variables["block_structure_storage_region"],
-            "endpoint_url": variables["block_structure_bucket_endpoint_url"]
-            or variables["block_structure_storage_endpoint_url"],
-            "access_key": variables["block_structure_bucket_access_key"],
-            "secret_key": variables["block_structure_bucket_secret_key"],
-            "session_token": variables["block_structure_bucket_session_token"],
-            "aws_ca_bundle": variables["block_structure_bucket_ca_bundle"],
-            "validate_certs": variables["block_structure_bucket_validate_certs"],
-        }
+        self._connection_args = bucket.connection(variables)
         self._prefix = variables["block_structure_storage_prefix"]
         self._insist(self._require_collection)
         options = BucketOptions.from_variables(variables)

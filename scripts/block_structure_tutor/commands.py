@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from block_structure.module_utils.common.changes import Change
+from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import Finding
 from block_structure.module_utils.decisions import storage_settings
 from block_structure.plugin_utils import tutor_plugin
@@ -18,6 +19,7 @@ from tutor import exceptions, serialize
 from tutor.__about__ import __version__
 
 from . import settings
+from .bucket import Bucket, spelled
 
 # Setting, or its dictionary -> why it is written.
 _WHY = {
@@ -29,6 +31,8 @@ _WHY = {
     "runtime": "what the LMS's workers run with (docs/runtime.md)",
 }
 _SYSTEMS = {"lms": "LMS", "cms": "Studio"}
+_NO_BUCKET = "BLOCK_STRUCTURE_STORAGE_BUCKET is not set"
+_SET_BUCKET = "\nRemedy: run `tutor config save --set BLOCK_STRUCTURE_STORAGE_BUCKET=your-bucket`."
 _TASKS = "how the platform's tasks wait and repeat after a publish"
 
 
@@ -41,10 +45,10 @@ def group() -> None:
     """
 
 
-def resolved(configuration: dict[str, Any]) -> settings.Wanted:
+def resolved(configuration: dict[str, Any], *, manage_bucket: bool = False) -> settings.Wanted:
     """Return what the configuration asks for, or end the command with every error."""
     try:
-        return settings.resolve(configuration, __version__)
+        return settings.resolve(configuration, __version__, manage_bucket=manage_bucket)
     except settings.RefusedError as refused:
         raise exceptions.TutorError(str(refused)) from refused
 
@@ -107,6 +111,11 @@ def why(field: str) -> str:
     return next((_WHY[part] for part in reversed(field.split(".")) if part in _WHY), _TASKS)
 
 
+def _require_bucket(wanted: settings.Wanted) -> None:
+    if not wanted.settings:
+        raise exceptions.TutorError(f"{_NO_BUCKET}.{_SET_BUCKET}")
+
+
 def _text(value: Any) -> str:
     return "not set" if value is None else json.dumps(value, sort_keys=True)
 
@@ -136,10 +145,7 @@ def plan(context: Any, given: dict[str, Any]) -> None:
     for finding in (*wanted.findings, *inherited_endpoint(wanted, sources["lms"])):
         click.echo(settings.spelled(f"{finding.severity}: {finding}"))
     if not wanted.settings:
-        click.echo(
-            "BLOCK_STRUCTURE_STORAGE_BUCKET is not set, so the plugin changes nothing.\n"
-            "Remedy: run `tutor config save --set BLOCK_STRUCTURE_STORAGE_BUCKET=your-bucket`."
-        )
+        click.echo(f"{_NO_BUCKET}, so the plugin changes nothing.{_SET_BUCKET}")
         return
     found = changes(wanted, sources)
     for change, systems in found.items():
@@ -161,9 +167,43 @@ def plan(context: Any, given: dict[str, Any]) -> None:
 def show(context: Any, with_secrets: bool) -> None:
     """Print what the plugin patches, as a plugin in YAML that works without this package. For GitOps."""
     wanted = resolved(tutor_config.load(context.root))
-    if not wanted.settings:
-        raise exceptions.TutorError(
-            "BLOCK_STRUCTURE_STORAGE_BUCKET is not set, so there is nothing to print.\n"
-            "Remedy: run `tutor config save --set BLOCK_STRUCTURE_STORAGE_BUCKET=your-bucket`."
-        )
+    _require_bucket(wanted)
     click.echo(wanted.plugin(with_secrets), nl=False)
+
+
+@group.command("bucket")
+@click.option("--apply", is_flag=True, help="Make the changes; without it they are only shown.")
+@click.option("--policy", is_flag=True, help="Print the policy that the LMS's own credentials need, and do nothing else.")
+@click.pass_obj
+def provision(context: Any, apply: bool, policy: bool) -> None:
+    """Make the bucket private, encrypted, versioned and TLS only, with the rights that boto3 finds on this machine.
+
+    It needs boto3 in Tutor's Python. Your own rights are not kept in Tutor's configuration: set AWS_PROFILE, or
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or have them in ~/.aws.
+
+    \b
+    Example:
+      AWS_PROFILE=operator tutor block-structure bucket --apply
+    """
+    wanted = resolved(tutor_config.load(context.root), manage_bucket=True)
+    _require_bucket(wanted)
+    content = wanted.desired.content
+    if policy:
+        click.echo(json.dumps(content.lms_bucket_policy or content.lms_iam_policy, indent=2))
+        return
+    try:
+        bucket = Bucket(wanted)
+        found = bucket.apply() if apply else bucket.changes()[1]
+    except BlockStructureError as error:
+        raise exceptions.TutorError(spelled(error)) from error
+    for change in found:
+        click.echo(f"{change.field}: {_text(change.before)} -> {_text(change.after)}")
+    name = bucket.options.name
+    if not found:
+        click.echo(f"The bucket {name} is as the configuration asks for. Nothing to do.")
+    elif apply:
+        click.echo(
+            f"The bucket {name} is changed. Its LMS needs the rights that `tutor block-structure bucket --policy` prints."
+        )
+    else:
+        click.echo(f"{len(found)} changes of the bucket {name}. Make them with `tutor block-structure bucket --apply`.")

@@ -21,11 +21,11 @@ from block_structure.filter import block_structure as reports
 from block_structure.module_utils.common import redact
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import needs_attention
-from block_structure.module_utils.decisions import plan, runtime, signing, storage_settings
-from block_structure.module_utils.host import kubectl, probe_client, runs
+from block_structure.module_utils.decisions import candidate, plan, runtime, signing, storage_settings
+from block_structure.module_utils.host import kubectl, package, probe_client, runs
 from block_structure.plugin_utils.reports import exit_codes, generation, layout, screen
 from block_structure.plugin_utils.reports.progress import Progress
-from block_structure_cli import exits, output
+from block_structure_cli import ROOT, exits, output
 from block_structure_cli.options import all_option, format_option
 from tutor import config as tutor_config
 from tutor.__about__ import __version__
@@ -37,6 +37,10 @@ from . import settings
 _TUTOR = [sys.executable, "-c", "from tutor.commands.cli import main; main()"]
 # As the module site_info asks them.
 _SURVEY: dict[str, Any] = {"op": "survey", "courses": None, "read": True, "rebuild": False}
+# One object is written, read, listed and deleted before anything is generated.
+_CANARY: dict[str, Any] = {"op": "candidate", "canary": True}
+# What an inspection gives, and the operation that finds it.
+_INSPECTIONS = (("survey", "survey"), ("examination", "examine"), ("runtime", "runtime"), ("canary", "candidate"))
 _EXAMINE: dict[str, Any] = {"op": "examine", "workers": 2}
 
 
@@ -154,7 +158,7 @@ def _inspected(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
     start = time.monotonic()
     answer = site.run(operations)
     results = {operation["op"]: result for operation, result in zip(operations, answer.results)}
-    found = {name: results.get(op) for name, op in (("survey", "survey"), ("examination", "examine"), ("runtime", "runtime"))}
+    found = {name: results.get(op) for name, op in _INSPECTIONS}
     return {**found, "boots": 1, "seconds": round(time.monotonic() - start, 3)}
 
 
@@ -218,8 +222,10 @@ def generate(form: str, everything: bool, force: bool, dry_run: bool) -> Iterabl
     with _failures(form):
         site = _site()
         _require_settings(site)
-        survey = _inspected(site, [_SURVEY])["survey"]
+        inspected = _inspected(site, [_SURVEY, _CANARY])
+        survey = inspected["survey"]
         _require_applied(site, survey)
+        candidate.judge(inspected["canary"], site.wanted.desired.release, _package_version())
         wanted = plan.make(survey, _target(site, force), _generation(site.wanted.variables))
         if dry_run or not wanted.operations:
             _announce(wanted, form)
@@ -270,6 +276,12 @@ def _target(site: Site, force: bool) -> plan.Target:
     content = site.wanted.desired.content
     sign = content.signing == signing.REQUIRE
     return plan.Target(content.settings, content.row, content.switches, content.switches_if_clean, force, sign=sign)
+
+
+def _package_version() -> str:
+    """Return the version of the storage class that this plugin comes with."""
+    version: str = package.read(ROOT / "roles/block_structure/files/block_structure_storage/block_structure_storage")["version"]
+    return version
 
 
 def _generation(values: dict[str, Any]) -> dict[str, Any]:

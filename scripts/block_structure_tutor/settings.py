@@ -19,15 +19,21 @@ NAME = "block-structure"
 ROLES_PLUGIN = tutor_plugin.NAME
 _ROLE = ROOT / "roles" / "block_structure"
 _RUNTIME = ROOT / "plugins" / "module_utils" / "probe" / "block_structure_runtime"
-# What the role's variables say about other kinds of sites, about hosts, or about the bucket has no effect here.
+# What the role's variables say about other kinds of sites or about hosts has no effect here. Whoever makes the bucket has keys
+# of their own, which boto3 finds.
 _APPLIED = re.compile(
     "block_structure_("
     "storage_.*|task_settings|runtime_.*|blake2b_hashing|generation_.*|release_overrides"
+    "|bucket_(?!delegate_to|access_key|secret_key|session_token).*"
     "|cache_timeout_seconds|num_versions_to_keep|raise_error_when_not_found|invalidate_cache_on_publish|delete_inert_switches"
     "|tutor_kube_context|memcached_other_tenants_mb|memcached_growth_percent)"
 )
-# What replaces the role's playbook in a remedy.
-_DEPLOY = "run `tutor config save`, restart, and run the job block-structure-generate"
+# Part of a remedy of the role -> what replaces it.
+_REMEDIES = {
+    "run playbooks/deploy.yml": "run `tutor config save`, restart, and run the job block-structure-generate",
+    "leave block_structure_manage_bucket on": "make it with `tutor block-structure bucket --apply`",
+    "the policy in block_structure_result.lms_iam_policy": "the policy that `tutor block-structure bucket --policy` prints",
+}
 _PRINTED = "# Printed by `tutor block-structure print`. Enable either this plugin or block-structure, never both.\n"
 _OWN = "a plugin of your own adds to BLOCK_STRUCTURES_SETTINGS['STORAGE_KWARGS'] on the machine that renders."
 _BOOLEANS = {
@@ -65,7 +71,8 @@ def _platform(name: str) -> dict[str, Any]:
 
 def spelled(text: str) -> str:
     """Return a message of the decisions with the names that its variables have in Tutor's configuration."""
-    text = text.replace("run playbooks/deploy.yml", _DEPLOY)
+    for role, own in _REMEDIES.items():
+        text = text.replace(role, own)
     return re.sub(r"\bblock_structure_[a-z0-9_]+", lambda found: _spelled_name(found[0]), text)
 
 
@@ -155,8 +162,13 @@ def check_alone(plugins: list[str]) -> None:
         )
 
 
-def resolve(configuration: dict[str, Any], version: str, platform: str = "tutor_local") -> Wanted:
-    """Return what a configuration of Tutor asks for. version: Tutor's. Raises RefusedError with every error."""
+def resolve(
+    configuration: dict[str, Any], version: str, platform: str = "tutor_local", *, manage_bucket: bool = False
+) -> Wanted:
+    """Return what a configuration of Tutor asks for. Raises RefusedError with every error.
+
+    version: Tutor's. manage_bucket: whether the bucket is about to be made or changed, where its own rules are checked.
+    """
     given = {name.lower(): value for name, value in configuration.items() if name.startswith(PREFIX)}
     errors = _foreign(given)
     try:
@@ -175,8 +187,7 @@ def resolve(configuration: dict[str, Any], version: str, platform: str = "tutor_
     if errors:
         raise RefusedError(errors)
     bucket = values["block_structure_storage_bucket"]
-    # The bucket's own rules are checked where a bucket is made.
-    values.update(block_structure_release=named, block_structure_platform=platform, block_structure_manage_bucket=False)
+    values.update(block_structure_release=named, block_structure_platform=platform, block_structure_manage_bucket=manage_bucket)
     rows = {platform: _platform(platform)}
     resolution = desired.resolve(values, _table(), platforms=rows, defaults=values)
     wrong = [error for error in resolution.errors if bucket or error.variable != "block_structure_storage_bucket"]

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import ROOT, Tutor, pip_install
+from .conftest import REQUIRED, ROOT, Tutor, pip_install
 from .miniature import Miniature, free_port, listening, memcached
 
 BUCKET = "example-block-structures"
@@ -85,7 +84,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     moto = Path(sys.executable).parent / "moto_server"
     s3 = free_port()
     with memcached() as cache, listening(moto, "-H", "127.0.0.1", "-p", str(s3), port=s3):
-        made = Site(Tutor(20, folder, package), folder, {"memcached": cache, "s3": s3})
+        # boto3 is in the folder of what the tests require.
+        made = Site(Tutor(20, folder, package, REQUIRED), folder, {"memcached": cache, "s3": s3})
         made.with_courses()
         made.tutor.run("config", "save")
         made.tutor.run("plugins", "enable", "block-structure")
@@ -96,11 +96,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def configured(site: Site) -> Site:
     """The same with the plugin's settings rendered, and not yet in the LMS."""
     endpoint = f"http://127.0.0.1:{site.ports['s3']}"
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="example", aws_secret_access_key="example"
-    )
-    client.create_bucket(Bucket=BUCKET)
-    pairs = {"BUCKET": BUCKET, "ENDPOINT_URL": endpoint, "ADDRESSING_STYLE": "path", **KEYS}
+    pairs = {"BUCKET": BUCKET, "ENDPOINT_URL": endpoint, "ADDRESSING_STYLE": "path", "REGION": "us-east-1", **KEYS}
     given = [word for name, value in pairs.items() for word in ("--set", f"BLOCK_STRUCTURE_STORAGE_{name}={value}")]
     site.tutor.run("config", "save", *given)
     return site
@@ -128,6 +124,30 @@ def test_a_stock_site_is_diagnosed_before_anything_is_configured(site: Site) -> 
 def test_nothing_is_generated_for_settings_that_the_lms_does_not_have(configured: Site) -> None:
     code, report = configured.job("k8s", "generate")
     assert (code, report["error"]["id"]) == (3, "tutor-not-applied")
+
+
+def test_nothing_is_generated_while_the_lms_cannot_store(configured: Site) -> None:
+    configured.apply()
+    code, report = configured.job("local", "generate")
+    assert (code, report["error"]["id"]) == (3, "canary-write")
+    assert "the bucket does not exist" in report["error"]["cause"]
+
+
+def test_the_bucket_is_made_by_the_plugin(configured: Site) -> None:
+    operator = {"AWS_ACCESS_KEY_ID": "example", "AWS_SECRET_ACCESS_KEY": "example"}
+    refused = configured.tutor.end("block-structure", "bucket", **operator)
+    assert refused.returncode == 1
+    assert "BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL is http://127.0.0.1" in refused.stderr
+    configured.tutor.run("config", "save", "--set", "BLOCK_STRUCTURE_BUCKET_FEATURES={tls_only: false}")
+    planned = configured.tutor.end("block-structure", "bucket", **operator)
+    assert f'bucket: not set -> "{BUCKET}"' in planned.stdout
+    assert f"changes of the bucket {BUCKET}. Make them with `tutor block-structure bucket --apply`." in planned.stdout
+    made = configured.tutor.end("block-structure", "bucket", "--apply", **operator)
+    assert f"The bucket {BUCKET} is changed." in made.stdout, made.stderr
+    again = configured.tutor.end("block-structure", "bucket", "--apply", **operator)
+    assert again.stdout == f"The bucket {BUCKET} is as the configuration asks for. Nothing to do.\n"
+    policy = json.loads(configured.tutor.end("block-structure", "bucket", "--policy").stdout)
+    assert policy["Statement"][0]["Resource"] == f"arn:aws:s3:::{BUCKET}/*"
 
 
 @pytest.mark.parametrize("way", ["local", "k8s"])

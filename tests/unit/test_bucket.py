@@ -17,7 +17,10 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.plugin_utils import role_variables
+from block_structure_tutor import settings
+from block_structure_tutor.bucket import Bucket, spelled
 from botocore.client import BaseClient
 from botocore.config import Config
 from sandbox_s3.differences import BlockRefusesWrites, RefusesChunked
@@ -167,6 +170,82 @@ def test_credentials_that_may_not_write_objects_leave_the_block(served: Served, 
     client.put_bucket_policy(Bucket="example-readers", Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
     assert step(served, "example-readers")["changed"]
     assert client.get_public_access_block(Bucket="example-readers")["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+
+
+def of_tutor(served: Served, name: str, **variables: Any) -> Bucket:
+    """The bucket as Tutor's plugin makes it."""
+    given = {
+        "BLOCK_STRUCTURE_STORAGE_BUCKET": name,
+        "BLOCK_STRUCTURE_STORAGE_REGION": "us-east-1",
+        "BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL": served.endpoint,
+        "BLOCK_STRUCTURE_BUCKET_CA_BUNDLE": served.authority,
+        **variables,
+    }
+    return Bucket(settings.resolve(given, "20.0.0", manage_bucket=True))
+
+
+@pytest.fixture
+def operator(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The operator's rights, where boto3 finds them; its session remembers those that it found."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("operator")
+def test_tutors_plugin_makes_what_the_role_makes(served: Served, client: BaseClient) -> None:
+    tags = {"site": "example"}
+    theirs = of_tutor(served, "example-tutor", BLOCK_STRUCTURE_BUCKET_TAGS=tags)
+    assert theirs.changes()[0] is None
+    with pytest.raises(client.exceptions.ClientError, match="404"):
+        client.head_bucket(Bucket="example-tutor")
+    assert [change.field for change in theirs.apply()][:1] == ["bucket"]
+    assert theirs.apply() == []
+    assert step(served, "example-tutor", block_structure_bucket_tags=tags)["changed"] is False
+    assert step(served, "example-role", block_structure_bucket_tags=tags)["changed"]
+    assert of_tutor(served, "example-role", BLOCK_STRUCTURE_BUCKET_TAGS=tags).changes()[1] == []
+
+
+@pytest.mark.usefixtures("operator")
+def test_tutors_plugin_leaves_what_is_not_its_own(served: Served, client: BaseClient) -> None:
+    name = "example-tutor-foreign"
+    client.create_bucket(Bucket=name)
+    foreign = {**FOREIGN, "Resource": [f"arn:aws:s3:::{name}/*"]}
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Id": "Theirs", "Statement": [foreign]}))
+    client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "owner", "Value": "theirs"}]})
+    client.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [RULE]})
+    of_tutor(served, name, BLOCK_STRUCTURE_BUCKET_TAGS={"site": "example"}).apply()
+    policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
+    assert (policy["Id"], policy["Statement"][0]) == ("Theirs", foreign)
+    found = {tag["Key"]: tag["Value"] for tag in client.get_bucket_tagging(Bucket=name)["TagSet"]}
+    assert found == {"owner": "theirs", "site": "example"}
+    assert client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"][0] == RULE
+    off = {"BLOCK_STRUCTURE_BUCKET_FEATURES": {"tls_only": False}}
+    assert [change.field for change in of_tutor(served, name, **off).apply()] == ["policy"]
+    assert json.loads(client.get_bucket_policy(Bucket=name)["Policy"])["Statement"] == [foreign]
+
+
+def test_tutors_plugin_says_which_keys_it_looks_for(served: Served, operator: pytest.MonkeyPatch) -> None:
+    operator.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+    with pytest.raises(BlockStructureError) as refused:
+        of_tutor(served, "example-tutor-keys").apply()
+    assert spelled(refused.value) == (
+        "S3 does not accept the credentials for the bucket example-tutor-keys (SignatureDoesNotMatch).\n"
+        "Remedy: correct what boto3 finds: AWS_ACCESS_KEY_ID, AWS_PROFILE or ~/.aws/credentials."
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        operator.delenv(name)
+    operator.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    operator.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(BlockStructureError) as refused:
+        of_tutor(served, "example-tutor-keys").apply()
+    assert refused.value.cause == "There are no credentials for the bucket example-tutor-keys: Unable to locate credentials"
+
+
+def test_tutors_plugin_refuses_what_would_lock_the_lms_out(served: Served) -> None:
+    with pytest.raises(settings.RefusedError, match="BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL is http://192"):
+        of_tutor(served, "example-tutor", BLOCK_STRUCTURE_STORAGE_ENDPOINT_URL="http://192.0.2.1")
 
 
 def test_the_step_sends_no_body_that_a_store_could_refuse(tls: tuple[ssl.SSLContext, str]) -> None:

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.decisions.bucket import ASPECTS, refused_remedy
+from block_structure.module_utils.host import bucket as live_bucket
 from block_structure.module_utils.host import s3
-from block_structure.modules import bucket_info
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -94,7 +94,7 @@ def store() -> Iterator[Store]:
 
 
 def test_what_is_set_is_read(store: Store) -> None:
-    found = bucket_info.read(store.client(), "b-c", list(ASPECTS))
+    found = live_bucket.read(store.client(), "b-c", list(ASPECTS))
     assert found["lacking"] == []
     assert (found["versioning"], found["encryption"], found["object_ownership"]) == (True, "AES256", "BucketOwnerEnforced")
     assert (found["tags"], [rule["ID"] for rule in found["lifecycle"]]) == ({"site": "x"}, ["a"])
@@ -117,7 +117,7 @@ def test_what_is_set_is_read(store: Store) -> None:
 )
 def test_what_is_not_set_is_not_lacking(store: Store, aspect: str, code: str) -> None:
     store.answers[SET[aspect][0]] = (404, error(code))
-    found = bucket_info.read(store.client(), "b-c", list(ASPECTS))
+    found = live_bucket.read(store.client(), "b-c", list(ASPECTS))
     assert found["lacking"] == []
     assert not found[aspect]
 
@@ -137,7 +137,7 @@ def test_what_is_not_set_is_not_lacking(store: Store, aspect: str, code: str) ->
 )
 def test_what_a_store_does_not_have_is_lacking(store: Store, aspect: str, status: int, body: str) -> None:
     store.answers[SET[aspect][0]] = (status, body)
-    found = bucket_info.read(store.client(), "b-c", list(ASPECTS))
+    found = live_bucket.read(store.client(), "b-c", list(ASPECTS))
     assert found["lacking"] == [aspect]
     assert not found[aspect]
 
@@ -145,14 +145,14 @@ def test_what_a_store_does_not_have_is_lacking(store: Store, aspect: str, status
 def test_a_rule_of_encryption_without_an_algorithm_is_none(store: Store) -> None:
     rule = "<Rule><BucketKeyEnabled>true</BucketKeyEnabled></Rule>"
     store.answers["encryption"] = (200, f"<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>")
-    found = bucket_info.read(store.client(), "b-c", list(ASPECTS))
+    found = live_bucket.read(store.client(), "b-c", list(ASPECTS))
     assert (found["encryption"], found["lacking"]) == (None, [])
 
 
 def test_a_right_that_is_missing_for_one_aspect_is_named(store: Store) -> None:
     store.answers["lifecycle"] = (403, error("AccessDenied"))
     with pytest.raises(BlockStructureError) as refused, s3.refusals("b-c"):
-        bucket_info.read(store.client(), "b-c", list(ASPECTS))
+        live_bucket.read(store.client(), "b-c", list(ASPECTS))
     assert str(refused.value) == (
         "The credentials may not call GetBucketLifecycleConfiguration on the bucket b-c.\n"
         "Remedy: grant them the permission, or set expire_noncurrent and abort_uploads of block_structure_bucket_features to "
@@ -185,6 +185,6 @@ def test_an_operation_that_the_store_refuses_names_its_variable(operation: str, 
 
 def test_an_aspect_that_is_off_is_not_read(store: Store) -> None:
     store.answers["lifecycle"] = (403, error("AccessDenied"))
-    found = bucket_info.read(store.client(), "b-c", [name for name in ASPECTS if name != "lifecycle"])
+    found = live_bucket.read(store.client(), "b-c", [name for name in ASPECTS if name != "lifecycle"])
     assert "lifecycle" not in store.asked
     assert found["lifecycle"] == [] and found["lacking"] == []

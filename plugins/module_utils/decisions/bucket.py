@@ -181,6 +181,19 @@ def domain(region: str) -> str:
     return _PARTITIONS.get(partition(region), ("", "amazonaws.com"))[1]
 
 
+def connection(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return how the bucket is reached by those who provision it, as the parameters of module_utils.host.s3."""
+    return {
+        "region": variables["block_structure_storage_region"],
+        "endpoint_url": variables["block_structure_bucket_endpoint_url"] or variables["block_structure_storage_endpoint_url"],
+        "access_key": variables["block_structure_bucket_access_key"],
+        "secret_key": variables["block_structure_bucket_secret_key"],
+        "session_token": variables["block_structure_bucket_session_token"],
+        "aws_ca_bundle": variables["block_structure_bucket_ca_bundle"],
+        "validate_certs": variables["block_structure_bucket_validate_certs"],
+    }
+
+
 def managed_aspects(options: BucketOptions) -> list[str]:
     """Return the aspects that the role reads: those that are on, and the policy, from which its statement may have to go."""
     managed = {

@@ -129,6 +129,13 @@ def _transport(name: str, error: Exception) -> BlockStructureError:
         )
     if kind == "ResponseParserError":
         return _no_s3()
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"):
+        return BlockStructureError(
+            "bucket-credentials",
+            f"There are no credentials for the bucket {name}: {error}",
+            f"set {_KEYS}, or run where boto3 finds some.",
+            "block_structure_bucket_access_key",
+        )
     return BlockStructureError(
         "bucket-unreadable",
         f"The bucket {name} cannot be reached: {error}",
