@@ -157,6 +157,7 @@ def result(
         headroom=Headroom(**context["headroom"]),
         memcached_restart=context["memcached_restart"],
         pod_disk=context["pod_disk"],
+        without_readiness=tuple(context["without_readiness"]),
     )
     judged = verdict.site(snapshot)
     return {
@@ -215,6 +216,7 @@ def diagnosis(
         headroom=Headroom(**context["headroom"]),
         memcached_restart=context["memcached_restart"],
         pod_disk=context["pod_disk"],
+        without_readiness=tuple(context["without_readiness"]),
     )
     return report.of(
         snapshot,

@@ -55,7 +55,8 @@ RETURN = r"""
 tutor:
   description:
     - version, root, plugins_root, plugins (names of those that are enabled), namespace (of Kubernetes), context (kubectl's
-      current one; null without O(kubectl_argv), or in a pod), and without_root (whether this module ran as another user).
+      current one; null without O(kubectl_argv), or in a pod), without_readiness (deployments of LMS and Studio that have no
+      readiness probe; none without O(kubectl_argv)), and without_root (whether this module ran as another user).
   type: dict
   returned: success
 """
@@ -104,6 +105,7 @@ def facts(argv: list[str]) -> dict[str, object]:
     return {
         **answers,
         "context": None,
+        "without_readiness": [],
         "without_root": os.geteuid() != 0,
         "version": answers["version"].rpartition(" ")[2],
         "plugins": [str(name) for name in ast.literal_eval(answers["plugins"] or "[]")],
@@ -127,6 +129,7 @@ def main() -> None:
         found = facts(module.params["argv"])
         if module.params["kubectl_argv"]:
             found["context"] = kubectl.cluster(module.params["kubectl_argv"], module.params["context"])
+            found["without_readiness"] = kubectl.without_readiness(module.params["kubectl_argv"], str(found["namespace"]))
         rendered = Path(str(found["root"]), "env", "version")
         tutor.check_version(
             str(found["version"]),

@@ -19,6 +19,8 @@ NAME = "block_structure"
 PATCH = "openedx-common-settings"
 # Settings of the LMS's web and Celery workers, but not of Studio.
 LMS_PATCH = "openedx-lms-production-settings"
+# Last lines of the configuration of Tutor's Redis.
+REDIS_PATCH = "redis-conf"
 _NOTE = """\
 # Written by the Ansible role block_structure, which replaces the whole file; playbooks/rollback.yml removes it.
 # It may hold secrets: keep its mode 0600.
@@ -119,17 +121,23 @@ def patches(
     runtime: Runtime | None = None,
     packages: str | None = None,
     environment: dict[str, str] | None = None,
+    redis: str | None = None,
 ) -> dict[str, str]:
     """Return {name of a patch: text}, which updates the named dictionaries of the platform's settings, such as FEATURES.
 
     settings: {name of a dictionary in the settings: {key: value}}. runtime: None leaves the LMS's workers alone.
     packages: directory in the containers to add to sys.path. environment: variables for every process that reads the settings.
+    redis: lines of redis.conf.
     """
     statements = [f"import os\nos.environ.update({literal(environment)})"] if environment else []
     statements += [f"import sys\nsys.path.append({_string(packages)})"] if packages else []
     statements += [f"{name}.update({literal(value)})" for name, value in sorted(settings.items())]
     found = {PATCH: "\n".join(statements)}
-    return {**found, LMS_PATCH: _prepared(runtime)} if runtime else found
+    if runtime:
+        found[LMS_PATCH] = _prepared(runtime)
+    if redis:
+        found[REDIS_PATCH] = redis
+    return found
 
 
 def render(
@@ -138,9 +146,10 @@ def render(
     packages: str | None = None,
     environment: dict[str, str] | None = None,
     note: str = _NOTE,
+    redis: str | None = None,
 ) -> str:
     """Return the role's plugin with the patches of these arguments. note: comment lines at its top."""
-    named = patches(settings, runtime, packages, environment).items()
+    named = patches(settings, runtime, packages, environment, redis).items()
     return note + _HEAD + "".join(f"  {name}: |\n{_indented(text)}" for name, text in named)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from block_structure.module_utils.common.changes import Change
+from block_structure.module_utils.common.changes import Change, compare
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import Finding
 from block_structure.module_utils.decisions import storage_settings
@@ -28,6 +28,7 @@ _WHY = {
     "DIRECTORY_PREFIX": "the folder of the bucket",
     "PRUNING_ACTIVE": "old versions of a structure are removed when a new one is stored",
     "FEATURES": "cache keys over 250 characters need a hash that the platform's OpenSSL allows",
+    "redis": "the cache has room for every structure, and evicts what was not read for long",
     "runtime": "what the LMS's workers run with (docs/runtime.md)",
 }
 _SYSTEMS = {"lms": "LMS", "cms": "Studio"}
@@ -71,6 +72,15 @@ def changes(wanted: settings.Wanted, sources: dict[str, str]) -> dict[Change, li
     if now != runtime:
         found[Change("runtime", _text(now), _text(runtime))] = ["lms"]
     return found
+
+
+def redis_changes(wanted: settings.Wanted, root: str) -> list[Change]:
+    """Return each difference between the rendered configuration of Redis and what is asked for."""
+    path = Path(root, "env", "apps", "redis", "redis.conf")
+    # Of two lines of one name Redis takes the last.
+    live = dict(re.findall(r"^(\S+)[ \t]+(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)) if path.exists() else {}
+    asked = dict(line.split(" ", 1) for line in (wanted.redis or "").splitlines())
+    return [Change(f"redis.{change.field}", change.before, change.after) for change in compare(live, asked)]
 
 
 def _differences(live: dict[str, dict[str, Any]], wanted: settings.Wanted) -> Iterator[Change]:
@@ -151,14 +161,19 @@ def plan(context: Any, given: dict[str, Any]) -> None:
     for change, systems in found.items():
         where = " and ".join(_SYSTEMS[system] for system in systems)
         click.echo(f"{change.field}: {change.before} -> {change.after}\n  for {where}: {why(change.field)}")
-    if not found:
+    of_redis = redis_changes(wanted, context.root)
+    for change in of_redis:
+        click.echo(f"{change.field}: {change.before or 'not set'} -> {change.after}\n  for Redis: {_WHY['redis']}")
+    if not found and not of_redis:
         click.echo("The rendered settings are as the configuration asks for. Nothing would change.")
         return
-    click.echo(
-        f"{len(found)} settings would change. Apply them with `tutor config save`, restart, then generate the structures:"
-    )
+    count = len(found) + len(of_redis)
+    click.echo(f"{count} settings would change. Apply them with `tutor config save`, restart, then generate the structures:")
     click.echo("  tutor local restart openedx && tutor local do block-structure-generate")
     click.echo("  tutor k8s start && tutor k8s do block-structure-generate")
+    if of_redis:
+        click.echo("Redis takes its settings when it starts; Tutor's keeps its data on disk meanwhile:")
+        click.echo("  tutor local restart redis, or kubectl rollout restart deployment/redis")
 
 
 @group.command("print")

@@ -46,13 +46,17 @@ _EXAMINE: dict[str, Any] = {"op": "examine", "workers": 2}
 
 @dataclass(frozen=True)
 class Site:
-    """The LMS that a job talks to. root: Tutor's. argv: prefix that runs a command in its container."""
+    """The LMS that a job talks to. root: Tutor's. argv: prefix that runs a command in its container.
+
+    without_readiness: deployments of Kubernetes whose pods get learners while they start.
+    """
 
     root: str
     platform: str
     argv: list[str]
     start: str
     wanted: settings.Wanted
+    without_readiness: tuple[str, ...] = ()
 
     @property
     def desired(self) -> dict[str, Any]:
@@ -69,6 +73,7 @@ class Site:
         return {
             "memcached_restart": values["block_structure_memcached_restart"],
             "pod_disk": self.platform == "tutor_k8s",
+            "without_readiness": self.without_readiness,
             "headroom": headroom,
         }
 
@@ -90,8 +95,9 @@ def _site() -> Site:
         namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
         argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
         wanted = settings.resolve(configuration, __version__, "tutor_k8s")
-        site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", wanted)
-        cluster = kubectl.cluster(["kubectl"], site.wanted.variables["block_structure_tutor_kube_context"])
+        cluster = kubectl.cluster(["kubectl"], wanted.variables["block_structure_tutor_kube_context"])
+        unready = kubectl.without_readiness(["kubectl"], configuration["K8S_NAMESPACE"])
+        site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", wanted, tuple(unready))
         click.echo(
             f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
         )

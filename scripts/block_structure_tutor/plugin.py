@@ -24,7 +24,7 @@ def _patch(context: Any, name: str) -> str:
 
 hooks.Filters.CONFIG_DEFAULTS.add_items(list(settings.defaults().items()))
 hooks.Filters.ENV_TEMPLATE_VARIABLES.add_item(("block_structure_patch", _patch))
-for _name in (tutor_plugin.PATCH, tutor_plugin.LMS_PATCH):
+for _name in (tutor_plugin.PATCH, tutor_plugin.LMS_PATCH, tutor_plugin.REDIS_PATCH):
     hooks.Filters.ENV_PATCHES.add_item((_name, f'{{{{ block_structure_patch("{_name}") }}}}'))
 hooks.Filters.CLI_COMMANDS.add_item(commands.group)
 hooks.Filters.CLI_DO_COMMANDS.add_items(jobs.COMMANDS)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
 from block_structure.module_utils.common.findings import Finding
-from block_structure.module_utils.decisions import desired, storage_settings, tutor, variables
+from block_structure.module_utils.decisions import desired, redis_sizing, storage_settings, tutor, variables
 from block_structure.plugin_utils import tutor_plugin
 from block_structure_cli import ROOT
 
@@ -26,12 +26,16 @@ _APPLIED = re.compile(
     "storage_.*|task_settings|runtime_.*|blake2b_hashing|generation_.*|release_overrides"
     "|bucket_(?!delegate_to|access_key|secret_key|session_token).*"
     "|cache_timeout_seconds|num_versions_to_keep|raise_error_when_not_found|invalidate_cache_on_publish|delete_inert_switches"
-    "|tutor_kube_context|memcached_other_tenants_mb|memcached_growth_percent)"
+    "|redis_maxmemory_mb|tutor_kube_context|memcached_other_tenants_mb|memcached_growth_percent)"
 )
+_REDIS = "block_structure_redis_maxmemory_mb"
+# MiB of Redis, for the patch redis-conf. The role leaves Redis alone.
+_ADDED: dict[str, dict[str, Any]] = {_REDIS: {"type": "int", "default": None}}
 # Part of a remedy of the role -> what replaces it.
 _REMEDIES = {
     "run playbooks/deploy.yml": "run `tutor config save`, restart, and run the job block-structure-generate",
     "leave block_structure_manage_bucket on": "make it with `tutor block-structure bucket --apply`",
+    "with Tutor's patch redis-conf": f"with {_REDIS.upper()}",
     "the policy in block_structure_result.lms_iam_policy": "the policy that `tutor block-structure bucket --policy` prints",
 }
 _PRINTED = "# Printed by `tutor block-structure print`. Enable either this plugin or block-structure, never both.\n"
@@ -44,10 +48,9 @@ _BOOLEANS = {
 
 @cache
 def options() -> dict[str, dict[str, Any]]:
-    """Return the specification of every variable of a site, by the role's name."""
+    """Return the specification of every setting: a variable of the role by its name, and those of this plugin alone."""
     specification = yaml.safe_load((_ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    found: dict[str, dict[str, Any]] = specification["argument_specs"]["main"]["options"]
-    return found
+    return {**specification["argument_specs"]["main"]["options"], **_ADDED}
 
 
 def defaults() -> dict[str, Any]:
@@ -113,12 +116,18 @@ class Wanted:
     runtime: tutor_plugin.Runtime | None
     findings: tuple[Finding, ...]
 
+    @property
+    def redis(self) -> str | None:
+        """The lines of redis.conf that are asked for."""
+        memory_mb = self.variables[_REDIS]
+        return redis_sizing.configuration(memory_mb) if memory_mb else None
+
     def patches(self, with_secrets: bool = True) -> dict[str, str]:
         """Return {name of a patch of Tutor: text}; {} where the plugin changes nothing."""
         if not self.settings:
             return {}
         complete = storage_settings.merge(self.settings, self.secrets if with_secrets else {})
-        return tutor_plugin.patches(complete, self.runtime, environment=self.desired.environment)
+        return tutor_plugin.patches(complete, self.runtime, environment=self.desired.environment, redis=self.redis)
 
     def secret_values(self) -> list[Any]:
         """Return every secret, to hide it in messages."""
@@ -130,7 +139,7 @@ class Wanted:
         complete = storage_settings.merge(self.settings, self.secrets if with_secrets else {})
         left_out = [] if with_secrets else sorted(self.secret_names())
         note = _PRINTED + (f"# Without {', '.join(left_out)}, which {_OWN}\n" if left_out else "")
-        return tutor_plugin.render(complete, self.runtime, environment=self.desired.environment, note=note)
+        return tutor_plugin.render(complete, self.runtime, environment=self.desired.environment, note=note, redis=self.redis)
 
     def secret_names(self) -> list[str]:
         """Return the names of the secrets in STORAGE_KWARGS."""
@@ -184,6 +193,10 @@ def resolve(
                 errors += variables.unfit(name, values[name])
             except BlockStructureError as error:
                 errors.append(error)
+    try:
+        redis_sizing.check(_REDIS, values[_REDIS])
+    except BlockStructureError as error:
+        errors.append(error)
     if errors:
         raise RefusedError(errors)
     bucket = values["block_structure_storage_bucket"]

@@ -91,6 +91,20 @@ def test_settings_reach_lms_and_studio_and_go_again(tutor: Tutor) -> None:
     assert environment(tutor) == before
 
 
+def test_redis_gets_the_memory_that_is_asked_for(enabled: Tutor) -> None:
+    configuration = enabled.root / "env/apps/redis/redis.conf"
+    before = configuration.read_text()
+    asked = ("--set", BUCKET, "--set", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB=6144")
+    planned = enabled.end(NAME, "plan", *asked)
+    assert "redis.maxmemory: 4gb -> 6144mb\n  for Redis: the cache has room" in planned.stdout
+    assert "tutor local restart redis" in planned.stdout
+    enabled.run("config", "save", *asked)
+    after = configuration.read_text()
+    assert after.startswith(before.rstrip())
+    assert after.rstrip().endswith("\nmaxmemory 6144mb\nmaxmemory-policy allkeys-lru")
+    assert "Nothing would change." in enabled.run(NAME, "plan")
+
+
 def test_the_rendered_settings_are_those_of_the_roles_plugin(enabled: Tutor) -> None:
     """What `print` shows is the role's plugin; alone it renders the same settings as the package does."""
     enabled.run("config", "save", "--set", BUCKET, *KEYS, "--set", "BLOCK_STRUCTURE_RUNTIME_KEYS=hash_once")

@@ -294,6 +294,10 @@ def evicting(cached):
     return apply
 
 
+def without_readiness(site):
+    site.given["without_readiness"] = ("cms", "lms")
+
+
 def on_a_pod(site):
     site.given["pod_disk"] = True
     site.survey["settings"].update(storage_class="django.core.files.storage.filesystem.FileSystemStorage")
@@ -602,6 +606,13 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
     "redis evicts": ("teak", evicting(cached=False), "redis-evictions", "warning", "evicted 7 keys, which may have been"),
     "redis evicted": ("teak", evicting(cached=True), "redis-evictions", "info", "evicted 7 keys, which may have been"),
     "pod": ("teak", on_a_pod, "pod-disk", "warning", "each pod keeps its structures on its own disk"),
+    "readiness": (
+        "teak",
+        without_readiness,
+        "pods-without-readiness",
+        "info",
+        "cms and lms have no readiness probe",
+    ),
     "collector": ("teak", SLOW, "runtime-collector", "info", "resident memory 405 -> 378 MiB"),
     "keys": ("teak", SLOW, "runtime-keys", "info", "out of band 1900 ms, with both 1130 ms"),
     "no gain": ("teak", QUICK, "runtime-no-gain", "info", "(10 blocks) now 200 ms, with both 181 ms"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.module_utils.decisions import memcached_sizing, redis_sizing
 from block_structure.plugin_utils.diagnosis import metrics
 from block_structure_cli import exits
 from block_structure_cli.commands import watch
@@ -89,6 +89,55 @@ def test_impossible_plan_is_refused(saved, arguments, text):
     ended = size("--report", saved, *arguments)
     assert ended.exit_code == exits.USAGE
     assert text in ended.output
+
+
+REDIS = {
+    "server": "redis:6379",
+    "error": None,
+    "maxmemory_bytes": 4096 * MIB,
+    "maxmemory_policy": "noeviction",
+    "used_bytes": 0,
+}
+
+
+def test_a_site_on_redis_is_planned_with_tutors_patch(tmp_path):
+    path = tmp_path / "site.json"
+    used = 1_950_000 + 200 * MIB
+    path.write_text(json.dumps(report(servers=[], redis={**REDIS, "used_bytes": used})))
+    given = ["--report", str(path), "--courses", "5000", "--growth", "50%"]
+    ended = size(*given, "--format", "json")
+    assert ended.exit_code == 0, ended.output
+    reported = json.loads(ended.output)
+    # Everything that is no structure needs what it has now; the mix is as measured.
+    assert reported["asked"]["other_tenants_mb"] == 200
+    content = 5000 * (1_950_000 / 3 + 512) * 1.5 / MIB + 200
+    assert content <= reported["plan"]["memory_mb"] < content + 80
+    assert reported["plan"]["redis_conf"] == f"maxmemory {reported['plan']['memory_mb']}mb\nmaxmemory-policy allkeys-lru\n"
+    shown = size(*given).output
+    assert "noeviction" in shown
+    assert shown.endswith(reported["plan"]["redis_conf"])
+    assert "maxmemory_policy" in size(*given, "--format", "csv").output.splitlines()[0]
+
+
+def test_a_redis_that_does_not_answer_is_planned_without_it(tmp_path):
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(report(servers=[], redis={"server": "redis:6379", "error": "ConnectionError: refused"})))
+    ended = size("--report", str(path))
+    assert (ended.exit_code, "does not answer" in ended.output) == (0, True), ended.output
+
+
+def test_redis_is_not_shared_by_several_servers(tmp_path):
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(report(servers=[], redis=REDIS)))
+    ended = size("--report", str(path), "--servers", "2")
+    assert (ended.exit_code, ended.output) == (exits.USAGE, "This site has one Redis.\nRemedy: leave --servers out.\n")
+
+
+@given(st.lists(st.integers(0, 3_000_000), max_size=30), st.integers(0, 100), st.integers(0, 300), st.integers(64, 4096))
+def test_a_planned_redis_holds_what_it_was_planned_for(sizes, unmeasured, growth, others):
+    planned = redis_sizing.plan(sizes, unmeasured=unmeasured, growth_percent=growth, other_tenants_mb=others)
+    assert planned.memory_mb * MIB >= redis_sizing.needed_bytes(sizes, growth, others)
+    redis_sizing.check("x", planned.memory_mb)
 
 
 @pytest.mark.parametrize("content", ["no JSON", "{}"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions import desired, tutor
+from block_structure.module_utils.decisions import desired, redis_sizing, tutor
 from block_structure.module_utils.host import kubectl as kubectl_client
 from block_structure.module_utils.host import probe_client
 from block_structure.module_utils.probe.engine import facts, running
@@ -270,6 +270,28 @@ def test_cluster_of_kubectl_is_named(kubectl):
     assert kubectl_client.cluster(kubectl("echo ok"), None) == "site"
 
 
+@pytest.mark.parametrize(
+    ("containers", "named"),
+    [
+        ([{"name": "lms"}], ["lms"]),
+        ([{"name": "sidecar"}, {"name": "lms", "readinessProbe": {"httpGet": {"path": "/heartbeat"}}}], []),
+    ],
+)
+def test_deployments_without_a_readiness_probe_are_named(tmp_path, containers, named):
+    def deployment(name: str, of: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"template": {"spec": {"containers": of}}}}
+
+    ready = deployment("cms", [{"name": "cms", "readinessProbe": {}}])
+    (tmp_path / "answer.json").write_text(json.dumps({"kind": "List", "items": [deployment("lms", containers), ready]}))
+    program = tmp_path / "kubectl"
+    expected = "--namespace=openedx get deployment/lms deployment/cms --output=json"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "{expected}" ] && cat {tmp_path}/answer.json\n')
+    program.chmod(0o755)
+    assert kubectl_client.without_readiness([str(program)], "openedx") == named
+    # kubectl that fails says nothing about them.
+    assert kubectl_client.without_readiness([str(program)], "other") == []
+
+
 def test_kubernetes_that_does_not_answer_has_its_own_remedy(kubectl):
     refused_connection = "The connection to the server 192.0.2.9:6443 was refused - did you specify the right host or port?"
     with pytest.raises(BlockStructureError) as refused:
@@ -435,9 +457,9 @@ def test_evictions_of_redis_are_a_warning_while_a_structure_is_not_cached(releas
 
 @given(st.lists(st.integers(0, 5 * MIB)), st.integers(0, 200), st.integers(0, 512), st.integers(1, MIB))
 def test_redis_memory_grows_with_its_content(sizes, growth, others, more):
-    needed = redis.needed_bytes(sizes, growth, others)
+    needed = redis_sizing.needed_bytes(sizes, growth, others)
     assert needed >= sum(sizes) + others * MIB
-    assert redis.needed_bytes([*sizes, more], growth, others) > needed
+    assert redis_sizing.needed_bytes([*sizes, more], growth, others) > needed
 
 
 MANAGE_PY = """

@@ -20,7 +20,8 @@ from measured import site_in_need
 from .conftest import ROOT
 
 BUCKET = "block_structure_storage_bucket"
-NAMES = sorted(name.lower() for name in settings.defaults())
+# The role's; one is of the plugin alone.
+NAMES = sorted({name.lower() for name in settings.defaults()} - {"block_structure_redis_maxmemory_mb"})
 # What `tutor config save --set NAME=VALUE` reads as YAML.
 VALUES = st.sampled_from(
     [
@@ -99,6 +100,28 @@ def test_a_diagnosis_names_what_a_tutor_user_can_set():
     assert f"  Remedy: set {BUCKET.upper()} and run `tutor config save`, restart, and run the job" in " ".join(lines)
     command = [line for line, _ in screen.site(report, medium, everything=True)]
     assert command[-42:] == lines[-42:]  # the table of courses
+
+
+def test_redis_is_given_its_memory_where_that_is_asked_for():
+    asked = {"BLOCK_STRUCTURE_STORAGE_BUCKET": "example-block-structures", "BLOCK_STRUCTURE_STORAGE_REGION": "eu-central-1"}
+    assert "redis-conf" not in settings.resolve(asked, "20.0.5").patches()
+    given = settings.resolve({**asked, "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB": "6144"}, "20.0.5")
+    text = "maxmemory 6144mb\nmaxmemory-policy allkeys-lru\n"
+    assert given.patches()["redis-conf"] == text
+    assert yaml.safe_load(given.plugin())["patches"]["redis-conf"] == text
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("much", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is not of the type int."),
+        (8, "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is 8: a Redis that full evicts sessions and Celery's queues too."),
+    ],
+)
+def test_a_redis_that_is_no_use_is_refused(value, message):
+    with pytest.raises(settings.RefusedError) as refused:
+        settings.resolve({"BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB": value}, "20.0.5")
+    assert str(refused.value).startswith(f"{message}\nRemedy: ")
 
 
 def test_a_tutor_of_no_known_release_is_refused():

@@ -43,6 +43,8 @@ def test_the_release_is_detected_and_every_course_stored(result, courses) -> Non
     assert sorted(report) == sorted(courses)
     assert {(course["tier_when_cold"], course["fresh"]) for course in report.values()} == {("storage", True)}
     assert [finding["id"] for finding in result["findings"] if finding["severity"] == "error"] == []
+    on_kubernetes = [finding for finding in result["findings"] if finding["id"] == "pods-without-readiness"]
+    assert [finding["evidence"] for finding in on_kubernetes] == ([["cms", "lms"]] if result["platform"] == "tutor_k8s" else [])
 
 
 def test_switches_are_those_of_the_release(lms: Host, release) -> None:

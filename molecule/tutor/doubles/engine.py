@@ -209,6 +209,7 @@ def mount_config_maps(environment):
         folder.mkdir(parents=True, exist_ok=True)
         for path in files:
             shutil.copy(path, folder / path.name)
+    shutil.copy(environment / "k8s" / "deployments.yml", STATE)
     environments = {}
     for document in yaml.safe_load_all((environment / "k8s" / "deployments.yml").read_text()):
         name = document["metadata"]["name"] if document else None
@@ -231,6 +232,23 @@ def of_cluster(message):
     return "ok" if message[:2] == ["get", "--raw=/readyz"] else None
 
 
+def get(given):
+    """Print pods, deployments as they were applied, or that something is there."""
+    if given.words[1:] == ["pods"]:
+        name = given.selector.partition("=")[2]
+        if name in containers("kubectl") and is_running(name):
+            print(f"pod/{name}-0")
+    elif given.output == "json":
+        documents = yaml.safe_load_all((STATE / "deployments.yml").read_text())
+        found = [document for document in documents if document and f"deployment/{document['metadata']['name']}" in given.words]
+        print(json.dumps({"kind": "List", "items": found}))
+    else:
+        kind, _, name = given.words[-1].partition("/")
+        if kind == "deployment" and name not in containers("kubectl"):
+            fail(f'Error from server (NotFound): deployments.apps "{name}" not found')
+        print(f"{given.words[-1]}   Active")
+
+
 def kubectl(message):
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--namespace")
@@ -249,15 +267,8 @@ def kubectl(message):
     verb = given.words[0]
     if verb == "exec":
         run("kubectl", given.words[1].partition("/")[2].removesuffix("-0"), inner, {})
-    elif verb == "get" and given.words[1:] == ["pods"]:
-        name = given.selector.partition("=")[2]
-        if name in containers("kubectl") and is_running(name):
-            print(f"pod/{name}-0")
     elif verb == "get":
-        kind, _, name = given.words[-1].partition("/")
-        if kind == "deployment" and name not in containers("kubectl"):
-            fail(f'Error from server (NotFound): deployments.apps "{name}" not found')
-        print(f"{given.words[-1]}   Active")
+        get(given)
     elif verb == "apply":
         changed = mount_config_maps(Path(given.kustomize))
         missing = [service for service in SERVICES if not is_running(service)]

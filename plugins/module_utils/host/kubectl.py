@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 from ..decisions import tutor
 
 _API_SECONDS = 15
+# What learners and authors reach; workers get no requests.
+_SERVING = ("lms", "cms")
 
 
 def _kubectl(argv: list[str], arguments: list[str]) -> tuple[bool, str]:
@@ -37,3 +40,15 @@ def cluster(argv: list[str], named: str | None) -> str | None:
     if not ready:
         raise tutor.unreachable_api(problem, context)
     return context
+
+
+def without_readiness(argv: list[str], namespace: str) -> list[str]:
+    """Return the deployments of LMS and Studio that have no readiness probe; none where kubectl does not say."""
+    names = [f"deployment/{name}" for name in _SERVING]
+    answered, text = _kubectl(argv, [f"--namespace={namespace}", "get", *names, "--output=json"])
+    try:
+        items = json.loads(text)["items"] if answered else []
+        containers = {item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"] for item in items}
+        return [name for name, found in containers.items() if not any("readinessProbe" in one for one in found)]
+    except (ValueError, KeyError, TypeError):
+        return []

@@ -56,6 +56,9 @@ CATALOGUE: dict[str, Entry] = {
     "storage-world-writable": Entry("storage", ("error",), "Stored files are writable by others.", "the files themselves"),
     "storage-local": Entry("storage", ("error",), "Several LMS hosts use a directory that is local to each.", _SURVEY),
     "pod-disk": Entry("storage", ("warning",), "Kubernetes: structures are lost with the pod that wrote them.", _SURVEY),
+    "pods-without-readiness": Entry(
+        "runtime", ("info",), "Kubernetes: a rolling update sends learners to pods that still start.", "kubectl"
+    ),
     "storage-unusable": Entry("storage", ("error",), "The LMS cannot use S3 at all.", _S3),
     "storage-without-tls": Entry("storage", ("warning",), "Structures cross the network unencrypted.", _SURVEY),
     "prefix-leading-slash": Entry("storage", ("error",), "Django rejects every object name; nothing is stored.", _SURVEY),

@@ -7,16 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...module_utils.common.findings import Finding
+from ...module_utils.decisions.redis_sizing import needed_bytes
 from .snapshot import MIB, Snapshot, is_loopback, ratio
-
-# Upper estimate of the bytes that Redis adds to a value: dictionary entry, key, object header, allocator rounding.
-_ITEM_OVERHEAD_BYTES = 512
-
-
-def needed_bytes(sizes: list[int], growth_percent: int, other_tenants_mb: int) -> int:
-    """Return the memory for structures of these compressed sizes with growth, plus everything else in the same Redis."""
-    structures = sum(size + _ITEM_OVERHEAD_BYTES for size in sizes)
-    return structures * (100 + growth_percent) // 100 + other_tenants_mb * MIB
 
 
 def _mib(size: int) -> int:

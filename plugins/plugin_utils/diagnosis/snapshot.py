@@ -66,6 +66,7 @@ class Snapshot:
     others: surveys of further LMS hosts by name. processes: what holds settings in memory (probe/engine/ages.py). runtime: the
     probe's `runtime`, None when not queried. headroom: what the cache must hold besides. memcached_restart: when another
     item size is worth a restart. pod_disk: whether structures outside S3 are on the disk of the pod that wrote them.
+    without_readiness: deployments of Kubernetes whose pods get learners while they start.
     """
 
     release: Release
@@ -82,6 +83,7 @@ class Snapshot:
     headroom: Headroom = Headroom()
     memcached_restart: str = "auto"
     pod_disk: bool = False
+    without_readiness: tuple[str, ...] = ()
 
     @property
     def courses(self) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from . import (
     courses,
     database,
     local_storage,
+    pods,
     queues,
     redis,
     runtime,
@@ -19,7 +20,7 @@ from . import (
 from .snapshot import Snapshot
 
 # Order of findings with equal weight: causes before their effects.
-_SUBJECTS = (storage, local_storage, database, cache, redis, courses, queues, settings, runtime)
+_SUBJECTS = (storage, local_storage, database, cache, redis, courses, queues, settings, runtime, pods)
 _REPORTED = (
     "key",
     "blocks",

@@ -1,4 +1,4 @@
-"""`size`: the size of memcached for the measured structures, now and for a growing site."""
+"""`size`: the size of memcached or Redis for the measured structures, now and for a growing site."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from block_structure.module_utils.common.errors import BlockStructureError
-from block_structure.module_utils.decisions import memcached_sizing
+from block_structure.module_utils.decisions import memcached_sizing, redis_sizing
 from block_structure.module_utils.decisions.releases import Release, pick
 from block_structure.plugin_utils.reports import screen
 
@@ -84,9 +84,36 @@ def plan_for(
     }
 
 
+def plan_redis(report: dict[str, Any], *, courses: int | None, growth: int, tenants: int | None) -> dict[str, Any]:
+    """Return the plan for a site whose cache is Redis. Raises BlockStructureError if no plan is possible."""
+    redis = report["redis"]
+    sizes = [course["bytes"] for course in report["courses"] if course["bytes"]]
+    cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
+    others = tenants if tenants is not None else max(64, math.ceil((redis.get("used_bytes", 0) - cached) / MIB))
+    planned = redis_sizing.plan(
+        memcached_sizing.scaled(sizes, courses) if courses is not None else sizes,
+        unmeasured=0 if courses is not None else len(report["courses"]) - len(sizes),
+        other_tenants_mb=others,
+        growth_percent=growth,
+    )
+    live = {
+        "server": redis["server"],
+        "memory_mb": math.ceil(redis["maxmemory_bytes"] / MIB) if not redis["error"] else None,
+        "maxmemory_policy": redis.get("maxmemory_policy"),
+        "used_mb": math.ceil(redis["used_bytes"] / MIB) if not redis["error"] else None,
+    }
+    return {
+        "plan": planned.as_dict(),
+        "asked": {"courses": courses or len(report["courses"]), "growth_percent": growth, "other_tenants_mb": others},
+        "measured": {"courses": len(sizes), "bytes": sum(sizes), "largest_bytes": max(sizes, default=0)},
+        "live": [live],
+    }
+
+
 def planned_row(reported: dict[str, Any]) -> dict[str, Any]:
     """Return the plan of one server with the names that the running servers have."""
-    return {name: reported["plan"][name] for name in ("memory_mb", "item_size_bytes")}
+    names = ("memory_mb", "item_size_bytes", "maxmemory_policy")
+    return {name: reported["plan"][name] for name in names if name in reported["plan"]}
 
 
 def show(reported: dict[str, Any]) -> None:
@@ -108,6 +135,22 @@ def show(reported: dict[str, Any]) -> None:
     for line in planned["arithmetic"]:
         click.echo(line)
     output.print_lines(screen.findings(planned["findings"], output.medium(), everything=True))
+
+
+def show_redis(reported: dict[str, Any]) -> None:
+    """Print a plan for Redis: its two settings, what runs now, the arithmetic and Tutor's patch."""
+    planned = reported["plan"]
+    columns = ("server", "maxmemory MiB", "policy", "used MiB")
+    rows = [["planned", planned["memory_mb"], planned["maxmemory_policy"], None]]
+    for server in reported["live"]:
+        answers = server["memory_mb"] is not None
+        limit = (server["memory_mb"] or "no limit") if answers else "does not answer"
+        rows.append([f"{server['server']} now", limit, server["maxmemory_policy"], server["used_mb"]])
+    output.print_table("Redis", columns, rows, right=("maxmemory MiB", "used MiB"))
+    for line in planned["arithmetic"]:
+        click.echo(line)
+    click.echo("\nTutor's patch redis-conf, which BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB of its plugin block-structure gives:")
+    click.echo(planned["redis_conf"], nl=False)
 
 
 @click.command()
@@ -133,7 +176,7 @@ def command(
     other_tenants: int | None,
     report: Path | None,
 ) -> None:
-    """Plan memcached's -m and -I, and show the arithmetic. Changes nothing.
+    """Plan memcached's -m and -I, or Redis's maxmemory, and show the arithmetic. Changes nothing.
 
     \b
     Examples:
@@ -142,13 +185,21 @@ def command(
       block-structure size --report site.json --courses 5000 --growth 30 --servers 2
     """
     found = load_json(report, _NEEDED, "a diagnosis", _REMEDY) if report else play_for_report("diagnose", site)
+    redis = bool(found.get("redis"))
+    if redis and servers:
+        raise exits.Failure("This site has one Redis.", "leave --servers out.", exits.USAGE)
     try:
-        reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
+        if redis:
+            reported = plan_redis(found, courses=courses, growth=growth, tenants=other_tenants)
+        else:
+            reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
     except BlockStructureError as error:
         raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error
     if form == "json":
         output.print_json(reported)
     elif form == "csv":
         output.print_csv([{"server": "planned", **planned_row(reported)}, *reported["live"]])
+    elif redis:
+        show_redis(reported)
     else:
         show(reported)
