@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from ...conftest import wait_for
+from ...conftest import OPERATOR, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "example-block-structures"
@@ -23,7 +23,12 @@ SETTINGS = {
     "ADDRESSING_STYLE": "path",
     "ACCESS_KEY": "AKIAI44QH8DHBEXAMPLE",
     "SECRET_KEY": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
+    "REGION": "us-east-1",
 }
+# Whoever makes the bucket has other keys, which are not kept.
+RIGHTS = f"AWS_ACCESS_KEY_ID={OPERATOR[0]} AWS_SECRET_ACCESS_KEY={OPERATOR[1]}"
+# What the operator typed and saw, for docs/start/tutor.md.
+TRANSCRIPT = ROOT / ".cache/transcripts/tutor-plugin.txt"
 
 
 class Operator:
@@ -32,15 +37,17 @@ class Operator:
     def __init__(self, lms: Host) -> None:
         self.lms = lms
 
-    def run(self, *words: str) -> Any:
+    def run(self, *words: str, rights: str = "") -> Any:
         """Return how a command of tutor ended."""
         quoted = " ".join(f"'{word}'" for word in words)
-        return self.lms.run("runuser --login tutor --command %s", f"tutor {quoted}")
+        return self.lms.run("runuser --login tutor --command %s", f"{rights} tutor {quoted}")
 
-    def done(self, *words: str) -> str:
+    def done(self, *words: str, rights: str = "") -> str:
         """Return what a command of tutor printed that ended well."""
-        ended = self.run(*words)
+        ended = self.run(*words, rights=rights)
         assert ended.rc == 0, ended.stdout + ended.stderr
+        with TRANSCRIPT.open("a") as transcript:
+            transcript.write(f"$ tutor {' '.join(words)}\n{ended.stdout}\n")
         return str(ended.stdout)
 
     def report(self, job: str, *words: str) -> tuple[int, Any]:
@@ -58,10 +65,13 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(lms: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """A user of tutor who has just installed the package, whose dependencies Tutor has."""
+    """A user of tutor who has just installed the package, whose dependencies Tutor has but for boto3."""
+    TRANSCRIPT.parent.mkdir(parents=True, exist_ok=True)
+    TRANSCRIPT.unlink(missing_ok=True)
     folder = tmp_path_factory.mktemp("package")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-    subprocess.run([*pip, "--target", folder, ROOT], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", folder]
+    subprocess.run([*pip, "--no-deps", ROOT], check=True)
+    subprocess.run([*pip, "boto3"], check=True)
     container = f"{os.environ.get('BLOCK_STRUCTURE_SANDBOX_NAME', 'block-structure')}-lms1"
     engine = os.environ.get("BLOCK_STRUCTURE_ENGINE", "podman")
     subprocess.run([engine, "cp", f"{folder}/.", f"{container}:/opt/tutor"], check=True)
@@ -76,26 +86,35 @@ def before(operator: Operator) -> str:
 
 
 @pytest.fixture(scope="module")
-def cured(operator: Operator, before: str, s3_api, lms: Host) -> Operator:
+def cured(operator: Operator, before: str, lms: Host) -> Operator:
     """The site after the commands of docs/tutor.md."""
     assert before
-    s3_api.call("create_bucket", Bucket=BUCKET)
     operator.done("plugins", "enable", "block-structure")
     pairs = [f"BLOCK_STRUCTURE_STORAGE_{name}={value}" for name, value in SETTINGS.items()]
+    pairs.append("BLOCK_STRUCTURE_BUCKET_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt")
     given = [word for pair in pairs for word in ("--set", pair)]
     planned = operator.done("block-structure", "plan", *given)
     assert "STORAGE_KWARGS.secret_key: not set -> (secret)" in planned
     code, report = operator.report("generate", "--dry-run")
     assert (code, report["error"]["id"]) == (3, "variable-missing")
     operator.done("config", "save", *given)
+    made = operator.done("block-structure", "bucket", "--apply", rights=RIGHTS)
+    assert f"The bucket {BUCKET} is changed." in made
     operator.done("local", "restart", "openedx")
     wait_for(lms, "lms")
-    code, report = operator.report("generate")
-    assert (code, report["failures"]) == (0, []), report
+    assert "0 failed" in operator.done("local", "do", "block-structure-generate")
     return operator
 
 
+def test_the_bucket_is_private_and_a_second_time_there_is_nothing_to_do(cured: Operator, s3_api) -> None:
+    block = s3_api.call("get_public_access_block", Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+    assert "BlockStructureTlsOnly" in s3_api.call("get_bucket_policy", Bucket=BUCKET)["Policy"]
+    assert "Nothing to do." in cured.done("block-structure", "bucket", "--apply", rights=RIGHTS)
+
+
 def test_every_course_stands_in_s3_and_is_served(cured: Operator, courses, learner, findings) -> None:
+    cured.done("local", "do", "block-structure-verify")
     code, result = cured.report("verify")
     assert code == 0, result["findings"]
     assert sorted(course["key"] for course in result["courses"]) == sorted(courses)
