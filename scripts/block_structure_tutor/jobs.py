@@ -286,7 +286,7 @@ def _target(site: Site, force: bool) -> plan.Target:
 
 def _package_version() -> str:
     """Return the version of the storage class that this plugin comes with."""
-    version: str = package.read(ROOT / "roles/block_structure/files/block_structure_storage/block_structure_storage")["version"]
+    version: str = package.read(ROOT / "roles/block_structure/files/block_structure_storage")["version"]
     return version
 
 

@@ -30,6 +30,7 @@ _APPLIED = re.compile(
 )
 _REDIS = "block_structure_redis_maxmemory_mb"
 # MiB of Redis, for the patch redis-conf. The role leaves Redis alone.
+_REDIS_PATCH_SINCE = 17  # tutor/templates/apps/redis/redis.conf of each series
 _ADDED: dict[str, dict[str, Any]] = {_REDIS: {"type": "int", "default": None}}
 # Part of a remedy of the role -> what replaces it.
 _REMEDIES = {
@@ -160,6 +161,17 @@ def _release(version: str) -> str:
     )
 
 
+def _check_redis(memory_mb: int | None, version: str) -> None:
+    """Raise BlockStructureError for memory that is no use, or that this Tutor cannot give."""
+    redis_sizing.check(_REDIS, memory_mb)
+    if memory_mb is not None and (tutor.major(version) or 0) < _REDIS_PATCH_SINCE:
+        raise BlockStructureError(
+            "tutor-redis-patch",
+            f"BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB has no effect: Tutor {version} has no patch redis-conf.",
+            f"unset it, and upgrade Tutor to {_REDIS_PATCH_SINCE} or later, whose Redis has a limit too.",
+        )
+
+
 def check_alone(plugins: list[str]) -> None:
     """Raise BlockStructureError if the role's plugin is enabled too: only one of them may write the settings."""
     if ROLES_PLUGIN in plugins:
@@ -194,7 +206,7 @@ def resolve(
             except BlockStructureError as error:
                 errors.append(error)
     try:
-        redis_sizing.check(_REDIS, values[_REDIS])
+        _check_redis(values[_REDIS], version)
     except BlockStructureError as error:
         errors.append(error)
     if errors:

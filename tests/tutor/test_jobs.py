@@ -129,7 +129,7 @@ def test_nothing_is_generated_for_settings_that_the_lms_does_not_have(configured
 def test_nothing_is_generated_while_the_lms_cannot_store(configured: Site) -> None:
     configured.apply()
     code, report = configured.job("local", "generate")
-    assert (code, report["error"]["id"]) == (3, "canary-write")
+    assert (code, report["error"]["id"]) == (3, "storage-unusable")
     assert "the bucket does not exist" in report["error"]["cause"]
 
 
@@ -147,7 +147,7 @@ def test_the_bucket_is_made_by_the_plugin(configured: Site) -> None:
     again = configured.tutor.end("block-structure", "bucket", "--apply", **operator)
     assert again.stdout == f"The bucket {BUCKET} is as the configuration asks for. Nothing to do.\n"
     policy = json.loads(configured.tutor.end("block-structure", "bucket", "--policy").stdout)
-    assert policy["Statement"][0]["Resource"] == f"arn:aws:s3:::{BUCKET}/*"
+    assert policy["Statement"][0]["Resource"] == f"arn:aws:s3:::{BUCKET}/block_structures/*"
 
 
 @pytest.mark.parametrize("way", ["local", "k8s"])

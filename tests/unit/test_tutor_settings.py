@@ -112,15 +112,16 @@ def test_redis_is_given_its_memory_where_that_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("value", "version", "message"),
     [
-        ("much", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is not of the type int."),
-        (8, "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is 8: a Redis that full evicts sessions and Celery's queues too."),
+        ("much", "20.0.5", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is not of the type int."),
+        (6144, "16.1.8", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB has no effect: Tutor 16.1.8 has no patch redis-conf."),
+        (8, "20.0.5", "BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB is 8: a Redis that full evicts sessions and Celery's queues too."),
     ],
 )
-def test_a_redis_that_is_no_use_is_refused(value, message):
+def test_a_redis_that_is_no_use_is_refused(value, version, message):
     with pytest.raises(settings.RefusedError) as refused:
-        settings.resolve({"BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB": value}, "20.0.5")
+        settings.resolve({"BLOCK_STRUCTURE_REDIS_MAXMEMORY_MB": value}, version)
     assert str(refused.value).startswith(f"{message}\nRemedy: ")
 
 
