@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 from testinfra.host import Host
@@ -95,3 +97,26 @@ def test_large_course_is_slow_until_somebody_paid_for_it(lms: Host, learner, mem
 
 def test_nothing_of_the_site_is_in_s3(s3_api) -> None:
     assert s3_api.call("list_buckets")["Buckets"] == []
+
+
+# The user of the LMS's processes, who is not root. Where Ansible connects as that user, it becomes nobody else.
+LMS_USER = ("-e", "ansible_become_user=www-data")
+
+
+def test_the_lmss_own_user_diagnoses_as_root_does(playbooks, tmp_path) -> None:
+    found = []
+    for number, rights in enumerate(((), LMS_USER)):
+        path = tmp_path / f"{number}.json"
+        ended = playbooks.run("diagnose", "-e", f"block_structure_report_path={path}", *rights)
+        assert (ended.exit_code, ended.changed) == (2, []), ended.output
+        report = json.loads(path.read_text())
+        found.append([(finding["id"], finding["severity"]) for finding in report["findings"]])
+    # Measured times decide what a choice for the workers would gain.
+    as_root, as_user = ({one for one in findings if not one[0].startswith("runtime-")} for findings in found)
+    assert as_root == as_user
+
+
+def test_a_deploy_without_root_is_refused_before_it_changes_anything(playbooks) -> None:
+    ended = playbooks.run("deploy", *LMS_USER)
+    assert (ended.exit_code, ended.changed) == (2, [])
+    assert "/edx/etc/block_structure cannot be written: Permission denied." in ended.output
