@@ -119,4 +119,5 @@ def test_the_lmss_own_user_diagnoses_as_root_does(playbooks, tmp_path) -> None:
 def test_a_deploy_without_root_is_refused_before_it_changes_anything(playbooks) -> None:
     ended = playbooks.run("deploy", *LMS_USER)
     assert (ended.exit_code, ended.changed) == (2, [])
-    assert "/edx/etc/block_structure cannot be written: Permission denied." in ended.output
+    assert "/edx/etc/block_structure" in ended.output
+    assert "Permission denied" in ended.output
