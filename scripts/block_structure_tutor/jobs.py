@@ -228,10 +228,12 @@ def generate(form: str, everything: bool, force: bool, dry_run: bool) -> Iterabl
     with _failures(form):
         site = _site()
         _require_settings(site)
-        inspected = _inspected(site, [_SURVEY, _CANARY])
+        # A dry run writes no canary either.
+        inspected = _inspected(site, [_SURVEY] if dry_run else [_SURVEY, _CANARY])
         survey = inspected["survey"]
         _require_applied(site, survey)
-        candidate.judge(inspected["canary"], site.wanted.desired.release, _package_version())
+        if not dry_run:
+            candidate.judge(inspected["canary"], site.wanted.desired.release, _package_version())
         wanted = plan.make(survey, _target(site, force), _generation(site.wanted.variables))
         if dry_run or not wanted.operations:
             _announce(wanted, form)

@@ -130,6 +130,8 @@ def test_nothing_is_generated_while_the_lms_cannot_store(configured: Site) -> No
     configured.apply()
     code, report = configured.job("local", "generate")
     assert (code, report["error"]["id"]) == (3, "storage-unusable")
+    # A dry run writes nothing, so it does not meet that.
+    assert configured.job("local", "generate", "--dry-run")[0] == 0
     assert "the bucket does not exist" in report["error"]["cause"]
 
 
