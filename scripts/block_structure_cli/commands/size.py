@@ -44,13 +44,23 @@ def release_of(report: dict[str, Any]) -> Release:
     return pick(table["__block_structure_releases"], report["release"], {"client_item_limit_bytes": limit})
 
 
+def structure_sizes(report: dict[str, Any], *, cached: bool = False) -> list[int]:
+    """Return the bytes of the measured structures, or of those that the cache holds now."""
+    return [course["bytes"] for course in report["courses"] if course["bytes"] and (course["cached"] or not cached)]
+
+
+def measured(sizes: list[int]) -> dict[str, Any]:
+    """Return what a plan was made of."""
+    return {"courses": len(sizes), "bytes": sum(sizes), "largest_bytes": max(sizes, default=0)}
+
+
 def other_tenants_mb(report: dict[str, Any]) -> int:
     """Return the MiB of slab memory that the fullest memcached of the alias default uses now for other items than structures.
 
     memcached counts the bytes of items; the slab chunks that hold them are larger.
     """
     own = [server for server in report["servers"] if "default" in server["aliases"] and not server["error"]]
-    cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
+    cached = sum(structure_sizes(report, cached=True))
     return math.ceil(memcached_sizing.SLAB_WASTE * max([0, *(server["used_mb"] - cached / MIB / len(own) for server in own)]))
 
 
@@ -58,7 +68,7 @@ def plan_for(
     report: dict[str, Any], *, courses: int | None, growth: int, servers: int | None, tenants: int | None
 ) -> dict[str, Any]:
     """Return the plan for a report with its input. Raises BlockStructureError if no plan is possible."""
-    sizes = [course["bytes"] for course in report["courses"] if course["bytes"]]
+    sizes = structure_sizes(report)
     own = [server for server in report["servers"] if "default" in server["aliases"]]
     count = servers or max(1, len(own))
     # A restarted server fills up with other items again, so plan for at least the role's default.
@@ -79,7 +89,7 @@ def plan_for(
             "servers": count,
             "other_tenants_mb": others,
         },
-        "measured": {"courses": len(sizes), "bytes": sum(sizes), "largest_bytes": max(sizes, default=0)},
+        "measured": measured(sizes),
         "live": [{name: server.get(name) for name in ("server", "memory_mb", "item_size_bytes", "used_mb")} for server in own],
     }
 
@@ -87,8 +97,8 @@ def plan_for(
 def plan_redis(report: dict[str, Any], *, courses: int | None, growth: int, tenants: int | None) -> dict[str, Any]:
     """Return the plan for a site whose cache is Redis. Raises BlockStructureError if no plan is possible."""
     redis = report["redis"]
-    sizes = [course["bytes"] for course in report["courses"] if course["bytes"]]
-    cached = sum(course["bytes"] for course in report["courses"] if course["cached"] and course["bytes"])
+    sizes = structure_sizes(report)
+    cached = sum(structure_sizes(report, cached=True))
     others = tenants if tenants is not None else max(64, math.ceil((redis.get("used_bytes", 0) - cached) / MIB))
     planned = redis_sizing.plan(
         memcached_sizing.scaled(sizes, courses) if courses is not None else sizes,
@@ -105,7 +115,7 @@ def plan_redis(report: dict[str, Any], *, courses: int | None, growth: int, tena
     return {
         "plan": planned.as_dict(),
         "asked": {"courses": courses or len(report["courses"]), "growth_percent": growth, "other_tenants_mb": others},
-        "measured": {"courses": len(sizes), "bytes": sum(sizes), "largest_bytes": max(sizes, default=0)},
+        "measured": measured(sizes),
         "live": [live],
     }
 
