@@ -29,7 +29,7 @@ def test_hooks_are_gone_from_files_and_workers(lms: Host) -> None:
     for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid edxapp_worker:lms_default_1)").split():
         assert "block_structure" not in lms.check_output("runuser -u www-data -- cat /proc/%s/environ", pid)
     # gunicorn's main process may be the same, whose environment nothing in it reads; its workers are of the file as it is now.
-    changed = int(lms.check_output("stat --format=%%Z /edx/app/edxapp/lms_gunicorn.py"))
+    changed = int(lms.check_output("stat --format=%Z /edx/app/edxapp/lms_gunicorn.py"))
     now = float(lms.check_output("date +%s.%N"))
     for pid in lms.check_output("pgrep --parent $(/edx/bin/supervisorctl pid lms)").split():
         assert now - int(lms.check_output("ps --format etimes= --pid %s", pid)) >= changed
