@@ -115,6 +115,12 @@ def ask(place: dict[str, Any], files: dict[str, list[str]]) -> list[dict[str, An
     return [{**one, "place": place["name"]} for one in taken if one["kind"] in place.get("kinds", [one["kind"]])]
 
 
+def written_at(path: Path) -> float:
+    """Return when a file was written, or removed from its folder; 0 where not even the folder is, so nothing ever was."""
+    found = next((one for one in (path, path.parent) if one.exists()), None)
+    return found.stat().st_mtime if found else 0.0
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -131,8 +137,7 @@ def main() -> None:
     answers = {place["name"]: ask(place, files) for place in given["places"]}
     processes = [one for answer in answers.values() for one in answer or []]
     if by:
-        # Its folder's, once a rollback has removed it.
-        written = {"settings_file": str(by), "settings_written": (by if by.exists() else by.parent).stat().st_mtime}
+        written = {"settings_file": str(by), "settings_written": written_at(by)}
         processes = [{**one, **written} for one in processes]
     old = outdated(processes)
     count = f"{len(old)} with older settings"

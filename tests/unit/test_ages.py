@@ -113,6 +113,8 @@ def test_a_process_with_another_environment_counts_although_its_settings_are_old
 def test_in_containers_the_file_of_the_host_counts_also_once_it_is_gone(site: Site):
     site.start("celery", "lms", "LMS_CFG", "lms.yml")
     plugin = site.folder / "plugins" / "block_structure.yml"
+    # A preview of the first deploy on a site of Tutor that has had no plugin.
+    assert site.ask(written_by=str(plugin))["outdated"] == []
     plugin.parent.mkdir()
     plugin.write_text("name: block_structure\n")
     site.write("plugins/block_structure.yml", -100)
