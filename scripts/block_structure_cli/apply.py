@@ -13,6 +13,7 @@ from .options import Site
 from .runner import Change, PlayResult, require_work
 
 DEPLOY = "deploy"  # ends with a report of the running system, unless it found no LMS
+ROLLBACK = "rollback"  # ends with what it leaves
 
 
 def _print_diffs(event: Event) -> None:
@@ -56,20 +57,44 @@ def as_data(played: PlayResult) -> dict[str, Any]:
 
 
 def show(played: PlayResult, site: Site, form: str, *, everything: bool = False) -> None:
-    """Print the outcome: the state of the site, then the changes. Raises Failure for problems that no finding names."""
+    """Print the outcome of a deploy: the state of the site, then the changes.
+
+    Raises Failure for problems that no finding names.
+    """
     result = played.report
-    if form == "json":
-        output.print_json(as_data(played))
-    elif form == "csv":
-        output.print_csv(as_data(played)["changes"])
+    if form != "table":
+        _print_data(played, form)
     else:
         if result:
             output.print_lines(screen.opening(result, output.medium()))
         _changes(played.changes, site.check, failed=bool(played.rc) and not result)
         if result:
             output.print_lines(screen.findings(result["findings"], output.medium(), everything=everything))
-    found = summary.of(result).counts["error"] if result else 0
-    if played.problems and (played.unreachable or not found):
+    _end(played, reported=bool(result and summary.of(result).counts["error"]))
+
+
+def show_left(played: PlayResult, site: Site, form: str) -> None:
+    """Print the outcome of a rollback: the changes, then what stays. Raises Failure for problems."""
+    from block_structure.filter.block_structure import left_text
+
+    if form != "table":
+        _print_data(played, form)
+    else:
+        _changes(played.changes, site.check, failed=bool(played.rc))
+        for number, line in enumerate(left_text(played.report) if played.report else ()):
+            output.say(line, first="" if number else "\n")
+    _end(played, reported=False)
+
+
+def _print_data(played: PlayResult, form: str) -> None:
+    if form == "json":
+        output.print_json(as_data(played))
+    else:
+        output.print_csv(as_data(played)["changes"])
+
+
+def _end(played: PlayResult, *, reported: bool) -> None:
+    if played.problems and (played.unreachable or not reported):
         raise played.failure()
     if played.rc:
         raise SystemExit(exits.ATTENTION)

@@ -108,11 +108,13 @@ def result(*severities: str) -> dict[str, Any]:
     return {**diagnosis(*severities), "platform": "native"}
 
 
-def shown(played: runner.PlayResult, capsys: pytest.CaptureFixture[str], form: str = "table", **site: Any) -> tuple[int, str]:
-    """Return the exit code and the output of a deploy with this outcome."""
+def shown(
+    played: runner.PlayResult, capsys: pytest.CaptureFixture[str], form: str = "table", show: Any = apply.show, **site: Any
+) -> tuple[int, str]:
+    """Return the exit code and the output of a deploy with this outcome, or of what `show` is for."""
     code = 0
     try:
-        apply.show(played, Site(**site), form)
+        show(played, Site(**site), form)
     except SystemExit as ended:
         code = int(ended.code or 0)
     except exits.Failure as failure:
@@ -151,6 +153,24 @@ def test_a_deploy_that_stopped_says_what_it_had_changed(capsys):
     assert code == exits.ENVIRONMENT
     assert "Changed, until it stopped\n" in text
     assert text.endswith("lms1: The new settings could not be applied.\nRemedy: read the log.\n")
+
+
+def test_a_rollback_shows_what_it_changed_and_what_stays(capsys):
+    """Its report is what it leaves, and no state of the site."""
+    left = {"rebuilt": ["course-v1:A+B+C"], "backups": [], "files": ["/edx/etc/block_structure/runs"]}
+    code, text = shown(runner.PlayResult(0, left, changes=CHANGES[2:]), capsys, show=apply.show_left)
+    assert code == 0
+    assert text.splitlines()[1:6] == ["Changed", "task     hosts", "───────  ─────", "Restart  lms1", ""]
+    assert text.splitlines()[6:8] == [
+        "stays: /edx/etc/block_structure/runs",
+        (
+            "courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them (1): "
+            "course-v1:A+B+C. To spare learners that, run playbooks/regenerate.yml now."
+        ),
+    ]
+    problems = {runner.Problem("No record.", "deploy first."): ["lms1"]}
+    code, text = shown(runner.PlayResult(2, None, problems), capsys, show=apply.show_left)
+    assert (code, text) == (exits.ENVIRONMENT, "Nothing was changed.\nlms1: No record.\nRemedy: deploy first.\n")
 
 
 def test_a_host_that_goes_away_after_the_report_is_a_failure(capsys):

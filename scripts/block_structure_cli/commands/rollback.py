@@ -22,4 +22,4 @@ def command(site: Site, form: str) -> None:
       block-structure rollback -i inventory/production --check --diff
       block-structure rollback -i inventory/production
     """
-    apply.show(apply.run("rollback", site, form), site, form)
+    apply.show_left(apply.run(apply.ROLLBACK, site, form), site, form)
