@@ -185,6 +185,22 @@ def test_a_server_that_cannot_change_its_memory_says_so(memcached: Memcached):
     assert "signs out every learner (their number cannot be counted) (gain: not measured)" in str(judged.findings[0])
 
 
+@pytest.mark.parametrize("policy", ["auto", "always"])
+@pytest.mark.parametrize(("sessions", "signed_out"), [(0, []), (1, ["1 learner,"]), (2, ["2 learners,"])])
+def test_a_restart_that_signs_out_nobody_is_no_warning(policy, sessions, signed_out):
+    judged = memcached_restart.judge(policy, True, sessions, 150.0, "-I 3m of memcached at x:1")
+    assert judged.restart
+    assert ("costs no session" in judged.why) is (not signed_out)
+    assert len(judged.findings) == len(signed_out)
+    for finding, words in zip(judged.findings, signed_out, strict=True):
+        assert f"needs a restart, which signs out {words}" in finding.cause
+
+
+def test_without_sessions_a_restart_needs_no_gain():
+    assert memcached_restart.judge("auto", True, 0, None, "-I 3m").restart
+    assert not memcached_restart.judge("never", True, 0, None, "-I 3m").restart
+
+
 def test_sessions_are_counted_among_everything_else(memcached: Memcached):
     assert memcached_client.count_keys("127.0.0.1", memcached.port, memcached_restart.SESSION_KEY) == 3
     assert memcached_client.count_keys("127.0.0.1", memcached.port, "nothing") == 0

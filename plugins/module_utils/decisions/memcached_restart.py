@@ -45,7 +45,9 @@ class Judgement:
 
 def in_words(sessions: int | None) -> str:
     """Return how many learners a restart signs out."""
-    return "every learner (their number cannot be counted)" if sessions is None else f"{sessions} learners"
+    if sessions is None:
+        return "every learner (their number cannot be counted)"
+    return "1 learner" if sessions == 1 else f"{sessions} learners"
 
 
 def is_worth(policy: str, holds_sessions: bool, gain_ms: float | None) -> bool:
@@ -58,9 +60,10 @@ def is_worth(policy: str, holds_sessions: bool, gain_ms: float | None) -> bool:
 def judge(policy: str, holds_sessions: bool, sessions: int | None, gain_ms: float | None, what: str) -> Judgement:
     """Return whether to restart a server that differs from its file in what it cannot change while it runs.
 
-    holds_sessions: sessions are in this server and nowhere else; sessions: their number, None if it cannot be counted.
-    gain_ms: see Times. what: flags and server, for messages.
+    holds_sessions: sessions are in this server and nowhere else; sessions: their number, None if it cannot be counted; without
+    any, a restart signs out nobody. gain_ms: see Times. what: flags and server, for messages.
     """
+    holds_sessions = holds_sessions and sessions != 0
     gain = "not measured" if gain_ms is None else f"{gain_ms:.0f} ms per request of a course that does not fit"
     cost = f"signs out {in_words(sessions)}" if holds_sessions else "costs no session"
     why = f"restart: {VARIABLE} is {policy}; it {cost}; gain: {gain}, worth it from {WORTH_MS:.0f} ms"
