@@ -6,13 +6,15 @@ The plays run on inventory/example, whose hosts do not exist: whatever would tou
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from pathlib import Path
+import sys
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from .conftest import COLLECTIONS, ROOT
+
 VAULTED = "block_structure_storage_secret_key"
 
 REJECTED = {
@@ -168,7 +170,7 @@ REJECTED = {
 }
 
 
-def play(variables: dict, *arguments: str) -> subprocess.CompletedProcess:
+def play(variables: dict, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         ["ansible-playbook", "-i", "inventory/example", "playbooks/deploy.yml", "-e", json.dumps(variables), *arguments],
         cwd=ROOT,
@@ -176,6 +178,7 @@ def play(variables: dict, *arguments: str) -> subprocess.CompletedProcess:
         text=True,
         stdin=subprocess.DEVNULL,
         check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -206,6 +209,29 @@ def test_every_tag_validates():
     done = play({"block_structure_release": "zebrawood"}, "--tags", "block_structure_memcached")
     assert done.returncode == 2
     assert "not an Open edX release" in done.stdout + done.stderr
+
+
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+NOWHERE = {"block_structure_bucket_endpoint_url": "https://127.0.0.1:9", "block_structure_storage_region": "us-east-1"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "no"}, "The Ansible collection amazon.aws, which configures the bucket, is not"),
+        ({}, "Could not connect to the endpoint URL"),
+    ],
+    ids=["without the collection", "without an answer of S3"],
+)
+def test_what_the_bucket_cannot_be_made_with_is_said_before_anything_is_touched(environment, message):
+    keys = {f"block_structure_bucket_{name}_key": "AKIAIOSFODNN7EXAMPLE" for name in ("access", "secret")}
+    done = play({**LOCAL, **NOWHERE, **keys}, ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS), **environment)
+    output = unwrapped(done.stdout + done.stderr)
+    assert done.returncode == 2
+    assert message in output
+    assert "Remedy: " in output
+    assert "PLAY [Look at the bucket]" in output
+    assert "PLAY [Hold the site]" not in output
 
 
 def test_valid_input_reaches_the_hosts():
