@@ -51,19 +51,6 @@ def left_behind(
     return {"rebuilt": courses, "backups": list(backups.get("kept") or []), "files": also}
 
 
-def left_text(left: dict[str, Any]) -> list[str]:
-    """Return what a rollback leaves, as lines."""
-    lines = [f"stays: {path}" for path in (*left["backups"], *left["files"])]
-    rebuilt = left["rebuilt"]
-    if rebuilt:
-        lines.append(
-            f"courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them "
-            f"({len(rebuilt)}): {', '.join(rebuilt[:10])}{' ...' if len(rebuilt) > 10 else ''}. To spare learners that, run "
-            "playbooks/regenerate.yml now."
-        )
-    return [*lines, "stays: the bucket with its objects; nothing there is ever deleted by a rollback"]
-
-
 def failure_reason(failed: dict[str, Any]) -> str:
     """Return on one line why a task failed: the message and command output of its first failed item."""
     items = [entry for entry in failed.get("results", [failed]) if entry.get("failed")] or [failed]
@@ -251,7 +238,7 @@ class FilterModule:
             "findings_text": findings_text,
             "former_storage": former.storage,
             "left_behind": left_behind,
-            "left_text": left_text,
+            "left_text": former.left_text,
             "failure_text": failure_text,
             "result": result,
             "rollback_record": rollback_record,

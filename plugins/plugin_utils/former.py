@@ -62,3 +62,16 @@ def rebuilt(survey: dict[str, Any], moved: dict[str, Any], reads: bool) -> list[
         return []
     there = {one["key"] for one in moved["report"]["objects"] if one["done"] in _THERE}
     return [key for key in keys if key not in there]
+
+
+def left_text(left: dict[str, Any]) -> list[str]:
+    """Return what a rollback leaves, as lines. left: the result of the filter left_behind."""
+    lines = [f"stays: {path}" for path in (*left["backups"], *left["files"])]
+    rebuilt = left["rebuilt"]
+    if rebuilt:
+        lines.append(
+            f"courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them "
+            f"({len(rebuilt)}): {', '.join(rebuilt[:10])}{' ...' if len(rebuilt) > 10 else ''}. To spare learners that, run "
+            "openedx_operators.block_structure.regenerate now."
+        )
+    return [*lines, "stays: the bucket with its objects; nothing there is ever deleted by a rollback"]

@@ -12,6 +12,6 @@ def not_ours(path: str) -> str:
             "settings-not-ours",
             "warning",
             f"{path} is not as this run wrote it any more, so it is not put back: another program changed it meanwhile.",
-            "see who did, and run playbooks/deploy.yml again.",
+            "see who did, and run openedx_operators.block_structure.deploy again.",
         )
     ).replace("\n", " ")

@@ -61,7 +61,7 @@ def worker_findings(workers: dict[str, Any]) -> list[dict[str, Any]]:
             "runtime-differs",
             "error",
             f"{problem[0].upper()}{problem[1:]}.",
-            "run playbooks/deploy.yml.",
+            "run openedx_operators.block_structure.deploy.",
             runtime.COLLECTOR_VARIABLE,
         )
         for problem in workers.get("problems", [])

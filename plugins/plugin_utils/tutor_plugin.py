@@ -22,7 +22,7 @@ LMS_PATCH = "openedx-lms-production-settings"
 # Last lines of the configuration of Tutor's Redis.
 REDIS_PATCH = "redis-conf"
 _NOTE = """\
-# Written by the Ansible role block_structure, which replaces the whole file; playbooks/rollback.yml removes it.
+# Written by the Ansible role block_structure, which replaces the whole file; a rollback removes it.
 # It may hold secrets: keep its mode 0600.
 """
 _HEAD = f"""\

@@ -7,7 +7,7 @@ from typing import Any
 from block_structure.plugin_utils.diagnosis import summary
 from block_structure.plugin_utils.reports import screen
 
-from . import exits, output
+from . import exits, output, wording
 from .follow import Event, followed
 from .options import Site
 from .runner import Change, PlayResult, require_work
@@ -75,14 +75,14 @@ def show(played: PlayResult, site: Site, form: str, *, everything: bool = False)
 
 def show_left(played: PlayResult, site: Site, form: str) -> None:
     """Print the outcome of a rollback: the changes, then what stays. Raises Failure for problems."""
-    from block_structure.filter.block_structure import left_text
+    from block_structure.plugin_utils.former import left_text
 
     if form != "table":
         _print_data(played, form)
     else:
         _changes(played.changes, site.check, failed=bool(played.rc))
         for number, line in enumerate(left_text(played.report) if played.report else ()):
-            output.say(line, first="" if number else "\n")
+            output.say(wording.of_command(line), first="" if number else "\n")
     _end(played, reported=False)
 
 

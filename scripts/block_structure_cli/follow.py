@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from block_structure.plugin_utils.reports.progress import Progress as Lines
 
-from . import ROOT, exits, output
+from . import ROOT, exits, output, wording
 from .options import Site
 from .runner import PlayResult, play, require_work, short
 
@@ -76,7 +76,7 @@ class Follower:
         self._seen: list[str] = []
         self._total = _plays(playbook)
         self._following = False
-        self._task = self._bar.add_task(f"starting playbooks/{playbook}.yml", total=self._total, count="", failed="", pace="")
+        self._task = self._bar.add_task(f"starting {playbook}", total=self._total, count="", failed="", pace="")
 
     def __enter__(self) -> Follower:
         if self._console.is_terminal:
@@ -146,7 +146,7 @@ class Follower:
                         self._show(line)
 
     def _show(self, line: str) -> None:
-        event: Event = json.loads(line)
+        event: Event = json.loads(wording.of_command(line))
         if self._events:
             sys.stdout.write(line)
             sys.stdout.flush()

@@ -16,7 +16,7 @@ from typing import Any
 from block_structure.module_utils.common.findings import two_lines
 from block_structure.plugin_utils.reports import exit_codes
 
-from . import ROOT, configuration, exits
+from . import ROOT, configuration, exits, wording
 from .options import Site
 
 Event = dict[str, Any]
@@ -112,11 +112,11 @@ def _problem(event: Event) -> Problem | None:
     answer = items[0] if items else answer
     error = answer.get("error")
     if isinstance(error, dict) and error.get("cause"):
-        return Problem(error["cause"], error["remedy"], exit_codes.of_message(error["id"]))
+        return Problem(error["cause"], wording.of_command(error["remedy"]), exit_codes.of_message(error["id"]))
     text, _, remedy = str(answer.get("msg") or "failed without a message").strip().partition(_REMEDY)
     if event["event"] == "runner_on_unreachable":
         return Problem(" ".join(text.removeprefix("Task failed: ").split()), _UNREACHABLE)
-    return Problem(text, remedy or _AGAIN)
+    return Problem(text, wording.of_command(remedy) or _AGAIN)
 
 
 def _change(event: Event) -> Change | None:
@@ -192,7 +192,7 @@ def play(
             raise exits.stopped()
         played.rc = int(run.rc)
         if report.exists():
-            played.report = json.loads(report.read_text())
+            played.report = json.loads(wording.of_command(report.read_text()))
         if played.rc and not played.problems:
             played.problems[_said(run.stdout.read(), site)] = ["localhost"]
         return played
@@ -208,7 +208,7 @@ def require_work(played: PlayResult, name: str, site: Site) -> None:
             "name at least one host of the group block_structure_lms.",
             exits.USAGE,
         )
-    raise exits.Failure(f"playbooks/{name}.yml wrote no report.", _AGAIN)
+    raise exits.Failure(f"The run of {name} ended without a report.", _AGAIN)
 
 
 def play_for_report(name: str, site: Site, **options: Any) -> Any:

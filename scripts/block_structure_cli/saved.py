@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from . import wording
 from .exits import USAGE, Failure
 
 
 def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> dict[str, Any]:
     """Return a JSON object with the required keys. Raises Failure (USAGE)."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(wording.of_command(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"{path} is not {what}: {error}.", remedy, USAGE) from error
     missing = [name for name in needed if not isinstance(found, dict) or name not in found]

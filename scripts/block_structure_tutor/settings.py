@@ -34,7 +34,9 @@ _REDIS_PATCH_SINCE = 17  # tutor/templates/apps/redis/redis.conf of each series
 _ADDED: dict[str, dict[str, Any]] = {_REDIS: {"type": "int", "default": None}}
 # Part of a remedy of the role -> what replaces it.
 _REMEDIES = {
-    "run playbooks/deploy.yml": "run `tutor config save`, restart, and run the job block-structure-generate",
+    "run openedx_operators.block_structure.deploy": (
+        "run `tutor config save`, restart, and run the job block-structure-generate"
+    ),
     "leave block_structure_manage_bucket on": "make it with `tutor block-structure bucket --apply`",
     "with Tutor's patch redis-conf": f"with {_REDIS.upper()}",
     "the policy in block_structure_result.lms_iam_policy": "the policy that `tutor block-structure bucket --policy` prints",
@@ -178,7 +180,7 @@ def check_alone(plugins: list[str]) -> None:
         raise BlockStructureError(
             "tutor-role-active",
             "The Ansible role's plugin block_structure is enabled, and sets what this plugin sets.",
-            "run playbooks/rollback.yml of the role and keep this plugin; or disable this one with "
+            "run openedx_operators.block_structure.rollback of the role and keep this plugin; or disable this one with "
             f"`tutor plugins disable {NAME}`.",
         )
 

@@ -63,6 +63,7 @@ def test_a_playbook_prints_what_the_command_prints_and_hands_its_outcome_on(tmp_
     given = {"operation": "diagnose", "report": report, "attention": ["error", "warning"], "report_path": "/srv/d.json"}
     code, shown, kept = concluded(tmp_path, **given)
     assert "".join(f"{line}\n" for line, _ in screen.site(report, LOG, everything=False)) in shown
+    assert "  Remedy: run openedx_operators.block_structure.deploy, which generates it.\n" in shown
     assert code == 2
     assert "Needs action: 1 error, 1 warning, 4 notes.\\nRemedy: do what is printed above for each finding." in shown
     assert kept == {

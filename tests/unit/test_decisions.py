@@ -548,7 +548,9 @@ def test_md4_hashing_and_public_objects_are_refused(release):
     trap = {"key_hash": {"message": "unsupported hash type md4"}, "canary": None}
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("sumac"))
-    assert refused.value.remedy == "set block_structure_blake2b_hashing to true and run playbooks/deploy.yml."
+    assert (
+        refused.value.remedy == "set block_structure_blake2b_hashing to true and run openedx_operators.block_structure.deploy."
+    )
     with pytest.raises(BlockStructureError, match="unsupported hash type md4") as refused:
         candidate.judge(trap, release("palm"))
     assert "legacy provider" in refused.value.remedy

@@ -696,7 +696,7 @@ def test_structures_on_a_pods_disk_are_reported_with_a_remedy(release):
     assert reported["message"] == (
         "The storage of block structures is django.core.files.storage.filesystem.FileSystemStorage: each pod keeps its "
         "structures on its own disk, where no other pod can read them, and loses them when it ends.\n"
-        "Remedy: run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3."
+        "Remedy: run openedx_operators.block_structure.deploy with block_structure_manage_settings on, so that they go to S3."
     )
 
 
@@ -1068,7 +1068,7 @@ def test_drafts_that_are_stored_already_are_one_finding_with_the_cause(release, 
     found = [finding for finding in site.found() if "draft" in finding["id"]]
     assert [finding["id"] for finding in found] == ["drafts-served"]
     assert found[0]["remedy"].startswith(remedy)
-    assert found[0]["remedy"].endswith("run playbooks/deploy.yml, which generates these courses.")
+    assert found[0]["remedy"].endswith("run openedx_operators.block_structure.deploy, which generates these courses.")
 
 
 def test_queues_that_are_read_as_they_should_be_are_no_finding(release):

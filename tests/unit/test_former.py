@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from block_structure.filter.block_structure import left_behind, left_text
+from block_structure.filter.block_structure import left_behind
 from block_structure.module_utils.decisions import releases
 from block_structure.module_utils.host import files
 from block_structure.plugin_utils import former
@@ -70,9 +70,11 @@ def moved(**done):
 def test_courses_that_the_former_storage_does_not_have_are_named(registered, reads, rebuilt):
     left = left_behind(SURVEY, registered, reads, {"kept": ["/edx/etc/lms.yml.x~"]}, ["/edx/etc/block_structure/runs"])
     assert left == {"rebuilt": rebuilt, "backups": ["/edx/etc/lms.yml.x~"], "files": ["/edx/etc/block_structure/runs"]}
-    lines = left_text(left)
+    lines = former.left_text(left)
     assert lines[:2] == ["stays: /edx/etc/lms.yml.x~", "stays: /edx/etc/block_structure/runs"]
-    assert any("To spare learners that, run playbooks/regenerate.yml now." in line for line in lines) is bool(rebuilt)
+    assert any(
+        "To spare learners that, run openedx_operators.block_structure.regenerate now." in line for line in lines
+    ) is bool(rebuilt)
 
 
 def test_copies_beside_a_file_are_bounded_and_the_first_one_stays(tmp_path: Path):

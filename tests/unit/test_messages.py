@@ -8,6 +8,7 @@ import messages
 import pytest
 from block_structure.plugin_utils import role_variables
 from block_structure.plugin_utils.diagnosis import catalogue
+from block_structure_cli import wording
 
 from .conftest import ROOT
 
@@ -28,6 +29,17 @@ def test_a_message_is_two_sentences_and_names_a_variable_that_exists(message):
     assert "\n" not in message.remedy.strip()
     if message.variable and "…" not in message.variable:
         assert message.variable in role_variables.options()
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.identifier)
+def test_a_message_names_a_playbook_as_every_reader_has_it(message):
+    """By the collection's name, which the command and Tutor's plugin replace by their own; a path is only in a clone."""
+    said = f"{message.cause} {message.remedy}"
+    assert "playbooks/" not in said
+    for name in re.findall(r"\brun openedx_operators\.block_structure\.([a-z_]+)", said):
+        assert (ROOT / "playbooks" / f"{name}.yml").exists()
+        assert f"`block-structure {name}`" in wording.of_command(said)
+    assert "openedx_operators" not in wording.of_command(said)
 
 
 def test_every_finding_that_is_described_can_be_raised():

@@ -97,7 +97,7 @@ def test_missing_storage_class_is_reported_with_deploy_as_remedy(release, tmp_pa
     with pytest.raises(BlockStructureError) as refused:
         answer(release, "import block_structure_storage.nothing_here", tmp_path)
     assert refused.value.cause == "The LMS does not start: ModuleNotFoundError: No module named 'block_structure_storage'"
-    assert refused.value.remedy == "run playbooks/deploy.yml, which reinstalls the class."
+    assert refused.value.remedy == "run openedx_operators.block_structure.deploy, which reinstalls the class."
 
 
 def test_secrets_are_scrubbed_from_the_platforms_output(release, tmp_path):

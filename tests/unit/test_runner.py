@@ -27,6 +27,12 @@ def error(identifier: str) -> dict[str, Any]:
         (event("failed", error=error("run-held"), msg="x"), "It is wrong.", "put it right.", exits.REFUSED),
         (event("failed", error=error("lms-does-not-start")), "It is wrong.", "put it right.", exits.ENVIRONMENT),
         (event("failed", msg="No.\nRemedy: yes."), "No.", "yes.", exits.ENVIRONMENT),
+        (
+            event("failed", msg="No.\nRemedy: run openedx_operators.block_structure.deploy without --limit."),
+            "No.",
+            "run `block-structure deploy` without --limit.",
+            exits.ENVIRONMENT,
+        ),
         (event("failed"), "failed without a message", "run it again with -v to see every task.", exits.ENVIRONMENT),
         (
             event("failed", results=[{"msg": "fine"}, {"failed": True, "msg": "item"}]),
@@ -164,8 +170,8 @@ def test_a_rollback_shows_what_it_changed_and_what_stays(capsys):
     assert text.splitlines()[6:8] == [
         "stays: /edx/etc/block_structure/runs",
         (
-            "courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them (1): "
-            "course-v1:A+B+C. To spare learners that, run playbooks/regenerate.yml now."
+            "courses that are rebuilt in the request of the learner who next opens them, once the cache does not have them "
+            "(1): course-v1:A+B+C. To spare learners that, run `block-structure regenerate` now."
         ),
     ]
     problems = {runner.Problem("No record.", "deploy first."): ["lms1"]}

@@ -385,7 +385,7 @@ def test_a_reason_to_leave_workers_alone_is_reported_once_and_is_no_problem():
     ]
     more = "\nRemedy: set block_structure_runtime_{} to stock, or change what the message names (docs/runtime.md)."
     assert [one["message"] for one in findings] == [
-        "Worker 7 of lms has garbage collection disabled.\nRemedy: run playbooks/deploy.yml.",
+        "Worker 7 of lms has garbage collection disabled.\nRemedy: run openedx_operators.block_structure.deploy.",
         f"Garbage collection left as it is in 2 workers (lms): {threads}.{more.format('collector')}",
         f"Hashing of opaque keys left as it is in 1 worker (lms worker): {unknown}.{more.format('keys')}",
     ]

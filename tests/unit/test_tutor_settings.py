@@ -91,7 +91,11 @@ def test_a_diagnosis_names_what_a_tutor_user_can_set():
     """The same screen as that of the command, with other names."""
     report = site_in_need()
     report["findings"].append(
-        {**report["findings"][1], "variable": BUCKET, "remedy": f"set {BUCKET} and run playbooks/deploy.yml."}
+        {
+            **report["findings"][1],
+            "variable": BUCKET,
+            "remedy": f"set {BUCKET} and run openedx_operators.block_structure.deploy.",
+        }
     )
     report["cure"].append({"name": BUCKET, "value": "example", "findings": ["not-in-s3"], "note": None, "proposed": False})
     medium = layout.Medium(120, to_set="Set:")

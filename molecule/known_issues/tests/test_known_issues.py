@@ -121,7 +121,7 @@ def test_md4_is_found_before_a_learner_meets_it(lms: Host, playbooks, learner, m
     assert ended.exit_code == 2, ended.output[-3000:]
     assert (
         "With storage on, sumac cannot make a cache key: unsupported hash type md4 Remedy: set "
-        "block_structure_blake2b_hashing to true and run playbooks/deploy.yml."
+        "block_structure_blake2b_hashing to true and run openedx_operators.block_structure.deploy."
     ) in unwrapped(ended.output), ended.output[-3000:]
     memcached.flush()
     assert set(statuses(learner, *courses)) == {200}

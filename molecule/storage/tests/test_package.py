@@ -18,7 +18,9 @@ def test_a_deploy_brings_the_class_into_a_new_environment(lms: Host, playbooks: 
     assert lms.run(IMPORT).rc != 0
     without = playbooks.run("verify")
     assert without.exit_code != 0
-    assert "Remedy: run playbooks/deploy.yml, which reinstalls the class." in " ".join(without.output.split())
+    assert "Remedy: run openedx_operators.block_structure.deploy, which reinstalls the class." in " ".join(
+        without.output.split()
+    )
     ended = playbooks.run("deploy")
     assert ended.exit_code == 0, ended.output[-3000:]
     # Without the name of the role, which depends on how it is installed.

@@ -73,7 +73,8 @@ def overridden(settings: dict[str, Any], release: Release) -> bool:
 def hash_cure(release: Release) -> tuple[str, str | None]:
     """Return the remedy for a cache key that cannot be hashed, and its variable if the release has the feature."""
     if release.blake2b_feature:
-        return "set block_structure_blake2b_hashing to true and run playbooks/deploy.yml.", "block_structure_blake2b_hashing"
+        name = "block_structure_blake2b_hashing"
+        return f"set {name} to true and run openedx_operators.block_structure.deploy.", name
     return "give the OpenSSL of the LMS hosts its legacy provider, which has md4, and run again.", None
 
 

@@ -197,7 +197,7 @@ def scaled(sizes: list[int], courses: int) -> list[int]:
         raise BlockStructureError(
             "sizes-missing",
             "No structure of this site has been measured yet, so there is nothing to scale.",
-            "run playbooks/deploy.yml or a generation first.",
+            "run openedx_operators.block_structure.deploy or a generation first.",
         )
     ordered = sorted(sizes, reverse=True)
     return [ordered[number * len(ordered) // courses] for number in range(courses)]

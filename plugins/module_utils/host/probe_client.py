@@ -175,7 +175,7 @@ def start_failure(output: str, secrets: list[str]) -> BlockStructureError:
     return BlockStructureError(
         "lms-does-not-start",
         f"The LMS does not start: {scrub(message, secrets)}",
-        "run playbooks/deploy.yml, which reinstalls the class."
+        "run openedx_operators.block_structure.deploy, which reinstalls the class."
         if ours
         else "run `manage.py lms check` on the host with the same settings file and fix what it reports.",
     )

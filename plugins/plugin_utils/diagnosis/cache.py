@@ -174,7 +174,9 @@ def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Findin
         "info" if waits else "warning",
         f"{courses_in_words(entries)}: memcached refuses items over {item_size_flag(snapshot.item_size_bytes or 0)} (-I), but "
         "the LMS logs that they were cached.",
-        _WAITS if waits else f"set {_ITEM_SIZE} to {wanted}, or leave it unset, and run playbooks/deploy.yml.",
+        _WAITS
+        if waits
+        else f"set {_ITEM_SIZE} to {wanted}, or leave it unset, and run openedx_operators.block_structure.deploy.",
         _ITEM_SIZE,
         evidence={
             "largest_bytes": _largest(entries),
@@ -209,7 +211,7 @@ def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
             "warning" if missing else "info",
             f"memcached at {server.name} evicted {count} items that may have been structures in {server.uptime_seconds} s; "
             f"other tenants hold {others_mb} of its {server.live['memory_mb']} MiB.",
-            f"set {variable} to {value} and run playbooks/deploy.yml.",
+            f"set {variable} to {value} and run openedx_operators.block_structure.deploy.",
             variable,
             evidence={
                 "evictions": server.count("evictions"),
@@ -243,7 +245,8 @@ def _small(snapshot: Snapshot, server: Server) -> list[Finding]:
             "the structures need more.",
             _WAITS
             if waits
-            else f"run playbooks/deploy.yml, or start it with -m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
+            else f"run openedx_operators.block_structure.deploy, or start it with "
+            f"-m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
             _MEMORY,
             evidence=wanted["arithmetic"],
             value=wanted["memory_mb"],

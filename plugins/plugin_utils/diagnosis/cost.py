@@ -55,7 +55,7 @@ class Costs:
                 f"about {milliseconds:.0f} ms for a rebuild in the request of {blocks} blocks "
                 f"({self.rebuild_ms_per_block:.2f} ms per block, measured on other courses)"
             )
-        return None, "a rebuild in the request, which takes seconds; not measured (use diagnose --rebuild)"
+        return None, "a rebuild in the request, which takes seconds; not measured (`block-structure diagnose --rebuild` does)"
 
     def miss(self, entries: list[Entry]) -> tuple[float | None, str]:
         """Return the cost of a cache miss for these courses: a rebuild where storage does not have them, else a fetch."""

@@ -9,7 +9,7 @@ from ...module_utils.decisions.candidate import meaning
 from . import queues
 from .snapshot import Snapshot, courses_in_words, names
 
-_DEPLOY = "run playbooks/deploy.yml; it generates missing structures and reports why a course fails."
+_DEPLOY = "run openedx_operators.block_structure.deploy; it generates missing structures and reports why a course fails."
 _FORBIDDEN = ("403", "AccessDenied")
 
 
@@ -49,7 +49,7 @@ _MESSAGES = {
     "object-corrupt": ("The LMS cannot unpickle the stored object of {who}: {why}.", _DEPLOY),
     "object-not-verified": (
         "The LMS does not use the stored object of {who}, since nothing shows that this site wrote it: {why}.",
-        "find out who wrote it (the bucket's versions and access log), then run playbooks/deploy.yml, which generates it.",
+        "find who wrote it (the bucket's versions, its access log), then run openedx_operators.block_structure.deploy.",
     ),
     "object-unreadable": ("The LMS cannot read the stored object of {who}: {why}.", _DEPLOY),
 }
@@ -128,7 +128,7 @@ def _stale(snapshot: Snapshot, failed: set[str]) -> list[Finding]:
             "course-stale",
             "warning",
             f"The stored version is older than the published one: {courses_in_words(stale)}.",
-            "wait for the publish task, or run playbooks/deploy.yml, which regenerates stale courses.",
+            "wait for the publish task, or run openedx_operators.block_structure.deploy, which regenerates stale courses.",
             evidence=[entry["key"] for entry in stale],
             cost="no time; learners see the older version of the course",
         )
@@ -160,7 +160,7 @@ def find(snapshot: Snapshot) -> list[Finding]:
                 "generation-failed",
                 "error",
                 f"{report['key']} could not be generated: {report['type']}: {report['message']}",
-                "fix the course or the cause in the message, then run playbooks/deploy.yml again.",
+                "fix the course or the cause in the message, then run openedx_operators.block_structure.deploy again.",
                 evidence=report["key"],
                 cost="each request fails to rebuild it: learners get an error page",
             )

@@ -21,7 +21,7 @@ def _versions(keep: Any) -> list[Finding]:
                 "versions-unlimited",
                 "info",
                 "BlockStructureConfiguration.num_versions_to_keep is empty: no version is ever removed from storage.",
-                f"set {_KEEP} to 5 and run playbooks/deploy.yml.",
+                f"set {_KEEP} to 5 and run openedx_operators.block_structure.deploy.",
                 _KEEP,
                 value=5,
                 cost="storage space in the bucket",
@@ -34,7 +34,7 @@ def _versions(keep: Any) -> list[Finding]:
             "versions-below-one",
             "error",
             f"BlockStructureConfiguration.num_versions_to_keep is {keep}: pruning deletes the object that was just written.",
-            f"set {_KEEP} to 5 and run playbooks/deploy.yml.",
+            f"set {_KEEP} to 5 and run openedx_operators.block_structure.deploy.",
             _KEEP,
             evidence=keep,
             value=5,
@@ -55,7 +55,7 @@ def _timeout(snapshot: Snapshot) -> list[Finding]:
                 "timeout-not-positive",
                 "error",
                 f"BlockStructureConfiguration.cache_timeout_in_seconds is {timeout}: nothing is ever cached.",
-                f"leave {_TIMEOUT} unset (null), which never expires, and run playbooks/deploy.yml.",
+                f"leave {_TIMEOUT} unset (null), which never expires, and run openedx_operators.block_structure.deploy.",
                 _TIMEOUT,
                 evidence=timeout,
                 cost_ms=cost,
@@ -72,7 +72,8 @@ def _timeout(snapshot: Snapshot) -> list[Finding]:
             "cache-expires",
             "info" if chosen else "warning",
             f"Every structure expires from the cache after {timeout} s, even if its course has not changed.",
-            f"leave {_TIMEOUT} unset (null), which never expires, and run playbooks/deploy.yml; publishes keep it fresh.",
+            f"leave {_TIMEOUT} unset (null), which never expires, and run openedx_operators.block_structure.deploy; "
+            "publishes keep it fresh.",
             _TIMEOUT,
             evidence=timeout,
             cost_ms=cost,
@@ -91,7 +92,7 @@ def _switches(snapshot: Snapshot) -> list[Finding]:
                 "switch-raises",
                 "error",
                 f"The switch {RAISE_SWITCH} is on, and {len(unserved)} courses are not stored: they answer with an error.",
-                "run playbooks/deploy.yml, which turns it on only after a generation without failures.",
+                "run openedx_operators.block_structure.deploy, which turns it on only after a generation without failures.",
                 "block_structure_raise_error_when_not_found",
                 evidence=unserved,
                 value=False,
@@ -109,7 +110,7 @@ def _switches(snapshot: Snapshot) -> list[Finding]:
                 "switch-invalidates",
                 "warning",
                 f"The switch {INVALIDATE_SWITCH} is on: a publish deletes the structure, and the next learner rebuilds it.",
-                "leave block_structure_invalidate_cache_on_publish off and run playbooks/deploy.yml.",
+                "leave block_structure_invalidate_cache_on_publish off and run openedx_operators.block_structure.deploy.",
                 "block_structure_invalidate_cache_on_publish",
                 value=False,
                 cost_ms=cost,
@@ -125,7 +126,8 @@ def _inert(snapshot: Snapshot) -> list[Finding]:
             "switch-inert",
             "info",
             f"The switch {name} still exists; {snapshot.release.name} does not read it.",
-            f"run playbooks/deploy.yml with {_DELETE} on, or `manage.py lms waffle_delete --switches {name}`.",
+            f"run openedx_operators.block_structure.deploy with {_DELETE} on, or "
+            f"`manage.py lms waffle_delete --switches {name}`.",
             _DELETE,
             evidence=snapshot.survey["switches"][name],
             cost="nothing",
@@ -151,7 +153,7 @@ def _differences(snapshot: Snapshot) -> list[Finding]:
                     "error",
                     f"BlockStructureConfiguration.{name} is {_as_yaml(snapshot.survey['row'][name])}, "
                     f"wanted is {_as_yaml(value)}.",
-                    "run playbooks/deploy.yml.",
+                    "run openedx_operators.block_structure.deploy.",
                     cost=DIFFERS,
                 )
             )
@@ -162,7 +164,7 @@ def _differences(snapshot: Snapshot) -> list[Finding]:
                     "switch-differs",
                     "error",
                     f"The switch {name} is {'off' if value else 'on'}, wanted is {'on' if value else 'off'}.",
-                    "run playbooks/deploy.yml.",
+                    "run openedx_operators.block_structure.deploy.",
                     cost=DIFFERS,
                 )
             )

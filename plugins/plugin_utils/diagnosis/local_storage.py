@@ -83,7 +83,8 @@ def _signatures(state: dict[str, Any]) -> list[Finding]:
                 "storage-unsigned-read",
                 "info",
                 f"The LMS read {accepted} times an object without a signature or digest, since unsigned ones are accepted.",
-                "set block_structure_storage_signing to require and run playbooks/deploy.yml, which signs every object.",
+                "set block_structure_storage_signing to require and run openedx_operators.block_structure.deploy, "
+                "which signs every object.",
                 "block_structure_storage_signing",
                 accepted,
                 cost="no time; who can write to the bucket can run code in the LMS",
@@ -95,7 +96,7 @@ def _signatures(state: dict[str, Any]) -> list[Finding]:
                 "signing-off",
                 "info",
                 "Objects are not signed: the LMS unpickles whatever has a digest that fits, whoever wrote it.",
-                "set block_structure_storage_signing to require and run playbooks/deploy.yml.",
+                "set block_structure_storage_signing to require and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_signing",
                 mode,
                 cost="no time; who can write to the bucket can run code in the LMS",
@@ -165,7 +166,7 @@ def of(state: dict[str, Any] | None) -> list[Finding]:
                 "storage-local-unusable",
                 "error",
                 f"The storage class keeps no local copies and spools nothing: {state['problem']}.",
-                "run playbooks/deploy.yml, which creates block_structure_storage_local_dir correctly.",
+                "run openedx_operators.block_structure.deploy, which creates block_structure_storage_local_dir correctly.",
                 "block_structure_storage_local_dir",
                 cost="S3 failures make learners wait for a rebuild",
             )

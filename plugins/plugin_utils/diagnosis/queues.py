@@ -8,7 +8,7 @@ from ...module_utils.common.findings import Finding
 from .snapshot import Snapshot
 
 _LMS, _STUDIO = ".lms.", "cms"
-_THEN = "restart Studio and its workers, then run playbooks/deploy.yml."
+_THEN = "restart Studio and its workers, then run openedx_operators.block_structure.deploy."
 # The remedy of the usual cause.
 NO_QUEUE = f"set ALTERNATE_WORKER_QUEUES: lms in Studio's settings (studio.yml), {_THEN}"
 

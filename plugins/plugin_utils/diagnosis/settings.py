@@ -29,7 +29,7 @@ def _desired(snapshot: Snapshot) -> list[Finding]:
             "settings-differ",
             "error",
             f"The effective BLOCK_STRUCTURES_SETTINGS differ from the inventory: {names(described(found))}.",
-            "run playbooks/deploy.yml.",
+            "run openedx_operators.block_structure.deploy.",
             evidence=found,
             cost=DIFFERS,
         )
@@ -75,7 +75,7 @@ def _hosts(snapshot: Snapshot) -> list[Finding]:
                     "hosts-differ",
                     "error",
                     f"The LMS on {host} has different settings from the first LMS host: {names(unlike, 5)}.",
-                    "run playbooks/deploy.yml without --limit.",
+                    "run openedx_operators.block_structure.deploy without --limit.",
                     evidence=unlike,
                     cost="hosts do not find each other's structures; each rebuilds them in the request",
                 )
@@ -113,7 +113,8 @@ def _workers(snapshot: Snapshot) -> list[Finding]:
                 "error",
                 f"{f'Studio (worker {worker})' if studio else f'The worker {worker}'} runs with different settings from a "
                 f"new LMS process: {names(apart, 5)}.",
-                "run playbooks/deploy.yml so that studio.yml and lms.yml agree, then restart Studio and its workers."
+                "run openedx_operators.block_structure.deploy so that studio.yml and lms.yml agree, then restart Studio and "
+                "its workers."
                 if studio
                 else _RESTART,
                 "block_structure_native_worker_restart_commands",
@@ -146,7 +147,8 @@ def _outdated(snapshot: Snapshot) -> list[Finding]:
             "processes-outdated",
             "error",
             f"{len(processes)} {kind} process(es) of {'Studio' if system == 'cms' else 'the LMS'} {why}.",
-            f"run playbooks/deploy.yml, which restarts them; if it did not, add their service to {_RESTARTED_BY[kind]}.",
+            "run openedx_operators.block_structure.deploy, which restarts them; if it did not, add their service to "
+            f"{_RESTARTED_BY[kind]}.",
             _RESTARTED_BY[kind],
             evidence=[process["pid"] for process in processes],
             cost="the change has no effect on them",

@@ -26,7 +26,7 @@ def _switched_off(snapshot: Snapshot) -> list[Finding]:
             "storage-off",
             "error",
             f"The switch {snapshot.release.storage_switch} is off: a cache miss has no storage to fall back on.",
-            "run playbooks/deploy.yml, which generates every course and then turns it on.",
+            "run openedx_operators.block_structure.deploy, which generates every course and then turns it on.",
             "block_structure_storage_bucket",
             cost_ms=cost,
             cost=text,
@@ -41,7 +41,10 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
         return []
     files = (snapshot.examination or {}).get("files") or {}
     media = str(settings["media_root"]).rstrip("/")
-    remedy = "name a bucket in block_structure_storage_bucket and run playbooks/deploy.yml; then delete the files there."
+    remedy = (
+        "name a bucket in block_structure_storage_bucket and run openedx_operators.block_structure.deploy; then delete the "
+        "files there."
+    )
     found = []
     if files.get("in_media") or (root.rstrip("/") + "/").startswith(media + "/"):
         readable = files.get("world_readable") or []
@@ -75,7 +78,7 @@ def _in_files(snapshot: Snapshot) -> list[Finding]:
                 "storage-world-writable",
                 "error",
                 f"{len(files['world_writable'])} stored structures under {root} are writable by every user of the host.",
-                "remove the permission with chmod o-w, and run playbooks/deploy.yml to move to a bucket.",
+                "remove the permission with chmod o-w, and run openedx_operators.block_structure.deploy to move to a bucket.",
                 "block_structure_storage_bucket",
                 evidence=files["world_writable"][:3],
                 cost=_DANGER,
@@ -108,7 +111,7 @@ def _on_a_pod(snapshot: Snapshot) -> list[Finding]:
             "warning",
             f"The storage of block structures is {settings['storage_class']}: each pod keeps its structures on its own disk, "
             "where no other pod can read them, and loses them when it ends.",
-            "run playbooks/deploy.yml with block_structure_manage_settings on, so that they go to S3.",
+            "run openedx_operators.block_structure.deploy with block_structure_manage_settings on, so that they go to S3.",
             "block_structure_manage_settings",
             evidence=settings["storage_class"],
             cost_ms=cost,
@@ -133,7 +136,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 error.identifier,
                 "error" if blocking else "warning",
                 error.cause.replace("block_structure_storage_prefix", "The effective DIRECTORY_PREFIX"),
-                f"set block_structure_storage_prefix to '{clean}' and run playbooks/deploy.yml.",
+                f"set block_structure_storage_prefix to '{clean}' and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_prefix",
                 evidence=prefix,
                 value=clean,
@@ -164,7 +167,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 "error",
                 f"Every new object is written with the access-control list '{resolved['default_acl']}': anyone can read it "
                 "unless the bucket ignores ACLs.",
-                "leave block_structure_storage_default_acl unset (null) and run playbooks/deploy.yml.",
+                "leave block_structure_storage_default_acl unset (null) and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_default_acl",
                 evidence=resolved["default_acl"],
                 cost=_DANGER,
@@ -178,7 +181,7 @@ def _settings(snapshot: Snapshot) -> list[Finding]:
                 "pruning-off",
                 "info",
                 "PRUNING_ACTIVE is off: no old version of a structure is ever removed from storage.",
-                "leave pruning_active of block_structure_task_settings on and run playbooks/deploy.yml.",
+                "leave pruning_active of block_structure_task_settings on and run openedx_operators.block_structure.deploy.",
                 "block_structure_task_settings",
                 value={"pruning_active": True},
                 cost="storage space in the bucket",
@@ -221,7 +224,7 @@ def _transport(resolved: dict[str, Any]) -> list[Finding]:
                 f"The LMS reads structures from {endpoint or 'S3, with use_ssl off,'} without TLS: whoever alters them in "
                 "transit runs code in the LMS.",
                 "set block_structure_storage_endpoint_url to an https address, remove use_ssl from "
-                "block_structure_storage_extra_kwargs, and run playbooks/deploy.yml.",
+                "block_structure_storage_extra_kwargs, and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_endpoint_url",
                 evidence=endpoint,
                 value=endpoint.replace("http://", "https://", 1) or None,
@@ -236,7 +239,7 @@ def _transport(resolved: dict[str, Any]) -> list[Finding]:
                 "The LMS does not check the certificate of S3 (verify is off): whoever stands in for S3 on the network "
                 "reads the LMS's requests, and answers with objects of their own.",
                 "remove verify from block_structure_storage_extra_kwargs, or let it name the file of your certificate "
-                "authority, and run playbooks/deploy.yml.",
+                "authority, and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_extra_kwargs",
                 cost=_DANGER,
             )
@@ -259,8 +262,8 @@ def _unsigned(snapshot: Snapshot) -> list[Finding]:
             "warning" if wanted == signing.REQUIRE else "info",
             f"{len(keys)} of {len(snapshot.courses)} courses have an object without a valid signature, so the LMS still "
             f"accepts objects without one: {names(keys)}.",
-            "correct what is reported as not generated, then run playbooks/deploy.yml with block_structure_storage_signing: "
-            "require, which generates these courses and then refuses unsigned objects.",
+            "correct what is reported as not generated, then run openedx_operators.block_structure.deploy with "
+            "block_structure_storage_signing: require, which generates these courses and then refuses unsigned objects.",
             signing.VARIABLE,
             evidence=keys,
             cost="no time; who can write to the bucket can run code in the LMS",
@@ -318,7 +321,7 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
                 f"{len(asked['readable'])} of {asked['asked']} objects could be read without credentials: "
                 f"{names(asked['readable'], 1)}.",
                 "leave public_access_block and object_ownership of block_structure_bucket_features on, and "
-                "block_structure_storage_default_acl unset, and run playbooks/deploy.yml.",
+                "block_structure_storage_default_acl unset, and run openedx_operators.block_structure.deploy.",
                 "block_structure_storage_default_acl",
                 evidence=asked["readable"],
                 cost=_DANGER,
@@ -330,8 +333,8 @@ def _anonymous(snapshot: Snapshot) -> list[Finding]:
                 "bucket-listable",
                 "error",
                 "The bucket's objects can be listed without credentials.",
-                "leave public_access_block of block_structure_bucket_features on and run playbooks/deploy.yml; "
-                "remove the statement that allows it from the bucket policy.",
+                "leave public_access_block of block_structure_bucket_features on and run "
+                "openedx_operators.block_structure.deploy; remove the statement that allows it from the bucket policy.",
                 "block_structure_bucket_features",
                 value={"public_access_block": True},
                 cost=_DANGER,
@@ -379,7 +382,8 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
                 "bucket-policy-public",
                 "error",
                 f"The bucket's policy allows everyone {', '.join(actions)}.",
-                "remove that statement from the bucket policy, then run playbooks/deploy.yml, which blocks public policies.",
+                "remove that statement from the bucket policy, then run openedx_operators.block_structure.deploy, which blocks "
+                "public policies.",
                 "block_structure_bucket_features",
                 evidence=actions,
                 value={"public_access_block": True},
@@ -394,7 +398,8 @@ def _bucket(snapshot: Snapshot) -> list[Finding]:
                 "bucket-not-private",
                 "warning",
                 f"The bucket does not block public access; off: {', '.join(open_ways)}.",
-                "leave public_access_block of block_structure_bucket_features on and run playbooks/deploy.yml.",
+                "leave public_access_block of block_structure_bucket_features on and run "
+                "openedx_operators.block_structure.deploy.",
                 "block_structure_bucket_features",
                 evidence=block,
                 value={"public_access_block": True},

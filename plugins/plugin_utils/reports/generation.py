@@ -146,5 +146,5 @@ def failure_text(reported: dict[str, Any]) -> str:
     lines = [reported["error"]["message"]] if reported["error"] else []
     lines += [f"{course['key']} failed: {course.get('type')}: {course.get('message')}" for course in reported["failures"]]
     if reported["failures"]:
-        lines.append("Remedy: fix the courses or the causes in the messages, then run playbooks/regenerate.yml again.")
+        lines.append("Remedy: fix the courses or the causes in the messages, then run it again.")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from ..options import Site, all_option, changing_site_options, format_option
 def command(site: Site, tags: str | None, form: str, everything: bool) -> None:
     """Make the site as the inventory says, and verify it.
 
-    Bucket, memcached, settings, workers, generation, row and switches, in this order (playbooks/deploy.yml). LMS, Studio
+    Bucket, memcached, settings, workers, generation, row and switches, in this order. LMS, Studio
     and workers restart once, host by host. All variables and hosts are checked before the first change; a repeat changes
     nothing. Preview it with --check --diff.
 

@@ -37,7 +37,7 @@ def command(site: Site, dry_run: bool, workers: int | None, form: str) -> None:
     """Copy stored structures to where the inventory wants them.
 
     That is another bucket or prefix, or S3 instead of files. Each copy is read back and compared. Settings and rows do not
-    change until playbooks/deploy.yml, which copies what is left. After an interruption, run it again: existing copies are
+    change until `block-structure deploy`, which copies what is left. After an interruption, run it again: existing copies are
     only compared. Nothing is deleted at the source.
 
     \b

@@ -14,7 +14,7 @@ from ..options import Site, changing_site_options, format_option
 def command(site: Site, form: str) -> None:
     """Restore what the first deploy found.
 
-    Switches, row, settings and memcached (playbooks/rollback.yml); the bucket and its objects stay. All hosts are checked
+    Switches, row, settings and memcached; the bucket and its objects stay. All hosts are checked
     before the first change. Preview it with --check --diff.
 
     \b

@@ -229,7 +229,7 @@ def _refuse_data_loss(release):
         raise RefusedError(
             "would-delete-all",
             "num_versions_to_keep is %d: the platform would delete each object right after writing it." % keep,
-            "run playbooks/deploy.yml, which sets it, or set it to 1 or more in the Django administration.",
+            "run openedx_operators.block_structure.deploy, which sets it, or set it to 1 or more in the Django administration.",
         )
 
 
