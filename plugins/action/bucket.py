@@ -132,9 +132,8 @@ class ActionModule(ActionBase):
             arguments["policy"] = json.dumps(bucket.wanted_policy((live or {}).get("policy"), options))
         if "tags" in fields:
             arguments["tags"] = options.tags
-        rules = [rule for rule in bucket.lifecycle_rules(options) if f"lifecycle.{rule['ID']}" in fields]
-        own = {"public_access_block", *(f"lifecycle.{rule['ID']}" for rule in rules)}
-        if fields - own:
+        rules = bucket.changed_rules(options, fields)
+        if any(field != "public_access_block" and not field.startswith(bucket.LIFECYCLE) for field in fields):
             self._execute(_MODULE, **arguments)
         if rules:
             self._execute("openedx_operators.block_structure.bucket_lifecycle", name=options.name, rules=rules)

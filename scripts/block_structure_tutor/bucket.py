@@ -75,7 +75,7 @@ class Bucket:
             client.put_bucket_tagging(
                 Bucket=name, Tagging={"TagSet": [{"Key": key, "Value": tags[key]} for key in sorted(tags)]}
             )
-        rules = [rule for rule in bucket.lifecycle_rules(options) if f"lifecycle.{rule['ID']}" in fields]
+        rules = bucket.changed_rules(options, fields)
         if rules:
             s3.lifecycle(client, name, rules)
         # Last: under it some stores refuse our policy too.

@@ -320,6 +320,17 @@ def test_each_lifecycle_rule_has_its_own_switch():
     assert rules == {bucket.NONCURRENT_RULE}
 
 
+def test_only_the_lifecycle_rules_that_differ_are_written():
+    options = bucket.BucketOptions("b-c")
+    noncurrent, aborted = bucket.lifecycle_rules(options)
+    for live, written in (
+        ({}, [noncurrent, aborted]),
+        ({"lifecycle": [aborted]}, [noncurrent]),
+        ({"lifecycle": [noncurrent, aborted]}, []),
+    ):
+        assert bucket.changed_rules(options, {change.field for change in bucket.compare(live, options)}) == written
+
+
 def test_disabled_feature_is_not_changed():
     options = bucket.BucketOptions(
         "b-c",

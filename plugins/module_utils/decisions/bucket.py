@@ -14,6 +14,8 @@ from ..common.findings import Finding
 
 # Our policy statement and lifecycle rules carry these names; all others stay.
 TLS_SID = "BlockStructureTlsOnly"
+# What the field of a change of one rule begins with.
+LIFECYCLE = "lifecycle."
 NONCURRENT_RULE = "block-structure-noncurrent"
 ABORT_RULE = "block-structure-abort-multipart"
 # S3's rules for bucket names: the S3 user guide, "General purpose buckets naming rules".
@@ -302,6 +304,11 @@ def lifecycle_rules(options: BucketOptions) -> list[dict[str, Any]]:
     return [*([noncurrent] if options.expire_noncurrent else []), *([aborted] if options.abort_uploads else [])]
 
 
+def changed_rules(options: BucketOptions, fields: set[str]) -> list[dict[str, Any]]:
+    """Return those of our rules that the fields of a comparison name."""
+    return [rule for rule in lifecycle_rules(options) if f"{LIFECYCLE}{rule['ID']}" in fields]
+
+
 def _canonical(value: Any) -> Any:
     """Return policy data in a normal form: stores reorder lists, unwrap single items and write booleans as text."""
     if isinstance(value, dict):
@@ -381,7 +388,7 @@ def compare(live: dict[str, Any] | None, options: BucketOptions) -> list[Change]
         changes.append(Change("tags", {key: (found.get("tags") or {}).get(key) for key in missing_tags}, missing_tags))
     rules = {rule.get("ID"): rule for rule in found.get("lifecycle") or []}
     changes += [
-        Change(f"lifecycle.{rule['ID']}", rules.get(rule["ID"]), rule)
+        Change(f"{LIFECYCLE}{rule['ID']}", rules.get(rule["ID"]), rule)
         for rule in lifecycle_rules(options)
         if _rule_differs(rules.get(rule["ID"]), rule)
     ]
