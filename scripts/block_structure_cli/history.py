@@ -10,11 +10,10 @@ from typing import Any
 from block_structure.plugin_utils.diagnosis import trend
 
 from .exits import USAGE, Failure
+from .saved import DAMAGE
 
 Record = dict[str, Any]
 _REMEDY = "keep one with `block-structure watch --history FILE`, or with `block-structure diagnose -o FILE.json`."
-# What a file raises that is JSON and no diagnosis.
-_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def append(path: Path, report: dict[str, Any]) -> None:
@@ -62,7 +61,7 @@ def _record_of(text: str) -> Record | None:
     try:
         found = json.loads(text)
         made = trend.record(found) if isinstance(found, dict) and "findings" in found else found
-    except (*_DAMAGE, RecursionError):
+    except (*DAMAGE, RecursionError):
         return None
     return made if trend.is_record(made) else None
 

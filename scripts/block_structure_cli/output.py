@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 from block_structure.plugin_utils.reports import layout
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 # Not a terminal, so there is no width to detect; course keys are long.
 _LOG_WIDTH = 160
-# Colours of the terminal's own palette, which its owner has made readable on light or dark.
-_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan", "good": "green"}
+# Of the terminal's own palette, and only what the common ones make legible on light and on dark: no yellow, no green, no cyan.
+# Without bold, which some terminals show as the bright colour. What has no colour is bold instead.
+COLOURS = {"error": "red", "warning": "magenta"}
+# Styles of rich's progress bar, which has such colours of its own.
+_BAR = {"progress.elapsed": "none", "bar.back": "dim", **dict.fromkeys(("bar.complete", "bar.finished", "bar.pulse"), "none")}
 
 
 def _plain(stream: TextIO) -> bool:
@@ -36,9 +39,11 @@ def _log_width() -> int:
 def console(stream: TextIO) -> Console:
     """Return a console for messages and bars."""
     from rich.console import Console
+    from rich.theme import Theme
 
     width = None if stream.isatty() else _log_width()
-    return Console(file=stream, highlight=False, color_system=None if _plain(stream) else "standard", width=width, emoji=False)
+    colours: Literal["standard"] | None = None if _plain(stream) else "standard"
+    return Console(file=stream, highlight=False, color_system=colours, width=width, emoji=False, theme=Theme(_BAR))
 
 
 def __getattr__(name: str) -> Any:
@@ -109,7 +114,8 @@ def print_lines(lines: Iterable[layout.Line]) -> None:
     """Print lines with their styles on standard output."""
     coloured = not _plain(sys.stdout)
     for line, style in lines:
-        click.secho(line, fg=_COLOURS.get(style), bold=bool(style) or None, color=coloured)
+        colour = COLOURS.get(style)
+        click.secho(line, fg=colour, bold=bool(style and not colour) or None, color=coloured)
 
 
 def say(text: str, *, style: str = "", first: str = "", rest: str | None = None) -> None:

@@ -16,7 +16,7 @@ from block_structure.plugin_utils.diagnosis import trend
 
 from . import charts, collector, pictures, runs, tables
 from .exits import USAGE, Failure
-from .saved import load_json
+from .saved import DAMAGE, load_json
 from .version import documentation
 
 _MIB = 1024 * 1024
@@ -65,10 +65,6 @@ class Sources:
     def newest(self) -> dict[str, Any]:
         """The newest description of the site: the last diagnosis, else the last run, else the benchmark's own."""
         return [{**(self.bench or {}), "courses": []}, *self.runs, *self.diagnoses][-1]
-
-
-# What a file raises that has the keys of its kind, and something else in them.
-DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def damaged(sources: Sources, error: Exception) -> Failure:

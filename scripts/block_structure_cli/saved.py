@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,24 @@ def load_json(path: Path, needed: tuple[str, ...], what: str, remedy: str) -> di
     if missing:
         raise Failure(f"{path} is not {what}: it has no {', '.join(missing)}.", remedy, USAGE)
     return dict(found)
+
+
+# What a file raises that has the keys of its kind, and something else in them.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+@contextmanager
+def used(path: Path | None) -> Iterator[None]:
+    """Turn what the content of a diagnosis raises where it is used into Failure (USAGE); without a file, nothing is caught."""
+    try:
+        yield
+    except DAMAGE as error:
+        if path is None:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise Failure(
+            f"{path} is not a whole diagnosis: {what}.", "write it anew with `block-structure diagnose --format json`.", USAGE
+        ) from error
 
 
 def load_diagnosis(path: Path) -> dict[str, Any]:

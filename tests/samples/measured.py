@@ -105,7 +105,7 @@ def site_in_need() -> dict[str, Any]:
             "error",
             f"{key} has no object in storage, so each cold read rebuilds it.",
             "run openedx_operators.block_structure.deploy, which generates it.",
-            cost=f"12346 ms for a rebuild in the request (measured on {key})",
+            cost=f"12,346 ms for a rebuild in the request (measured on {key})",
             cost_ms=12345.6,
         ),
         _finding(

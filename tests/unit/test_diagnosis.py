@@ -855,7 +855,7 @@ def test_both_choices_are_proposed_with_gain_and_cost_but_not_enabled(release):
         "set block_structure_runtime_collector to out_of_band (docs/runtime.md). It then runs after the response: 90 ms after "
         "one read of each course; resident memory 405 -> 378 MiB. Compare two `benchmark` runs before you keep it."
     )
-    assert (collector["cost_ms"], collector["cost"]) == (1610.0, f"1610 ms (46 %) of each outline of {KEY}")
+    assert (collector["cost_ms"], collector["cost"]) == (1610.0, f"1,610 ms (46 %) of each outline of {KEY}")
     assert keys["cause"] == (
         f"Hashes of opaque keys are computed at every look-up: outline of {KEY} (10 blocks) out of band 1900 ms, with both "
         "1130 ms of processor time."

@@ -104,10 +104,51 @@ def test_the_screen_of_a_diagnosis_is_the_kept_one(saved, width, everything):
         assert "40 courses need nothing; --all shows them." in lines
 
 
-def test_colours_are_those_of_the_terminals_palette(saved):
+# Red, green, yellow, blue, magenta, cyan of common terminals as they come (code: Visual Studio Code).
+PALETTES = {
+    "xterm": "cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd",
+    "console": "aa0000 00aa00 aa5500 0000aa aa00aa 00aaaa",
+    "gnome": "c01c28 26a269 a2734c 12488b a347ba 2aa1b3",
+    "macos": "c23621 25bc24 adad27 492ee1 d338d3 33bbc8",
+    "windows": "c50f1f 13a10e c19c00 0037da 881798 3a96dd",
+    "code": "cd3131 0dbc79 e5e510 2472c8 bc3fbc 11a8cd",
+}
+LEGIBLE = 2.5  # contrast: magenta of Windows on black has 2.6, yellow of xterm on white 1.7, its green 2.2
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("background", ["ffffff", "000000"], ids=["light", "dark"])
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+def test_colours_are_legible_on_light_and_on_dark(palette, background):
+    names = dict(zip(("red", "green", "yellow", "blue", "magenta", "cyan"), palette.split(), strict=True))
+    for name in output.COLOURS.values():
+        darker, lighter = sorted((luminance(names[name]), luminance(background)))
+        assert (lighter + 0.05) / (darker + 0.05) >= LEGIBLE, name
+
+
+def test_colours_are_those_of_the_terminals_palette_and_never_bold(saved):
+    """Some terminals show bold as the bright colour, which nobody reads on white."""
     _, screen = in_terminal(80, "diagnose", "--report", saved)
-    used = {number for codes in COLOUR.findall(screen) for number in codes.split(";")}
-    assert {"1", "31", "33"} <= used <= {"", "0", "1", *map(str, range(31, 37))}
+    used = [
+        [part for part in codes if part not in ("", "0")] for codes in (found.split(";") for found in COLOUR.findall(screen))
+    ]
+    assert {tuple(codes) for codes in used if codes} == {("1",), ("31",), ("35",)}
+    assert not re.search(r"\x1b\[3[0-9]m\x1b\[1m", screen)
+
+
+def test_a_progress_bar_has_no_colour_that_is_lost_on_light_or_dark(tmp_path):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {children: {block_structure_lms: {hosts: {lms1: {ansible_connection: local}}}}}\n")
+    _, screen = in_terminal(80, "verify", "-i", str(inventory))
+    used = {part for codes in COLOUR.findall(screen) for part in codes.split(";")}
+    assert "━" in screen
+    assert used <= {"", "0", "1", "2", "31", "35"}
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

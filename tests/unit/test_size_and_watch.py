@@ -150,6 +150,16 @@ def test_file_that_is_not_a_diagnosis_is_refused(tmp_path, content):
     assert ended.output.endswith("\nRemedy: write it with `block-structure diagnose --format json`.\n")
 
 
+@pytest.mark.parametrize("command", ["size", "diagnose"])
+def test_a_diagnosis_with_something_else_in_it_is_refused(tmp_path, command):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(report(courses=[{"key": "c"}], platform="native", host="lms1")))
+    ended = CliRunner().invoke(main, [command, "--report", str(path)])
+    assert ended.exit_code == exits.USAGE
+    assert f"{path} is not a whole diagnosis: KeyError: '" in ended.output
+    assert ended.output.endswith("\nRemedy: write it anew with `block-structure diagnose --format json`.\n")
+
+
 def test_a_site_without_structures_has_nothing_to_scale(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps(report(courses=[])))

@@ -40,19 +40,19 @@ class Costs:
             return None, "a read from storage per request; not measured"
         more = max(0.0, storage - (self.cache_ms or 0.0))
         against = f"cache {self.cache_ms:.1f} ms" if self.cache_ms is not None else "cache not measured"
-        return round(more, 1), f"{more:.0f} ms more per request of such a course (storage {storage:.1f} ms, {against})"
+        return round(more, 1), f"{more:,.0f} ms more per request of such a course (storage {storage:.1f} ms, {against})"
 
     def rebuild(self, entries: list[Entry]) -> tuple[float | None, str]:
         """Return the cost of a rebuild in the request for the largest of these courses."""
         measured = [(milliseconds, entry["key"]) for entry in entries if (milliseconds := measured_ms(entry, "rebuild_ms"))]
         if measured:
             milliseconds, key = max(measured)
-            return milliseconds, f"{milliseconds:.0f} ms for a rebuild in the request (measured on {key})"
+            return milliseconds, f"{milliseconds:,.0f} ms for a rebuild in the request (measured on {key})"
         blocks = max((entry["blocks"] for entry in entries if entry.get("blocks")), default=None)
         if self.rebuild_ms_per_block and blocks:
             milliseconds = round(self.rebuild_ms_per_block * blocks, 1)
             return milliseconds, (
-                f"about {milliseconds:.0f} ms for a rebuild in the request of {blocks} blocks "
+                f"about {milliseconds:,.0f} ms for a rebuild in the request of {blocks:,} blocks "
                 f"({self.rebuild_ms_per_block:.2f} ms per block, measured on other courses)"
             )
         return None, "a rebuild in the request, which takes seconds; not measured (`block-structure diagnose --rebuild` does)"

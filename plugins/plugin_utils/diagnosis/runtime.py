@@ -69,7 +69,7 @@ def _gain(report: dict[str, Any], before: str, after: str) -> dict[str, Any]:
     """Return the cost of a finding: what the choice saves of the course that gains most."""
     gains = [(runtime.saved(course, before, after), course["key"]) for course in report["courses"]]
     (of, milliseconds, percent), key = max(gains, key=lambda gain: gain[0][1])
-    return {"cost_ms": milliseconds, "cost": f"{milliseconds:.0f} ms ({percent:.0f} %) of each {of} of {key}"}
+    return {"cost_ms": milliseconds, "cost": f"{milliseconds:,.0f} ms ({percent:.0f} %) of each {of} of {key}"}
 
 
 def _collector(report: dict[str, Any], before: str, after: str) -> Finding:

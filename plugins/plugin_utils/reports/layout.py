@@ -148,7 +148,7 @@ class Grid:
         for row in self.rows:
             yield from ((line, "strong") for line in wrapped(row[0], width))
             pairs = [
-                (place, f"{self.columns[place]} {text}") for place, text in enumerate(row) if place and text not in ("-", "")
+                (place, f"{self.columns[place]}: {text}") for place, text in enumerate(row) if place and text not in ("-", "")
             ]
             long = [pair for place, pair in pairs if self.wraps(place) or len(pair) + 3 > width]
             yield from ((line, "") for line in _joined((pair for _, pair in pairs if pair not in long), width, "  "))

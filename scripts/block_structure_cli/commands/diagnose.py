@@ -13,7 +13,7 @@ from block_structure.plugin_utils.reports import screen
 from .. import exits, output, tables
 from ..options import Site, all_option, format_option, overwrite_option, site_options, unclaimed
 from ..runner import play_for_report
-from ..saved import load_diagnosis
+from ..saved import load_diagnosis, used
 
 _SERVERS = ("server", "aliases", "-m MiB", "-I", "used MiB", "items", "evicted", "of these never expiring", "too large")
 _SERVER_KEYS = ("memory_mb", "item_size", "used_mb", "items", "evictions", "evicted_without_expiry", "store_too_large")
@@ -120,6 +120,13 @@ def command(
     if path:
         unclaimed(path, overwrite)
     found = load_diagnosis(report) if report else play_for_report("diagnose", site, __block_structure_rebuild=rebuild)
+    with used(report):
+        _print(found, form, everything, write_vars, path)
+    if needs_attention(found["findings"]):
+        raise SystemExit(exits.ATTENTION)
+
+
+def _print(found: dict[str, Any], form: str, everything: bool, write_vars: bool, path: Path | None) -> None:
     if path:
         output.write(path, group_vars(found) if write_vars else output.as_json(found))
     if write_vars and not path:
@@ -130,5 +137,3 @@ def command(
         output.print_csv(found["courses"])
     elif form == "table" and not write_vars:
         show(found, everything=everything)
-    if needs_attention(found["findings"]):
-        raise SystemExit(exits.ATTENTION)

@@ -9,6 +9,7 @@ import click
 from .. import history, output
 from ..exits import ATTENTION, USAGE, Failure
 from ..options import document_format_option, overwrite_option, unclaimed
+from ..saved import DAMAGE
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -87,7 +88,7 @@ def command(
         raise Failure("There is nothing to report.", "name a file with --diagnosis, --before, --after or --collector.", USAGE)
     try:
         page, reported = report.html(sources, title), report.summary(sources)
-    except report.DAMAGE as error:
+    except DAMAGE as error:
         raise report.damaged(sources, error) from error
     output.write(path, page)
     if form == "json":

@@ -15,7 +15,7 @@ from block_structure.plugin_utils.reports import screen
 from .. import ROOT, exits, output
 from ..options import Site, format_option, site_options
 from ..runner import play_for_report
-from ..saved import load_json
+from ..saved import load_json, used
 
 MIB = memcached_sizing.MIB
 _NEEDED = ("release", "courses", "servers", "limits")
@@ -199,10 +199,11 @@ def command(
     if redis and servers:
         raise exits.Failure("This site has one Redis.", "leave --servers out.", exits.USAGE)
     try:
-        if redis:
-            reported = plan_redis(found, courses=courses, growth=growth, tenants=other_tenants)
-        else:
-            reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
+        with used(report):
+            if redis:
+                reported = plan_redis(found, courses=courses, growth=growth, tenants=other_tenants)
+            else:
+                reported = plan_for(found, courses=courses, growth=growth, servers=servers, tenants=other_tenants)
     except BlockStructureError as error:
         raise exits.Failure(error.cause, error.remedy, exits.USAGE) from error
     if form == "json":
