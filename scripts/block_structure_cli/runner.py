@@ -22,6 +22,7 @@ from .options import Site
 Event = dict[str, Any]
 _AGAIN = "run it again with -v to see every task."
 _REMEDY = "\nRemedy: "
+_UNREACHABLE_ID = "host-unreachable"
 _UNREACHABLE = "make it reachable, or leave it out with --limit; -v shows what Ansible tried."
 
 
@@ -111,6 +112,8 @@ def _problem(event: Event) -> Problem | None:
     items = [item for item in answer.get("results") or [] if isinstance(item, dict) and item.get("failed")]
     answer = items[0] if items else answer
     error = answer.get("error")
+    if isinstance(error, dict) and error.get("id") == _UNREACHABLE_ID:
+        return None  # the event before said it, with the reason
     if isinstance(error, dict) and error.get("cause"):
         return Problem(error["cause"], wording.of_command(error["remedy"]), exit_codes.of_message(error["id"]))
     text, _, remedy = str(answer.get("msg") or "failed without a message").strip().partition(_REMEDY)

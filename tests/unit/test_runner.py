@@ -56,6 +56,12 @@ def test_an_ignored_failure_and_success_are_no_problem():
     assert runner._problem(event("ok")) is None
 
 
+def test_a_host_that_does_not_answer_is_one_problem():
+    """Ansible says why, and the role then stops for it (tasks/common/check_reachable.yml)."""
+    assert runner._problem(event("unreachable", msg="ssh: no")).cause == "ssh: no"
+    assert runner._problem(event("failed", error=error("host-unreachable"), msg="x")) is None
+
+
 def test_only_a_changed_task_is_a_change():
     assert runner._change(event("ok", changed=True)) == runner.Change("lms1", "Replace the file")
     assert runner._change(event("ok", changed=False)) is None
