@@ -9,7 +9,7 @@ ACTIVATE := . .venv/bin/activate
 # The package that the role carries to the LMS has its own tests.
 STORAGE_TESTS := roles/block_structure/files/block_structure_storage/tests
 # Each of these starts a sandbox of its own with small courses, and removes it again whatever the outcome.
-SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime load-deploy
+SANDBOX_BENCHES := bench-diagnose bench-generate bench-runtime load-deploy kill-table
 in_sandbox = scripts/dev/sandbox up && $(ACTIVATE) && { status=0; $(1) || status=$$?; scripts/dev/sandbox down; exit $$status; }
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_NAME := $(or $(BLOCK_STRUCTURE_SANDBOX_NAME),block-structure)-bench
 $(SANDBOX_BENCHES): export BLOCK_STRUCTURE_SANDBOX_COURSES := small
@@ -133,6 +133,10 @@ load-outage: setup ## Learners keep asking while S3 hangs for a minute (a sandbo
 .PHONY: load-deploy
 load-deploy: setup ## Learners keep asking while deploys and a rollback run; no request may fail (about 10 minutes)
 	@$(call in_sandbox,scripts/dev/load-deploy)
+
+.PHONY: kill-table
+kill-table: setup ## End a deploy after each of its steps, by kill -9 or a power cut; write the table of docs/deploy.md (hours)
+	@$(call in_sandbox,scripts/dev/kill-table && python scripts/dev/kill_table.py)
 
 .PHONY: storage-table
 storage-table: export BLOCK_STRUCTURE_SLOW = yes
