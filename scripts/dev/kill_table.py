@@ -23,13 +23,12 @@ def text(cell: dict[str, Any] | None) -> list[str]:
     return [f"{cell['requests']:,}, {cell['failed']} failed", converged, undone]
 
 
-def table(cells: list[dict[str, Any]]) -> str:
-    """Return the Markdown of all steps."""
+def table(steps: list[str], cells: list[dict[str, Any]]) -> str:
+    """Return the Markdown of all steps of a first deploy."""
     found = {(cell["number"], cell["victim"]): cell for cell in cells}
-    steps = {cell["number"]: cell["step"].rpartition(" : ")[2] for cell in cells}
     rows = [
-        [step, *text(found.get((number, "controller"))), *text(found.get((number, "host")))]
-        for number, step in sorted(steps.items())
+        [step.rpartition(" : ")[2], *text(found.get((number, "controller"))), *text(found.get((number, "host")))]
+        for number, step in enumerate(steps, 1)
     ]
     of = ("requests", "next deploy", "rollback")
     return pages.table(
@@ -43,7 +42,7 @@ def main() -> int:
     if not cells:
         print(f"There is nothing in {SEEN}.\nRemedy: run `make kill-table`, which kills deploys first.", file=sys.stderr)
         return 1
-    pages.write(PAGE, "killed", table(cells))
+    pages.write(PAGE, "killed", table((SEEN / "steps").read_text().splitlines(), cells))
     return 0
 
 
