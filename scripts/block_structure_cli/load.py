@@ -177,7 +177,7 @@ def _explain(code: int, message: str) -> Failure:
         )
     return Failure(
         f"The load generator ended with code {code}: {lines[-1][:300] if lines else 'it printed nothing'}.",
-        "run `scripts/dev/setup python`, and check the URL of the site.",
+        "check the URL of the site, and with `block-structure doctor` that the extra 'load' is complete.",
         ENVIRONMENT,
     )
 
@@ -223,7 +223,7 @@ def run(
                 )
             except OSError as error:
                 raise Failure(
-                    f"The load generator cannot be started: {error}.", "run `scripts/dev/setup python`.", ENVIRONMENT
+                    f"The load generator cannot be started: {error}.", "run `block-structure doctor`.", ENVIRONMENT
                 ) from error
             _wait(process, load.seconds, on_second)
             log.seek(0)

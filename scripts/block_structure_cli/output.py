@@ -24,7 +24,8 @@ _LOG_WIDTH = 160
 # Without bold, which some terminals show as the bright colour. What has no colour is bold instead.
 COLOURS = {"error": "red", "warning": "magenta"}
 # Styles of rich's progress bar, which has such colours of its own.
-_BAR = {"progress.elapsed": "none", "bar.back": "dim", **dict.fromkeys(("bar.complete", "bar.finished", "bar.pulse"), "none")}
+_PLAIN = ("bar.complete", "bar.finished", "bar.pulse", *(f"progress.{part}" for part in ("elapsed", "percentage", "remaining")))
+_BAR = {"bar.back": "dim", **dict.fromkeys(_PLAIN, "none")}
 
 
 def _plain(stream: TextIO) -> bool:

@@ -321,3 +321,11 @@ def test_host_without_a_local_container_needs_a_url():
 def test_stopped_container_of_the_inventory_is_reported():
     with pytest.raises(exits.Failure, match=r"podman has no container example-lms2\.\nRemedy: start it, or name the site"):
         target.find(lms("containers.podman.podman", "example-lms2"), None)
+
+
+def test_in_a_log_the_load_says_what_it_does_once(monkeypatch, capsys):
+    """And no empty line for a bar that nobody sees."""
+    monkeypatch.setattr(load, "run", lambda *given: [{"given": len(given)}])
+    amount = load.Load(users=1, spawn_rate=1, seconds=1, think_seconds=(0, 0))
+    assert benchmark._load_with_bar("warming up", None, None, [], amount) == [{"given": 4}]
+    assert capsys.readouterr().err == "warming up\n"

@@ -48,7 +48,11 @@ def _load_with_bar(
 ) -> list[dict[str, Any]]:
     from rich.progress import Progress
 
-    with Progress(console=output.console(sys.stderr), transient=True) as bar:
+    console = output.console(sys.stderr)
+    if not console.is_terminal:
+        output.message(message)
+        return load.run(where, learner, wanted, amount)
+    with Progress(console=console, transient=True) as bar:
         row = bar.add_task(message, total=None if amount is load.ONCE else amount.seconds)
         return load.run(where, learner, wanted, amount, on_second=lambda elapsed: bar.update(row, completed=elapsed))
 
