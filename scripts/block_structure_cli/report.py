@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from block_structure.module_utils.common.redact import is_secret_name
+from block_structure.plugin_utils.diagnosis import summary as summaries
 from block_structure.plugin_utils.diagnosis import trend
 
 from . import charts, collector, pictures, runs, tables
@@ -302,18 +303,27 @@ def summary(sources: Sources) -> dict[str, str]:
     return verdict(sources, _comparison(sources))
 
 
+def _shown(finding: dict[str, Any]) -> dict[str, Any]:
+    value = "" if finding.get("value") is None else json.dumps(finding["value"])
+    setting = f"{finding['variable']}: {value}".removesuffix(": ") if finding.get("variable") else None
+    return {**finding, "cost": None if finding.get("cost") == "nothing" else finding.get("cost"), "setting": setting}
+
+
 def grouped(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return findings of one kind as one: {"id", "severity", "link", "each": [finding]}, in the order of their first one."""
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
-    for finding in findings:
-        name, severity = finding["id"], finding["severity"]
-        link = f"{documentation()}/diagnose.md#{name}"
-        group = groups.setdefault((name, severity), {"id": name, "severity": severity, "link": link, "each": []})
-        value = "" if finding.get("value") is None else json.dumps(finding["value"])
-        setting = f"{finding['variable']}: {value}".removesuffix(": ") if finding.get("variable") else None
-        cost = None if finding.get("cost") == "nothing" else finding.get("cost")
-        group["each"].append({**finding, "cost": cost, "setting": setting})
-    return list(groups.values())
+    """Return findings of one kind as one: {"id", "severity", "link", "each": [finding], "same": [variable]}.
+
+    same: the variables of those that differ from the first by nothing else, and are left out of `each`.
+    """
+    return [
+        {
+            "id": group.identifier,
+            "severity": group.severity,
+            "link": f"{documentation()}/diagnose.md#{group.identifier}",
+            "each": [_shown(finding) for finding in (group.findings[:1] if group.same else group.findings)],
+            "same": group.same,
+        }
+        for group in summaries.groups(findings)
+    ]
 
 
 def _runtime_bars(bench: dict[str, Any]) -> charts.Bars:

@@ -218,7 +218,7 @@ def profile_parts(profile: dict[str, Any]) -> Table:
         Column("share", lambda row: f"{row['share']:.1%}"),
     )
     request, state = profile["request"], "cold" if profile["cold"] else "warm"
-    title = f"Outline of {profile['course']}, {state}: {request['ms']:,.0f} ms, {request['queries']} SQL queries"
+    title = f"Outline of {profile['course']}, {state}: {request['ms']:,.0f} ms, {request['queries']:,} SQL queries"
     return Table(title, columns, profiling.parts(profile))
 
 

@@ -122,6 +122,18 @@ def test_findings_of_one_kind_are_one_entry_with_a_link_and_what_to_copy():
     assert [entry["setting"] for entry in second["each"]] == [None, 'block_structure_memcached_item_size: "3m"']
 
 
+def test_findings_that_differ_only_in_their_variable_are_told_once():
+    found = diagnosis("error", "info", "info", "info")["findings"]
+    for number, one in enumerate(found[1:]):
+        name = f"block_structure_name_{number}"
+        one.update(id="plain", variable=name, cause=f"{name} is plain.", remedy=f"encrypt {name}.")
+    _, second = report.grouped(found)
+    assert [entry["cause"] for entry in second["each"]] == ["block_structure_name_0 is plain."]
+    assert second["same"] == ("block_structure_name_1", "block_structure_name_2")
+    page = report.html(report.Sources(diagnoses=[{**diagnosis(), "findings": found}]), "Title")
+    assert "The same for <code>block_structure_name_1</code>, <code>block_structure_name_2</code>.</p>" in page
+
+
 def test_one_run_is_neither_before_nor_after():
     shown = report.parts(report.Sources(after={**AFTER, "label": "first look"}), None)
     assert [meaning for _, meaning in shown["pages"]["chart"].legend] == ["first look"]
