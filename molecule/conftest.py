@@ -285,7 +285,7 @@ class Boots:
 
 @pytest.fixture(scope="session")
 def boots(lms: Host) -> Boots:
-    """The counter of LMS boots of lms1."""
+    """The counter of the boots of LMS and Studio on lms1."""
     return Boots(lms)
 
 

@@ -73,7 +73,7 @@ def studio_keys(module: AnsibleModule) -> list[str]:
     """Boot Studio once and return the short names of its keys."""
     release = from_named_row(module.params["release"])
     try:
-        answer = probe_client.run(module.params["manage_argv"], release, [{"op": "signing_keys"}])
+        answer = probe_client.run(module.params["manage_argv"], release, [{"op": "signing_keys"}], system="cms")
     except BlockStructureError as error:
         raise BlockStructureError(
             "studio-key-unknown",

@@ -244,7 +244,7 @@ def test_a_process_that_prints_garbage_and_ends_is_interrupted(name: str) -> Non
     with pytest.raises(BlockStructureError) as refused:
         probe_client.run([sys.executable, "-c", program], None, [])
     assert refused.value.identifier == "probe-interrupted"
-    assert refused.value.cause.startswith("The LMS process ended unexpectedly: ")
+    assert refused.value.cause.startswith("The LMS's process ended unexpectedly: ")
     refusal(refused.value)
 
 

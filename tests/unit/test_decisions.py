@@ -544,15 +544,27 @@ def test_a_client_config_that_no_file_can_hold_is_refused(release, value):
 
 def test_settings_that_something_overrides_are_refused_before_the_restart():
     wanted = {"STORAGE_CLASS": "a.B", "STORAGE_KWARGS": {"bucket_name": "ours"}}
-    candidate.judge_effective({**wanted, "MORE": 1}, wanted, lambda: pytest.fail("nobody is to blame"))
-    live = {"STORAGE_CLASS": "c.D", "STORAGE_KWARGS": {"bucket_name": "site-media"}}
-    with pytest.raises(BlockStructureError) as refused:
-        candidate.judge_effective(live, wanted, lambda: ["site_storage"])
-    assert str(refused.value) == (
-        "Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings (site_storage), and the LMS would run with it: "
-        "STORAGE_CLASS is c.D, wanted is a.B; STORAGE_KWARGS.bucket_name is site-media, wanted is ours.\n"
-        "Remedy: remove it from there (a plugin's patch, or a settings module), then run again; nothing was changed."
-    )
+    ours = {**wanted, "MORE": 1}
+    candidate.judge_effective({"lms": ours, "cms": ours}, wanted, lambda: pytest.fail("nobody is to blame"))
+    theirs = {"STORAGE_CLASS": "c.D", "STORAGE_KWARGS": {"bucket_name": "site-media"}}
+    differs = "STORAGE_CLASS is c.D, wanted is a.B; STORAGE_KWARGS.bucket_name is site-media, wanted is ours"
+    more = {"STORAGE_CLASS": "e.F", "STORAGE_KWARGS": {"bucket_name": "ours"}}
+    for live, said in (
+        ({"lms": theirs, "cms": ours}, f"the LMS would run with it: {differs}."),
+        ({"lms": ours, "cms": theirs}, f"Studio would run with it: {differs}."),
+        ({"lms": theirs, "cms": theirs}, f"the LMS and Studio would run with it: {differs}."),
+        (
+            {"lms": theirs, "cms": more},
+            f"the LMS and Studio would run with it: {differs}; in Studio STORAGE_CLASS is e.F, wanted is a.B.",
+        ),
+    ):
+        with pytest.raises(BlockStructureError) as refused:
+            candidate.judge_effective(live, wanted, lambda: ["site_storage"])
+        assert str(refused.value) == (
+            f"Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings (site_storage), and {said}\n"
+            "Remedy: remove it from there (a plugin's patch, or a settings module), then run again; the installed settings "
+            "were not changed."
+        )
 
 
 def test_md4_hashing_and_public_objects_are_refused(release):

@@ -15,7 +15,7 @@ from .conftest import ROLE
 
 WANTED = {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required", "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required"}
 PAIRS = [f"{name}={value}" for name, value in WANTED.items()]
-NAMES = ("manage_argv", "studio_argv", "candidate_argv")
+NAMES = ("manage_argv", "studio_argv", "candidate_argv", "studio_candidate_argv")
 
 
 def rendered(tmp_path: Path, environment: dict[str, str], files: list[str], names: tuple[str, ...]) -> dict[str, Any]:
@@ -32,9 +32,10 @@ def rendered(tmp_path: Path, environment: dict[str, str], files: list[str], name
                 "environment": environment,
                 "release": {
                     "config_format": "yaml",
-                    "config_env": {"lms": "LMS_CFG"},
+                    "config_env": {"lms": "LMS_CFG", "cms": "CMS_CFG"},
                     "config_files": {"lms": "/edx/etc/lms.yml"},
                 },
+                "settings_files": [{"name": name, "path": f"/edx/etc/{name}.yml"} for name in ("lms", "cms")],
             },
         },
         "tasks": [
@@ -67,6 +68,11 @@ def test_each_native_boot_and_the_file_have_it(tmp_path: Path, environment: dict
         start = argv.index("/edx/app/edxapp/edx-platform") + 1
         assert argv[start : start + len(pairs)] == pairs
         assert "manage.py" in argv[start + len(pairs) :][:3]
+    for name, assignment, active in (
+        ("candidate_argv", "LMS_CFG=/edx/etc/.block_structure_candidate_lms.yml", "manage_argv"),
+        ("studio_candidate_argv", "CMS_CFG=/edx/etc/.block_structure_candidate_studio.yml", "studio_argv"),
+    ):
+        assert found[name][-5:] == [assignment, *found[active][-4:]]
     assert (found["exports"] or "") == "".join(f"export {pair}\n" for pair in pairs)
 
 
@@ -76,6 +82,6 @@ def test_each_boot_of_tutor_has_it(tmp_path: Path, environment: dict[str, str]) 
     words = ["env", *PAIRS] if environment else []
     for name in NAMES:
         argv = found[name]
-        start = len(argv) - (1 if name == "candidate_argv" else 2)
+        start = len(argv) - (1 if "candidate" in name else 2)
         assert argv[start - len(words) : start] == words
         assert "env" not in argv[: start - len(words)]

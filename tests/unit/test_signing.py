@@ -111,7 +111,7 @@ STUDIO = "import sys, django.conf\ndjango.conf.settings.configure(SECRET_KEY=sys
             "one",
             None,
             1,
-            "which key it would verify objects with: The LMS does not start: ImportError",
+            "which key it would verify objects with: Studio does not start: ImportError",
         ),
         # It is not booted where objects are signed already.
         ("raise ImportError('cms')", "one", signing.REQUIRE, 0, None),

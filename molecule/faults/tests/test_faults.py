@@ -74,6 +74,7 @@ FAULTS = {
 # Reported by the same step as another one of its table is; each costs a deploy.
 ALIKE = (
     "unknown access key",
+    "keys without the right to write",
     "missing bucket",
     "endpoint that refuses",
     "no such Python",
@@ -123,6 +124,31 @@ def test_fault_is_reported_and_the_lms_serves_as_before(playbooks, tmp_path, fau
         "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
     ):
         assert secret not in ended.output
+
+
+STUDIO_MODULE = "/edx/app/edxapp/edx-platform/cms/envs/production.py"
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_settings_module_of_studio_that_overrides_ours_is_named_before_a_restart(playbooks, lms: Host, boots) -> None:
+    lms.check_output(f"cp --preserve=all {STUDIO_MODULE} /root/production.py.kept")
+    lms.check_output("echo 'BLOCK_STRUCTURES_SETTINGS[\"TASK_MAX_RETRIES\"] = 7' >> %s", STUDIO_MODULE)
+    before = boots.count()
+    try:
+        # Another value for both, so that there is something to prove.
+        ended = playbooks.run("deploy", "-e", json.dumps({"block_structure_task_settings": {"task_max_retries": 4}}))
+    finally:
+        lms.check_output(f"cp --preserve=all /root/production.py.kept {STUDIO_MODULE}")
+    assert ended.exit_code == 2, ended.output[-3000:]
+    assert (
+        "Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings, and Studio would run with it: "
+        "TASK_MAX_RETRIES is 7, wanted is 4. Remedy: remove it from there (a plugin's patch, or a settings module), then run "
+        "again; the installed settings were not changed."
+    ) in unwrapped(ended.output), ended.output[-3000:]
+    assert " : native | restart | " not in ended.output
+    # Inspect, and the candidates of LMS and Studio.
+    assert boots.count() - before == 3
+    assert lms.check_output("find /edx/etc -name '.block_structure*'") == ""
 
 
 # How a store lacks a feature of a bucket -> (the fault of S3, the expected message, what turns it off, what reads it)

@@ -255,8 +255,8 @@ def test_an_entry_of_storages_that_takes_our_place_is_refused(lms: Host, playboo
     ended = deploy(playbooks, tmp_path, variables)
     assert ended.exit_code == 2, ended.output[-3000:]
     assert (
-        "STORAGES['block_structures_settings'] is set in the LMS's settings: the platform takes the storage of block "
-        "structures from there, and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect. Remedy: "
+        "STORAGES['block_structures_settings'] is set: the platform takes the storage of block structures from there, "
+        "and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect. Remedy: "
         "remove that entry"
     ) in unwrapped(ended.output), ended.output[-3000:]
     assert lms.check_output(f"sha256sum {' '.join(SETTINGS)}") == before

@@ -126,8 +126,9 @@ def test_one_deploy_signs_every_object_then_refuses_unsigned_ones(
     assert (predicted.exit_code, done.exit_code) == (0, 0), done.output[-3000:]
     assert predicted.changed == done.changed
     assert done.changed[-1]["changes"] == [{"field": "STORAGE_KWARGS.signing", "before": "accept_unsigned", "after": "require"}]
-    # Inspect, Studio's key, candidate, generation, and a survey of the site that refuses unsigned objects.
-    assert boots.count() - started == 5
+    # Inspect, Studio's key, the candidates of LMS and Studio, generation, and a survey of the site that refuses unsigned
+    # objects.
+    assert boots.count() - started == 6
     serves_signed_objects("require", learner, courses)
     started = boots.count()
     again = playbooks.run("deploy")

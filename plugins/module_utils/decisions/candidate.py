@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..common.errors import BlockStructureError
+from .config_files import TITLES
 from .releases import Release
 from .storage_settings import CHECKSUMS, GLOBAL_PARAMETERS, apart, described
 
@@ -57,7 +58,7 @@ _KMS_RIGHTS = (
 )
 
 OVERRIDDEN = (
-    "STORAGES['block_structures_settings'] is set in the LMS's settings: the platform takes the storage of block structures "
+    "STORAGES['block_structures_settings'] is set: the platform takes the storage of block structures "
     "from there, and STORAGE_CLASS and STORAGE_KWARGS of BLOCK_STRUCTURES_SETTINGS have no effect."
 )
 # A release that hashes its kwargs cannot be given an empty dictionary; the resilient class takes null for it.
@@ -88,10 +89,11 @@ def check_key_hash(problem: dict[str, Any] | None, release: Release) -> None:
         )
 
 
-def judge(result: dict[str, Any], release: Release, package_version: str | None = None) -> None:
+def judge(result: dict[str, Any], release: Release, package_version: str | None = None, system: str = "lms") -> None:
     """Raise BlockStructureError for the first problem that would affect learners.
 
-    package_version: of the block_structure_storage that the role ships; checked only when the candidate uses it.
+    package_version: of the block_structure_storage that the role ships; checked only when the candidate uses it. system: lms
+    or cms.
     """
     if overridden(result.get("settings") or {}, release):
         raise BlockStructureError("storages-override", OVERRIDDEN, OVERRIDDEN_REMEDY)
@@ -107,8 +109,9 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
     if local and local["version"] != package_version:
         raise BlockStructureError(
             "storage-package-version",
-            f"The LMS imports version {local['version']} of block_structure_storage, and this role carries {package_version}.",
-            "remove the other version from the LMS's Python environment, then run again.",
+            f"{TITLES[system]} imports version {local['version']} of block_structure_storage, and this role carries "
+            f"{package_version}.",
+            "remove the other version from its Python environment, then run again.",
         )
     try:
         judge_canary(result["canary"] or {})
@@ -142,21 +145,26 @@ def _with_globals(error: BlockStructureError, used: dict[str, dict[str, Any]]) -
     )
 
 
-def judge_effective(live: dict[str, Any], wanted: dict[str, Any], others: Callable[[], list[str]]) -> None:
-    """Raise BlockStructureError `settings-overridden` unless a process booted on the candidate has the wanted settings.
+def judge_effective(live: dict[str, dict[str, Any]], wanted: dict[str, Any], others: Callable[[], list[str]]) -> None:
+    """Raise BlockStructureError `settings-overridden` unless each system booted on the candidate has the wanted settings.
 
-    live: its BLOCK_STRUCTURES_SETTINGS, secrets redacted. others: returns the names of the plugins that set them too.
+    live: {lms or cms: its BLOCK_STRUCTURES_SETTINGS, secrets redacted}. others: returns the names of the plugins that set them
+    too.
     """
-    left = described(apart(live, wanted))
+    left = {system: "; ".join(described(apart(own, wanted))) for system, own in live.items()}
+    left = {system: text for system, text in left.items() if text}
     if not left:
         return
     named = others()
     by = f" ({', '.join(named)})" if named else ""
+    who = " and ".join("the LMS" if system == "lms" else "Studio" for system in left)
+    what = list(dict.fromkeys(left.values()))
     raise BlockStructureError(
         "settings-overridden",
-        f"Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings{by}, and the LMS would run with it: "
-        f"{'; '.join(left)}.",
-        "remove it from there (a plugin's patch, or a settings module), then run again; nothing was changed.",
+        f"Something sets BLOCK_STRUCTURES_SETTINGS after the role's settings{by}, and {who} would run with it: "
+        f"{'; in Studio '.join(what)}.",
+        "remove it from there (a plugin's patch, or a settings module), then run again; the installed settings were not "
+        "changed.",
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from .releases import Release
 
+# System -> its name at the beginning of a message.
+TITLES = {"lms": "The LMS", "cms": "Studio"}
 # System -> the variable that names its settings file on a native installation.
 _CONFIG_VARIABLES = {"lms": "block_structure_native_lms_config", "cms": "block_structure_native_cms_config"}
 

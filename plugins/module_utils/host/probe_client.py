@@ -20,6 +20,7 @@ from typing import IO, Any, Callable, Dict
 
 from ..common.errors import BlockStructureError
 from ..common.redact import scrub
+from ..decisions.config_files import TITLES
 from ..decisions.releases import Release, refusal
 from ..probe import entry, protocol
 from ..probe.block_structure_runtime import collector, keys
@@ -168,16 +169,16 @@ def last_error_line(output: str) -> str:
     return lines[-1][:500] if lines else "it wrote no output"
 
 
-def start_failure(output: str, secrets: list[str]) -> BlockStructureError:
-    """Return the error for an LMS that ended before the probe could answer, with the platform's own message."""
+def start_failure(output: str, secrets: list[str], system: str) -> BlockStructureError:
+    """Return the error for a system that ended before the probe could answer, with the platform's own message."""
     message = last_error_line(output)
     ours = "No module named" in message and package.MODULE in message
     return BlockStructureError(
         "lms-does-not-start",
-        f"The LMS does not start: {scrub(message, secrets)}",
+        f"{TITLES[system]} does not start: {scrub(message, secrets)}",
         "run openedx_operators.block_structure.deploy, which reinstalls the class."
         if ours
-        else "run `manage.py lms check` on the host with the same settings file and fix what it reports.",
+        else f"run `manage.py {system} check` on the host with the same settings file and fix what it reports.",
     )
 
 
@@ -207,6 +208,7 @@ def run(
     boot_timeout: float = BOOT_TIMEOUT_SECONDS,
     settings_source: str | None = None,
     identify: dict[str, Any] | None = None,
+    system: str = "lms",
 ) -> Answer:
     """Boot the LMS once, run the operations in order, and return the answer.
 
@@ -214,8 +216,8 @@ def run(
     identify, which identifies it in the same boot (probe/operations/identify.py).
     on_event: called with each event as it arrives. on_start: called with the LMS process. secrets: strings that must not
     appear in an error. boot_timeout: seconds until the first event; operations then have no time limit.
-    settings_source: Python source of the LMS settings module to boot with instead of the installed one; manage_argv then ends
-    with the interpreter, run in the folder of manage.py.
+    settings_source: Python source of the settings module to boot with instead of the installed one; manage_argv then ends
+    with the interpreter, run in the folder of manage.py. system: lms, or cms to boot Studio.
     Raises BlockStructureError: `lms-command-missing`, `lms-does-not-start`, `lms-boot-timeout`, `probe-failed`,
     `probe-interrupted`, `run-held`, those of releases.refusal, and those of an operation.
     """
@@ -223,7 +225,7 @@ def run(
     if identify:
         operations = [{"op": "identify", **identify}, *operations]
     request = {"protocol": protocol.PROTOCOL, "release": release.probe_row() if release else None, "operations": operations}
-    loader = [] if settings_source is None else ["-c", SETTINGS_LOADER, "lms"]
+    loader = [] if settings_source is None else ["-c", SETTINGS_LOADER, system]
     candidate_line = "" if settings_source is None else json.dumps(settings_source) + "\n"
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         try:
@@ -239,7 +241,7 @@ def run(
         except OSError as error:
             raise BlockStructureError(
                 "lms-command-missing",
-                f"The LMS's command cannot be run: {error}.",
+                f"{TITLES[system]}'s command cannot be run: {error}.",
                 "correct the block_structure_native_ variables that name its Python, user and folders.",
             ) from error
         if process.stdin is None or process.stdout is None:
@@ -269,7 +271,7 @@ def run(
                 process.wait()
         stderr.seek(0)
         output += stderr.read()[-_OUTPUT_BYTES:]
-    answer = _answer(events, output, hidden, boot_timeout if timed_out.is_set() else None)
+    answer = _answer(events, output, hidden, boot_timeout if timed_out.is_set() else None, system)
     return _identified(answer, identify) if identify else answer
 
 
@@ -281,7 +283,7 @@ def _identified(answer: Answer, identify: dict[str, Any]) -> Answer:
     return replace(answer, results=results, identified=found)
 
 
-def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None) -> Answer:
+def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None, system: str) -> Answer:
     last = events[-1] if events else {}
     if last.get("event") == "result" and isinstance(last.get("results"), list):
         return Answer(last["results"], events, float(last.get("seconds") or 0))
@@ -297,19 +299,19 @@ def _answer(events: list[Event], output: str, secrets: list[str], timed_out: flo
     if last.get("event") == "error":
         raise BlockStructureError(
             "probe-failed",
-            f"The LMS could not run '{last.get('where')}': {last.get('type')}: {message}",
+            f"{TITLES[system]} could not run '{last.get('where')}': {last.get('type')}: {message}",
             "fix the problem in the message and run again; finished work is kept.",
         )
     if timed_out is not None:
         raise BlockStructureError(
             "lms-boot-timeout",
-            f"The LMS did not start within {timed_out:.0f} seconds.",
-            "check the load of the host, and its database and cache, which the LMS connects to at start.",
+            f"{TITLES[system]} did not start within {timed_out:.0f} seconds.",
+            "check the load of the host, and its database and cache, which it connects to at start.",
         )
     if events or protocol.MARK in output:
         raise BlockStructureError(
             "probe-interrupted",
-            f"The LMS process ended unexpectedly: {scrub(last_error_line(output), secrets)}",
+            f"{TITLES[system]}'s process ended unexpectedly: {scrub(last_error_line(output), secrets)}",
             "check the host's memory (was it killed?) and run again; finished courses are not repeated.",
         )
-    raise start_failure(output, secrets)
+    raise start_failure(output, secrets, system)
