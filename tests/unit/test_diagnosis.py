@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from block_structure.module_utils.common import findings
-from block_structure.module_utils.decisions import desired, storage_settings
+from block_structure.module_utils.decisions import desired, memcached_sizing, storage_settings
 from block_structure.module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
 from block_structure.module_utils.decisions.storage_settings import StorageOptions
 from block_structure.module_utils.probe.engine import cache_server
@@ -32,7 +32,7 @@ DESIRED = {"settings": SETTINGS, "row": ROW, "switches": {}}
 GONE = {"type": "FileNotFoundError", "message": "there is no object x", "code": "404"}
 COLD = {"tier": "modulestore", "tier_when_cold": "modulestore", "cached": False, "object_exists": False}
 STATS = {"bytes": str(10 * MIB), "evictions": "0", "uptime": "100", "curr_items": "7", "get_hits": "3", "get_misses": "1"}
-PLAN = {"memory_mb": 128, "item_size_bytes": 3 * MIB, "item_size_flag": "3m", "arithmetic": ["a sum"]}
+PLAN = {"memory_mb": 128, "item_size_bytes": 3 * MIB, "item_size_flag": "3m", "structures_mb": 60, "arithmetic": ["a sum"]}
 FILES = {"root": "/edx/var/edxapp/media", "media_url": "/media/", "in_media": True}
 
 
@@ -576,7 +576,14 @@ CASES: dict[str, tuple[str, Any, str, str, str]] = {
         "warning",
         "to 3m",
     ),
-    "-m": ("teak", cache(live={"memory_mb": 64, "item_size_bytes": 3 * MIB}), "memcached-small", "warning", "-m 128"),
+    # 60 MiB of structures, and 9 of others.
+    "-m": (
+        "teak",
+        cache(live={"memory_mb": 64, "item_size_bytes": 3 * MIB}),
+        "memcached-small",
+        "warning",
+        "-m 64; the structures need 60 MiB, with room to grow, and others have 9 MiB in it",
+    ),
     "evicted": (
         "teak",
         lambda site: (site.course(cached=False, tier="storage"), cache(**EVICTED)(site)),
@@ -631,6 +638,17 @@ def test_each_fault_is_reported(release, case):
     assert finding["severity"] == severity
     assert text in " ".join(str(finding[key]) for key in ("message", "evidence", "cost")), finding
     assert finding["cost"], finding
+
+
+def test_a_stock_memcached_is_not_called_small_for_what_fits(release):
+    """Eight courses of a Sumac-era LMS, 61 kB in all, in a memcached as Debian starts it."""
+    site = Site(release("sumac"))
+    site.survey["courses"] = [entry(key=f"course-v1:ExampleX+{number}+2026", bytes=61_000 // 8) for number in range(8)]
+    stock = {"memory_mb": 64, "item_size_bytes": MIB}
+    planned = memcached_sizing.plan([61_000 // 8] * 8, site.release, live_memory_mb=64, live_item_size_bytes=MIB)
+    assert (planned.memory_mb, planned.item_size_bytes) > (64, MIB)
+    cache(live=stock, stats={**STATS, "bytes": "61000"}, plan=planned.as_dict())(site)
+    assert site.found() == []
 
 
 @pytest.mark.parametrize("name", ["palm", "sumac", "teak", "verawood"])
@@ -1021,7 +1039,7 @@ def test_small_item_size_gets_the_value_of_the_deploy(release):
     site.given["servers"] = (server(live={"memory_mb": 128, "item_size_bytes": MIB}),)
     values = {finding["id"]: finding["value"] for finding in site.found()}
     assert values["item-size-small"] == PLAN["item_size_flag"]
-    assert values["memcached-small"] == PLAN["memory_mb"]
+    assert "memcached-small" not in values
 
 
 def test_differing_settings_are_one_finding(release):

@@ -99,7 +99,7 @@ def test_memcached_planned_for_growth_holds_the_structures(release, name, memcac
     @example([1000, 1966278], 14, 36, 150)
     def holds(sizes, courses, growth, tenants_mb):
         report = size.plan_for(diagnosis(name, sizes, tenants_mb), courses=courses, growth=growth, servers=None, tenants=None)
-        plan = memcached_sizing.MemcachedPlan(report["plan"]["memory_mb"], report["plan"]["item_size_bytes"])
+        plan = memcached_sizing.MemcachedPlan(report["plan"]["memory_mb"], report["plan"]["item_size_bytes"], 0)
         grown = memcached_sizing.scaled(sizes, math.floor(courses * (100 + growth) / 100))
         path = str(tmp_path_factory.mktemp("memcached") / "s")
         survives(memcached_binary, path, plan, memcached_sizing.cacheable(grown, row), tenants_mb)

@@ -37,10 +37,14 @@ _ITEM_SIZE = re.compile(r"([0-9]{1,12})([km]?)")
 
 @dataclass(frozen=True)
 class MemcachedPlan:
-    """What -m (memory_mb, MiB) and -I (item_size_bytes) should be, and why."""
+    """What -m (memory_mb, MiB) and -I (item_size_bytes) should be, and why.
+
+    structures_mb: MiB that this server's share of the structures takes, with their growth and without other tenants.
+    """
 
     memory_mb: int
     item_size_bytes: int
+    structures_mb: int
     arithmetic: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -55,6 +59,7 @@ class MemcachedPlan:
             "memory_mb": self.memory_mb,
             "item_size_bytes": self.item_size_bytes,
             "item_size_flag": self.item_size_flag,
+            "structures_mb": self.structures_mb,
             "arithmetic": self.arithmetic,
             "findings": [finding.as_dict() for finding in self.findings],
         }
@@ -239,7 +244,8 @@ def plan(
     share = math.ceil(structures * (100 + growth_percent) / 100 / max(1, servers))
     # A slab class that holds one item still takes a page; some forty classes exist below the chunk size.
     pages = min(len(kept), 40) * SLAB_PAGE_BYTES if kept else 0
-    exact = math.ceil((share + pages) / MIB) + other_tenants_mb
+    structures_mb = math.ceil((share + pages) / MIB)
+    exact = structures_mb + other_tenants_mb
     needed = math.ceil(exact / MEMORY_STEP_MB) * MEMORY_STEP_MB
     steps.append(
         f"memory: {len(kept)} structures ({unmeasured} not measured yet) take {structures} bytes in slabs; with "
@@ -266,4 +272,4 @@ def plan(
         steps.append(f"memory: limited to block_structure_memcached_memory_max_mb: -m {computed}")
     chosen = memory_mb if memory_mb is not None else computed
     check_ratio(item_bytes, chosen)
-    return MemcachedPlan(chosen, item_bytes, steps, findings)
+    return MemcachedPlan(chosen, item_bytes, structures_mb, steps, findings)

@@ -190,6 +190,12 @@ def _over_item_size(snapshot: Snapshot, entries: list[dict[str, Any]]) -> Findin
     )
 
 
+def _others_mb(snapshot: Snapshot, server: Server) -> int:
+    """Return the MiB of what is in a server now besides structures."""
+    own = sum(int(entry["bytes"]) for entry in snapshot.courses if entry["cached"] and entry["bytes"])
+    return max(0, server.count("bytes") - own // max(1, len(snapshot.cache_servers))) // MIB
+
+
 def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
     timeout = snapshot.survey["row"]["cache_timeout_in_seconds"]
     count = lost(server, timeout)
@@ -197,8 +203,7 @@ def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
         return []
     missing = _missing(snapshot)
     wanted = (server.plan or {}).get("memory_mb") or 0
-    own = sum(int(entry["bytes"]) for entry in snapshot.courses if entry["cached"])
-    others_mb = max(0, server.count("bytes") - own // max(1, len(snapshot.cache_servers))) // MIB
+    others_mb = _others_mb(snapshot, server)
     cost, text = snapshot.costs.miss(missing) if missing else (0.0, "nothing now: every structure that fits is cached")
     if wanted > server.live["memory_mb"]:
         variable, value = _MEMORY, wanted
@@ -228,24 +233,18 @@ def _evictions(snapshot: Snapshot, server: Server) -> list[Finding]:
 
 
 def _small(snapshot: Snapshot, server: Server) -> list[Finding]:
-    wanted, live = server.plan, server.live
-    if not wanted or (live["memory_mb"] >= wanted["memory_mb"] and live["item_size_bytes"] >= wanted["item_size_bytes"]):
+    """Return a finding for a memory that the structures and what others have in it now do not fit into."""
+    wanted, memory = server.plan, server.live["memory_mb"]
+    others_mb = _others_mb(snapshot, server)
+    if not wanted or wanted["memory_mb"] <= memory or wanted["structures_mb"] + others_mb <= memory:
         return []
-    refused = [
-        entry
-        for entry in snapshot.courses
-        if (refused_by(entry["bytes"], snapshot.release, snapshot.survey, live["item_size_bytes"]) or ("",))[0] == "item-size"
-    ]
-    waits = live["memory_mb"] >= wanted["memory_mb"] and _waits(snapshot, refused)
     return [
         Finding(
             "memcached-small",
-            "info" if waits else "warning",
-            f"memcached at {server.name} runs with -m {live['memory_mb']} -I {item_size_flag(live['item_size_bytes'])}; "
-            "the structures need more.",
-            _WAITS
-            if waits
-            else f"run openedx_operators.block_structure.deploy, or start it with "
+            "warning",
+            f"memcached at {server.name} runs with -m {memory}; the structures need {wanted['structures_mb']} MiB, with room "
+            f"to grow, and others have {others_mb} MiB in it.",
+            f"run openedx_operators.block_structure.deploy, or start it with "
             f"-m {wanted['memory_mb']} -I {wanted['item_size_flag']}.",
             _MEMORY,
             evidence=wanted["arithmetic"],

@@ -126,12 +126,7 @@ CATALOGUE: dict[str, Entry] = {
     "item-size-small": Entry(
         "cache", ("warning", "info"), "Larger than memcached's -I. info: a restart would cost more than it brings.", _MEMCACHED
     ),
-    "memcached-small": Entry(
-        "cache",
-        ("warning", "info"),
-        "Less memory or item size than needed. info: -I, not worth a restart.",
-        _MEMCACHED,
-    ),
+    "memcached-small": Entry("cache", ("warning",), "Less memory than structures and other tenants need.", _MEMCACHED),
     "cache-evictions": Entry(
         "cache", ("warning", "info"), "Structures were evicted. info: all that fit are cached again.", _MEMCACHED
     ),
