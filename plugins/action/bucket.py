@@ -30,7 +30,8 @@ class ActionModule(ActionBase):
     Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket,
     bucket_lifecycle and bucket_access_block for the differences, and reads again. Fails before any change (for a new
     bucket: after its creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name
-    the feature and its variable. Returns changed, changes, diff.
+    the feature and its variable. A store that lacks one is tried for the access block too, so that one run names everything.
+    Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
@@ -49,7 +50,7 @@ class ActionModule(ActionBase):
         options = BucketOptions.from_variables(variables)
         live = self._read(options)
         changes = bucket.compare(live, options)
-        self._insist(bucket.check_features, live, changes)
+        self._check_features(options, live, changes)
         result.update(
             changed=bool(changes),
             changes=[change.as_dict() for change in changes],
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
             except AnsibleActionFail:
                 # The bucket may exist now, so a missing feature can be detected and named better than the module does.
                 made = self._read(options)
-                self._insist(bucket.check_features, made, bucket.compare(made, options))
+                self._check_features(options, made, bucket.compare(made, options))
                 raise
             self._insist(bucket.check_taken, self._left(options))
         return result
@@ -80,6 +81,25 @@ class ActionModule(ActionBase):
             "block_structure_manage_bucket to false for a bucket that you made yourself.",
             "block_structure_manage_bucket",
         )
+
+    def _check_features(self, options: BucketOptions, live: dict[str, Any] | None, changes: list[Change]) -> None:
+        """Fail with all that the store lacks of the changes.
+
+        A block under which nobody can write shows only in a trial: each write fails for a moment, as it would while the block
+        is set for good, and only at a store that lacks other features.
+        """
+        lacking = list((live or {}).get("lacking", []))
+        wanted = {change.field.split(".")[0] for change in changes}
+        if wanted.intersection(lacking) and "public_access_block" in wanted.difference(lacking) and not self._task.check_mode:
+            given = {**self._connection_args, "name": options.name, "prefix": self._prefix, "trial": True}
+            tried = self._execute_module(
+                module_name="openedx_operators.block_structure.bucket_access_block",
+                module_args={key: value for key, value in given.items() if value is not None},
+                task_vars=self._task_vars,
+            )
+            if (tried.get("error") or {}).get("id") == "bucket-block-refuses-writes":
+                live = {**(live or {}), "lacking": [*lacking, "public_access_block"]}
+        self._insist(bucket.check_features, live, changes)
 
     @staticmethod
     def _insist(check: Callable[..., None], *arguments: Any) -> None:

@@ -20,6 +20,10 @@ options:
     description: Where the object is written, with a trailing slash unless it is empty.
     type: str
     default: ""
+  trial:
+    description: Put the block back as it was in any case; the module fails as it would without this option.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -52,7 +56,11 @@ from ..module_utils.host import s3
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={**s3.ARGUMENTS, "prefix": {"type": "str", "default": ""}},
+        argument_spec={
+            **s3.ARGUMENTS,
+            "prefix": {"type": "str", "default": ""},
+            "trial": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
     given = module.params
@@ -61,8 +69,8 @@ def main() -> None:
         client = s3.client(given)
         if not module.check_mode:
             with s3.refusals(given["name"]):
-                proven = s3.block_public_access(client, given["name"], given["prefix"])
-    module.exit_json(changed=True, proven=proven)
+                proven = s3.block_public_access(client, given["name"], given["prefix"], keep=not given["trial"])
+    module.exit_json(changed=not given["trial"], proven=proven)
 
 
 if __name__ == "__main__":

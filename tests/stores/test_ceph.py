@@ -14,7 +14,7 @@ from . import serve_ceph
 from .stores import CEPH, WANTED, Store
 
 pytestmark = pytest.mark.skipif(CEPH not in WANTED, reason="`make stores` runs Ceph")
-NAME, GIVEN = "example-blocked", "example-given"
+NAMED, NAME, GIVEN = "example-named", "example-blocked", "example-given"
 REQUIRED = storage_settings.environment({storage_settings.CHECKSUMS: "when_required"})
 
 
@@ -23,6 +23,15 @@ def store(request: pytest.FixtureRequest) -> Store:
     """Ceph alone."""
     chosen: Store = request.param
     return chosen
+
+
+def test_one_run_names_all_that_it_lacks(step: Callable[..., dict[str, Any]], client: Any) -> None:
+    client.create_bucket(Bucket=NAMED)
+    message = step(block_structure_storage_bucket=NAMED)["msg"]
+    assert set(message.partition("asked of the bucket: ")[2].partition(".\n")[0].split(", ")) == set(CEPH.off), message
+    own = {"block_structure_storage_bucket": NAMED, "block_structure_bucket_features": CEPH.features}
+    assert step(**own)["changed"]
+    assert step(**own)["changed"] is False
 
 
 def test_the_access_block_is_taken_back_by_name_and_writes_go_on(step: Callable[..., dict[str, Any]], client: Any) -> None:

@@ -24,6 +24,7 @@ from block_structure_tutor.bucket import Bucket, spelled
 from botocore.client import BaseClient
 from botocore.config import Config
 from sandbox_s3.differences import BlockRefusesWrites, RefusesChunked
+from sandbox_s3.gate import RefusedError, User
 from sandbox_s3.server import Listener, application, seed
 
 from . import modules
@@ -162,6 +163,85 @@ def test_a_block_under_which_nobody_can_write_is_taken_back_by_name(
     versions = client.list_object_versions(Bucket=name)
     assert [entry["Key"] for entry in versions["Versions"]] == ["block_structures/theirs"]
     assert not versions.get("DeleteMarkers")
+
+
+class LacksOwnership(BlockRefusesWrites):
+    """Has no object ownership either, as Ceph RGW."""
+
+    def refusal(self, environ: dict[str, Any]) -> RefusedError | None:
+        if "ownershipControls" in environ["QUERY_STRING"]:
+            return RefusedError("501 NOT IMPLEMENTED", "NotImplemented", "It is not there.")
+        return super().refusal(environ)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_all_that_the_store_lacks_is_told_in_one_run(client: BaseClient, tls: tuple[ssl.SSLContext, str], exists: bool) -> None:
+    name = f"example-lacks-{exists}".lower()
+    block = client.exceptions.ClientError
+    if exists:
+        client.create_bucket(Bucket=name)
+        client.put_object(Bucket=name, Key="block_structures/theirs", Body=b"tree")
+    with serving(LacksOwnership(application()), tls) as ceph:
+        message = step(ceph, name)["msg"]
+        assert message == (
+            "This S3-compatible store does not implement what is asked of the bucket: object_ownership, public_access_block.\n"
+            "Remedy: set object_ownership of block_structure_bucket_features to false; public_access_block of "
+            "block_structure_bucket_features to false."
+        )
+        with pytest.raises(block, match="NoSuchPublicAccessBlockConfiguration"):
+            client.get_public_access_block(Bucket=name)
+        if exists:
+            assert "Status" not in client.get_bucket_versioning(Bucket=name)
+            with pytest.raises(block, match="NoSuchBucketPolicy"):
+                client.get_bucket_policy(Bucket=name)
+        # A preview writes nothing, so it promises less.
+        assert "bucket: object_ownership.\n" in step(ceph, name, "--check")["msg"]
+        off = {"object_ownership": False, "public_access_block": False}
+        assert step(ceph, name, block_structure_bucket_features=off)["changed"]
+        assert step(ceph, name, block_structure_bucket_features=off)["changed"] is False
+
+
+def test_a_block_that_the_bucket_has_stays_where_the_store_lacks_something_else(
+    client: BaseClient, tls: tuple[ssl.SSLContext, str]
+) -> None:
+    """A trial leaves the block as it was: in part on, and under which objects can be written."""
+
+    class WithoutOwnership(LacksOwnership):
+        def refusal(self, environ: dict[str, Any]) -> RefusedError | None:
+            return LacksOwnership.refusal(self, environ) if "ownershipControls" in environ["QUERY_STRING"] else None
+
+    name, part = "example-half-blocked", {"BlockPublicAcls": True, "IgnorePublicAcls": True}
+    client.create_bucket(Bucket=name)
+    client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=part)
+    before = client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+    with serving(WithoutOwnership(application()), tls) as store:
+        assert "bucket: object_ownership.\n" in step(store, name)["msg"]
+    assert client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"] == before
+    assert "Contents" not in client.list_objects_v2(Bucket=name)
+
+
+def test_a_short_access_key_that_is_part_of_a_name_changes_nothing_of_others(
+    client: BaseClient, tls: tuple[ssl.SSLContext, str]
+) -> None:
+    """The key that tutor-minio ships is a word: Ansible masks it in every ARN."""
+    name, secret = "openedx-block-structures", "a-long-secret-of-somebody"
+    theirs = {
+        "Sid": "Backup",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:role/openedx-backup"},
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{name}/*"],
+    }
+    client.create_bucket(Bucket=name)
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [theirs]}))
+    gate = application()
+    gate.users["openedx"] = User("operator", secret, gate.users[KEYS[0]].policies)
+    with serving(gate, tls) as store:
+        done = step(store, name, keys=("openedx", secret))
+        assert done["changed"], done.get("msg")
+        statements = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+        assert (statements[0], [entry["Sid"] for entry in statements]) == (theirs, ["Backup", "BlockStructureTlsOnly"])
+        assert step(store, name, keys=("openedx", secret))["changed"] is False
 
 
 def test_credentials_that_may_not_write_objects_leave_the_block(served: Served, client: BaseClient) -> None:

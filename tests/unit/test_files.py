@@ -131,7 +131,16 @@ LINES = [
 
 
 @pytest.mark.parametrize(
-    "text", ["-d\n-m 512\n-I 2.5m\n", "-m 64\n-m 512 # raised\n", "-d\n-m512\n-I4m\n", "-m 512M -I 4m\r\n"]
+    "text",
+    [
+        "-d\n-m 512\n-I 2.5m\n",
+        "-d\n-m 64\n-m 512 # raised for courses\n",
+        "-d\n-m512\n-I4m\n",
+        "-m 512M -I 4m\r\n",
+        "-d\n-m 512 # half of the box\n-I 4m # big courses\n",
+        "-d\n-m 512 -I 4m -c 2048\n",
+        "-d\n-m 512M\n-I 4m\n",
+    ],
 )
 @pytest.mark.parametrize("wanted", [{}, {"-m": "768"}, {"-m": "768", "-I": "5m"}])
 def test_flags_are_read_and_set_as_debians_wrapper_and_getopt_read_them(tmp_path, text, wanted):

@@ -283,7 +283,7 @@ def _identified(answer: Answer, identify: dict[str, Any]) -> Answer:
     return replace(answer, results=results, identified=found)
 
 
-def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None, system: str) -> Answer:
+def _answer(events: list[Event], output: str, secrets: list[str], timed_out: float | None, system: str = "lms") -> Answer:
     last = events[-1] if events else {}
     if last.get("event") == "result" and isinstance(last.get("results"), list):
         return Answer(last["results"], events, float(last.get("seconds") or 0))

@@ -205,20 +205,32 @@ def _live_block(connection: Any, name: str) -> dict[str, Any]:
     return dict(found or {})
 
 
-def block_public_access(connection: Any, name: str, prefix: str) -> bool:
-    """Set the whole public access block; return whether objects could be written before and after.
-
-    Raises BlockStructureError `bucket-block-refuses-writes`, with the block as it was, if they can no longer be written.
-    """
-    before = _live_block(connection, name)
-    wrote = _takes_objects(connection, name, prefix)
-    connection.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCK.values(), True))
-    if not wrote or _takes_objects(connection, name, prefix):
-        return wrote
+def _put_block_back(connection: Any, name: str, before: dict[str, bool]) -> None:
     if before:
         connection.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=before)
     else:
         connection.delete_public_access_block(Bucket=name)
+
+
+def block_public_access(connection: Any, name: str, prefix: str, *, keep: bool = True) -> bool:
+    """Set the whole public access block; return whether objects could be written before and after.
+
+    keep: without it this is a trial, and the block is as it was in any case.
+    Raises BlockStructureError `bucket-block-refuses-writes`, with the block as it was, if they can no longer be written.
+    """
+    before = _live_block(connection, name)
+    wrote = _takes_objects(connection, name, prefix)
+    if not (wrote or keep):
+        return False
+    connection.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(_BLOCK.values(), True))
+    writes = False
+    try:
+        writes = not wrote or _takes_objects(connection, name, prefix)
+    finally:
+        if not (writes and keep):
+            _put_block_back(connection, name, before)
+    if writes:
+        return wrote
     raise BlockStructureError(
         "bucket-block-refuses-writes",
         f"With the public access block the store refuses every write to the bucket {name}; the block was taken back.",
