@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -309,6 +310,61 @@ def test_lms_hosts_of_two_releases_are_refused(tmp_path):
     assert done.returncode == 2
     assert "lms2 runs teak, and lms1 runs sumac. Remedy: finish the upgrade on every LMS host first." in unwrapped(done.stdout)
     assert "lms1 runs" not in unwrapped(done.stdout).replace("and lms1 runs sumac", "")
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "check", "refused"),
+    [
+        (0o755, "theirs", False, True),
+        (0o755, "theirs", True, True),
+        (0o755, None, False, False),
+        (0o700, "before.json", False, False),
+        (None, None, True, False),
+    ],
+    ids=["of others", "of others, check", "empty", "ours", "absent, check"],
+)
+def test_a_state_directory_of_somebody_else_stays_as_it_is(tmp_path, mode, content, check, refused):
+    folder = tmp_path / "state"
+    if mode is not None:
+        folder.mkdir()
+        folder.chmod(mode)
+    if content:
+        (folder / content).write_text("x")
+    as_root = os.geteuid() == 0
+    if not as_root and mode == 0o700:
+        pytest.skip("of root")
+    variables = {"__block_structure_state_path": str(folder), "__block_structure_without_root": not as_root}
+    variables["ansible_python_interpreter"] = sys.executable
+    role = {"name": "openedx_operators.block_structure.block_structure", "tasks_from": "common/state_dir"}
+    # Twice: only the first one looks.
+    tasks = [{"ansible.builtin.include_role": role}] * 2
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    done = subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            str(tmp_path / "play.yml"),
+            "-e",
+            json.dumps(variables),
+            *(["--check"] * check),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    output = unwrapped(done.stdout + done.stderr)
+    assert (done.returncode, f"'{folder}', where others have files; the role would make it private. Remedy: " in output) == (
+        (2, True) if refused else (0, False)
+    ), output
+    if check or refused:
+        assert (oct(folder.stat().st_mode & 0o777) if mode else folder.exists()) == (oct(mode) if mode else False)
+    else:
+        assert folder.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("from_command_line", [False, True], ids=["group_vars", "-e @file"])
