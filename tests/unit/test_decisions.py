@@ -664,6 +664,21 @@ def test_a_refusal_names_the_global_settings_that_were_in_use(release):
     )
 
 
+@pytest.mark.parametrize("endpoint", ["https://s3.example.com", None])
+def test_a_403_of_another_store_names_our_own_statement(release, endpoint):
+    """A proxy that ends TLS, and a store behind it that sees plain HTTP: the policy of the role refuses every request."""
+    problem = {"type": "ClientError", "code": "AccessDenied", "message": "m", "step": "write"}
+    result = {"key_hash": None, "canary": {"problem": problem}, "settings": {"storage": {"endpoint_url": endpoint}}}
+    with pytest.raises(BlockStructureError) as refused:
+        candidate.judge(result, release("teak"))
+    own = (
+        "; if the store itself is reached without TLS (over http, or by a proxy that ends TLS), the bucket's own statement "
+        "BlockStructureTlsOnly refuses it: set tls_only of block_structure_bucket_features to false."
+    )
+    attach = "attach the policy in block_structure_result.lms_iam_policy to these credentials"
+    assert refused.value.remedy == (attach + own if endpoint else f"{attach}.")
+
+
 def test_parameters_of_our_own_are_not_the_sites():
     given = {"object_parameters": {"StorageClass": "STANDARD_IA"}}
     assert candidate.global_parameters({"storage": given, "block_structures": {"STORAGE_KWARGS": given}}) == {}

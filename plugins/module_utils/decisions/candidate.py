@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ..common.errors import BlockStructureError
+from .bucket import LEAVE_ALONE, TLS_SID
 from .config_files import TITLES
 from .releases import Release
 from .storage_settings import CHECKSUMS, GLOBAL_PARAMETERS, apart, described
@@ -55,6 +56,12 @@ _CHECKSUMS = (
 _KMS_RIGHTS = (
     "the credentials may not use the KMS key of the bucket (kms:GenerateDataKey, kms:Decrypt)",
     "set block_structure_bucket_kms_key to the key's ARN, and attach the policy in block_structure_result.lms_iam_policy.",
+)
+
+# A store behind a proxy that ends TLS sees every request without it.
+_OWN_STATEMENT = (
+    "; if the store itself is reached without TLS (over http, or by a proxy that ends TLS), the bucket's own statement "
+    f"{TLS_SID} refuses it: set {LEAVE_ALONE['policy']}."
 )
 
 OVERRIDDEN = (
@@ -116,7 +123,14 @@ def judge(result: dict[str, Any], release: Release, package_version: str | None 
     try:
         judge_canary(result["canary"] or {})
     except BlockStructureError as error:
-        raise _with_globals(error, global_parameters(result.get("settings") or {})) from error
+        settings = result.get("settings") or {}
+        code = str((result["canary"].get("problem") or {}).get("code"))
+        own = code in ("AccessDenied", "403") and (settings.get("storage") or {}).get("endpoint_url")
+        if own:
+            error = BlockStructureError(
+                error.identifier, error.cause, f"{error.remedy.rstrip('.')}{_OWN_STATEMENT}", error.variable
+            )
+        raise _with_globals(error, global_parameters(settings)) from error
 
 
 def global_parameters(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
