@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-from ...conftest import restart
+from ...conftest import restart, wait_until
 
 BUCKET = "example-block-structures"
 LMS_USER = "arn:aws:iam::123456789012:user/lms"
@@ -206,7 +206,35 @@ def test_faults_of_settings_rights_database_and_cache_are_found(
     assert found["cache-evictions"]["evidence"]["evictions"] > 0
 
 
-def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, lms_yml, lms: Host) -> None:
+STUDIO = "/edx/etc/studio.yml"
+UNREAD = "edx.lms.core.default"
+
+
+def celery(lms: Host, system: str, command: str) -> str:
+    """Return what a command of Celery says of the live workers."""
+    environment = f"env SERVICE_VARIANT={system} DJANGO_SETTINGS_MODULE={system}.envs.production"
+    program = f"/edx/app/edxapp/run.sh {environment} celery --app={system}.celery:APP"
+    return str(lms.run(f"runuser --user=www-data -- {program} {command}").stdout)
+
+
+@pytest.fixture
+def nobody_reads_and_studio_goes_its_own_way(lms: Host) -> None:
+    """No worker reads the queue of publishes any more, and Studio's worker has lost our settings; a deploy restarts both."""
+    edit(
+        lms,
+        "own = settings['BLOCK_STRUCTURES_SETTINGS']\n"
+        "for name in ('STORAGE_CLASS', 'STORAGE_KWARGS', 'DIRECTORY_PREFIX'): own.pop(name)",
+        STUDIO,
+    )
+    lms.check_output("/edx/bin/supervisorctl restart edxapp_worker:cms_default_1")
+    assert "OK" in celery(lms, "lms", f"control cancel_consumer {UNREAD}")
+    assert wait_until(lambda: "edx.cms." in celery(lms, "cms", "inspect ping"), 60)
+
+
+@pytest.mark.usefixtures("nobody_reads_and_studio_goes_its_own_way")
+def test_structures_that_the_web_server_publishes_and_workers_that_go_their_own_way_are_found(
+    diagnose: Diagnose, lms_yml, lms: Host
+) -> None:
     name = next(iter(rows(lms).values()))
     path = f"/edx/var/edxapp/media/{name}"
     lms.check_output("install -D --owner=www-data --mode=0666 /etc/hostname %s", path)
@@ -217,6 +245,13 @@ def test_structures_that_the_web_server_publishes_are_found(diagnose: Diagnose, 
         lms.check_output("rm --recursive /edx/var/edxapp/media/block_structures")
     assert found["storage-in-media"]["evidence"]["world_readable"] == [name]
     assert found["storage-world-writable"]["evidence"] == [name]
+    assert found["queue-unread"]["evidence"] == UNREAD
+    # A new process of the LMS has a prefix, as its worker has; Studio's worker has none.
+    prefix = "block_structures.DIRECTORY_PREFIX"
+    assert {name for name, apart in found["studio-differs"]["evidence"].items() if prefix in apart} == {
+        name for name in found["report"]["workers"]["answers"] if ".cms." in name
+    }
+    assert not any(prefix in apart for apart in found["workers-differ"]["evidence"].values())
     # No object, no cache entry and no counter shows a structure that the client drops: only its rebuild does.
     silent = found["cache-client-limit"]
     assert (silent["severity"], silent["evidence"]["limit_bytes"]) == ("warning", MIB)
