@@ -24,10 +24,10 @@ def pip_install(folder: Path, *what: str | Path) -> Path:
     return folder
 
 
-def tutor_minio(series: int) -> Path:
-    """Return a folder with the real plugin tutor-minio of a series, installed once."""
-    folder = ROOT / ".cache" / "tutor" / f"minio-{series}"
-    return folder if folder.exists() else pip_install(folder, f"tutor-minio>={series},<{series + 1}")
+def others_plugin(name: str, series: int) -> Path:
+    """Return a folder with the real plugin of others for a series, installed once."""
+    folder = ROOT / ".cache" / "tutor" / f"{name}-{series}"
+    return folder if folder.exists() else pip_install(folder, f"{name}>={series},<{series + 1}")
 
 
 class Tutor:

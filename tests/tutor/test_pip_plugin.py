@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from block_structure.plugin_utils import tutor_plugin
 
-from .conftest import REQUIRED, ROOT, SERIES, Tutor, pip_install, tutor_minio
+from .conftest import REQUIRED, ROOT, SERIES, Tutor, others_plugin, pip_install
 
 SUPPORTED = [series for series in SERIES if series >= 15]
 CHOSEN = SUPPORTED if os.environ.get("BLOCK_STRUCTURE_SLOW") else (min(SUPPORTED), max(SUPPORTED))
@@ -207,7 +207,7 @@ def test_the_plugin_of_the_role_and_this_one_are_never_both_rendered(enabled: Tu
 @pytest.fixture(scope="module")
 def minio(tutor: Tutor) -> Path:
     """The real plugin tutor-minio of the same series."""
-    return tutor_minio(tutor.series)
+    return others_plugin("tutor-minio", tutor.series)
 
 
 def test_beside_tutor_minio_both_sets_of_settings_are_rendered(enabled: Tutor, minio: Path) -> None:
