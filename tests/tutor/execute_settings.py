@@ -25,6 +25,7 @@ _FILES = "django.core.files.storage.FileSystemStorage"
 STORAGES = {
     "STORAGES": {name: {"BACKEND": _FILES} for name in ("default", "staticfiles")},
     "USER_TASKS_ARTIFACT_STORAGE": _FILES,
+    "XBLOCK_SETTINGS": {},
 }
 STOCK = {"COURSE_PUBLISH_TASK_DELAY": 30, "TASK_DEFAULT_RETRY_DELAY": 30, "TASK_MAX_RETRIES": 5, "KEPT": True}
 
@@ -49,6 +50,8 @@ def main(environment: Path, system: str) -> None:
     old = {f"RemovedInDjango{number}Warning": DeprecationWarning for number in (30, 31, 40, 41, 50, 51)}
     stand_in("django.utils.deprecation", **old)
     stand_in("rest_framework", RemovedInDRF310Warning=DeprecationWarning, RemovedInDRF311Warning=DeprecationWarning)
+    # Of the image's Python, where tutor-minio derives from it up to Tutor 17.
+    stand_in("storages.backends.s3boto3", S3Boto3Storage=object)
     os.makedirs = lambda *_, **__: None  # type: ignore[assignment]
     warnings.simplefilter("ignore")
     settings = runpy.run_path(str(environment / f"apps/openedx/settings/{system}/production.py"))
