@@ -176,8 +176,11 @@ def driver_of(playbooks: Any) -> Iterator[Callable[[str], Driver]]:
 def one_waits(driver: Driver, s3_faults: Any, course: str) -> Iterator[str]:
     """While the body runs S3 takes no structure, and a publish of the course waits for it; yield the object's name."""
     driver("forget")
+    before = driver("row", course=course)["name"]
     # Everything else goes on: a playbook is to reach the spool.
     with s3_faults("answer", status=503, code="SlowDown", methods=["PUT"], match="/block_structures/"):
         driver("publish", course=course, title=f"published at {driver('now')}")
         assert wait_until(lambda: driver("state")["spool"]["waiting"]) == 1
+        # The object is written first; the row's transaction ends after it.
+        assert wait_until(lambda: driver("row", course=course)["name"] != before)
         yield driver("row", course=course)["name"]
