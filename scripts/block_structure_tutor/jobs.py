@@ -95,12 +95,8 @@ def _site() -> Site:
         namespace = f"--namespace={configuration['K8S_NAMESPACE']}"
         argv = ["kubectl", "exec", "--stdin", namespace, "deployment/lms", "--"]
         wanted = settings.resolve(configuration, __version__, "tutor_k8s")
-        cluster = kubectl.cluster(["kubectl"], wanted.variables["block_structure_tutor_kube_context"])
         unready = kubectl.without_readiness(["kubectl"], configuration["K8S_NAMESPACE"])
         site = Site(context.root, "tutor_k8s", argv, "tutor k8s start", wanted, tuple(unready))
-        click.echo(
-            f"kubectl uses the context {cluster or 'of its pod'} and the namespace {configuration['K8S_NAMESPACE']}.", err=True
-        )
     elif isinstance(context, LocalContext):
         argv = [*_TUTOR, "--root", context.root, "local", "exec", "-T", "lms"]
         wanted = settings.resolve(configuration, __version__)
@@ -113,6 +109,26 @@ def _site() -> Site:
         )
     _require_running(site)
     return site
+
+
+class _Job(click.Command):
+    """A job that shows the cluster, or refuses it, before Tutor itself waits for deployments there."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the job on the cluster that is meant."""
+        if isinstance(ctx.obj, K8sContext):
+            with _failures(ctx.params["form"]):
+                _show_cluster(ctx.obj)
+        return super().invoke(ctx)
+
+
+def _show_cluster(context: K8sContext) -> None:
+    """Raises settings.RefusedError, and BlockStructureError of kubectl.cluster."""
+    configuration = tutor_config.load(context.root)
+    wanted = settings.resolve(configuration, __version__, "tutor_k8s")
+    cluster = kubectl.cluster(["kubectl"], wanted.variables["block_structure_tutor_kube_context"])
+    namespace = configuration["K8S_NAMESPACE"]
+    click.echo(f"kubectl uses the context {cluster or 'of its pod'} and the namespace {namespace}.", err=True)
 
 
 def _require_running(site: Site) -> None:
@@ -168,7 +184,7 @@ def _inspected(site: Site, operations: list[dict[str, Any]]) -> dict[str, Any]:
     return {**found, "boots": 1, "seconds": round(time.monotonic() - start, 3)}
 
 
-@click.command(name="block-structure-diagnose")
+@click.command(cls=_Job, name="block-structure-diagnose")
 @format_option
 @all_option("all courses and notes")
 @click.option("--rebuild", is_flag=True, help="Also time the rebuild of three courses, as slow as for a learner.")
@@ -187,7 +203,7 @@ def diagnose(form: str, everything: bool, rebuild: bool) -> Iterable[tuple[str, 
     return []
 
 
-@click.command(name="block-structure-verify")
+@click.command(cls=_Job, name="block-structure-verify")
 @format_option
 @all_option("all courses and notes")
 def verify(form: str, everything: bool) -> Iterable[tuple[str, str]]:
@@ -215,7 +231,7 @@ def verify(form: str, everything: bool) -> Iterable[tuple[str, str]]:
     return []
 
 
-@click.command(name="block-structure-generate")
+@click.command(cls=_Job, name="block-structure-generate")
 @format_option
 @all_option("all courses and notes")
 @click.option("--force", is_flag=True, help="Generate every course, also those that are up to date.")

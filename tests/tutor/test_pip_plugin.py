@@ -246,6 +246,45 @@ def test_a_job_on_a_site_that_does_not_run_says_so(enabled: Tutor, tmp_path: Pat
     assert "Traceback" not in ended.stderr
 
 
+KUBECTL = """#!/bin/sh
+echo "$*" >> {folder}/asked
+case "$*" in
+  "config current-context") echo example-staging ;;
+  "config get-contexts --output=name") printf '%s\\n' example-staging example-production ;;
+  *--raw=/readyz*) echo 'Unable to connect to the server: EOF' >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (
+            None,
+            "has 2 contexts (example-staging, example-production), and BLOCK_STRUCTURE_TUTOR_KUBE_CONTEXT is not set.",
+        ),
+        ("example-production", "Remedy: run `kubectl config use-context example-production` as the user who runs tutor, or"),
+        (
+            "example-staging",
+            "The Kubernetes API of the context example-staging does not answer: Unable to connect to",
+        ),
+    ],
+    ids=["ambiguous", "another", "no answer"],
+)
+def test_a_job_refuses_the_cluster_before_tutor_waits_there(enabled: Tutor, tmp_path: Path, named: str, message: str) -> None:
+    context = ("--set", f"BLOCK_STRUCTURE_TUTOR_KUBE_CONTEXT={named}") if named else ()
+    enabled.run("config", "save", "--set", BUCKET, *context)
+    (tmp_path / "kubectl").write_text(KUBECTL.format(folder=tmp_path))
+    (tmp_path / "kubectl").chmod(0o755)
+    ended = enabled.end("k8s", "do", f"{NAME}-verify", PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert message in ended.stderr
+    assert "\nRemedy: " in ended.stderr
+    asked = (tmp_path / "asked").read_text()
+    assert "config get-contexts" in asked
+    assert "wait " not in asked
+
+
 def test_the_plugin_needs_no_ansible(installed: Path, tutor: Tutor) -> None:
     program = "import sys, block_structure_tutor.plugin; print([name for name in sys.modules if name.startswith('ansible')])"
     path = os.pathsep.join(map(str, (tutor.packages, installed)))
