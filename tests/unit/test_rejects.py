@@ -397,3 +397,34 @@ def test_a_key_in_a_file_that_is_encrypted_whole_is_no_plain_one(tmp_path, from_
     assert done.returncode == 0, output
     assert "unencrypted" not in output
     assert "hush" not in output
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["deploy", "check"])
+def test_a_native_deploy_without_root_is_refused_before_anything_is_kept(tmp_path, check):
+    folder = tmp_path / "state"
+    variables = {
+        "__block_structure_state_path": str(folder),
+        # One that any user may run.
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    user = os.geteuid()
+    if not user:
+        user = 65534
+        by_su = {"user": "nobody", "method": "su", "flags": "-s /bin/sh"}
+        variables |= {"ansible_become": True, "ansible_pipelining": True}
+        variables |= {f"ansible_become_{name}": value for name, value in by_su.items()}
+    role = {"name": "openedx_operators.block_structure.block_structure", "tasks_from": "common/state_dir"}
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.include_role": role}]}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(play))
+    argv = ["ansible-playbook", "-i", "localhost,", "-c", "local", tmp_path / "play.yml", "-e", json.dumps(variables)]
+    done = subprocess.run(
+        [*argv, *(["--check"] * check)], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    output = unwrapped(done.stdout + done.stderr)
+    assert done.returncode == 2, output
+    assert (
+        f"Ansible is not root on this host (its user has the id {user}), and a deploy changes what only root may change, "
+        f"beginning with {folder}. Remedy: let Ansible become root there (remove ansible_become or ansible_become_user from "
+        "the inventory); diagnose and verify need no root."
+    ) in output
+    assert not folder.exists()
