@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import marshal
+import re
 import shutil
 import subprocess
 import tempfile
@@ -114,7 +115,7 @@ def flamegraph(profile: dict[str, Any], name: str = "flame", width: int = BROAD)
     report = ", ".join(f"{entry['part']} {entry['share']:.0%}" for entry in profiling.parts(profile) if entry["share"] >= 0.005)
     return environment.get_template("flamegraph.svg.j2").render(
         title=f"Flame graph of the outline of {profile['course']}, {'cold' if profile['cold'] else 'warm'}",
-        text=f"{milliseconds:.0f} ms per request: {report}.",
+        text=f"{milliseconds:,.0f} ms per request: {report}.",
         name=name,
         boxes=boxes,
         kind="broad" if width == BROAD else "narrow",
@@ -156,4 +157,9 @@ def callgraph(profile: dict[str, Any]) -> str | None:
     if not shutil.which("dot"):
         return None
     done = subprocess.run(["dot", "-Tsvg"], input=dot(profile), capture_output=True, text=True, check=True)
-    return done.stdout[done.stdout.index("<svg") :]
+    return _fitted(done.stdout[done.stdout.index("<svg") :])
+
+
+def _fitted(svg: str) -> str:
+    """Return Graphviz's drawing no wider than the window: its own size begins with an empty corner."""
+    return re.sub(r'width="([\d.]+pt)" height="[\d.]+pt"', r'style="width: 100%; max-width: \1; height: auto"', svg, count=1)

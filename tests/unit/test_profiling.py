@@ -134,7 +134,7 @@ def test_a_refused_page_is_reported_with_a_remedy(seen, tmp_path, monkeypatch):
 def test_flame_graph_has_text_and_marked_parts(seen):
     drawn = ElementTree.fromstring(pictures.flamegraph(seen))
     space = "{http://www.w3.org/2000/svg}"
-    assert drawn.find(f"{space}desc").text == "1000 ms per request: collection 50%, storage 25%, rest 25%."
+    assert drawn.find(f"{space}desc").text == "1,000 ms per request: collection 50%, storage 25%, rest 25%."
     boxes = {group.find(f"{space}title").text: group.find(f"{space}rect") for group in drawn.iter(f"{space}g")}
     assert [(title.split(": ")[1], float(box.get("width"))) for title, box in boxes.items()] == [
         ("1000.0 ms, 100.0%, rest", 1000),
@@ -148,6 +148,14 @@ def test_call_graph_marks_parts(seen):
     drawn = pictures.dot(seen)
     assert "_update_collected [collection]" in drawn
     assert "views:10:get" in drawn
+
+
+def test_a_call_graph_fits_the_window():
+    drawn = pictures._fitted(
+        '<svg width="1785pt" height="4564pt"\n viewBox="0 0 1785 4564"><path width="2pt" height="2pt"/></svg>'
+    )
+    assert drawn.startswith('<svg style="width: 100%; max-width: 1785pt; height: auto"\n viewBox="0 0 1785 4564">')
+    assert drawn.endswith('<path width="2pt" height="2pt"/></svg>')
 
 
 def test_without_graphviz_there_is_no_call_graph_image(seen, monkeypatch):
