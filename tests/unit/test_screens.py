@@ -333,7 +333,7 @@ def course(tier: str, key: str = "a", blocks: int = 10, **times: float) -> dict[
         ),
         (
             [course("cache", cache_ms=1.0, unpickle_ms=99.0), course("modulestore", "b", blocks=7)],
-            "rebuilt in the request, not measured (--rebuild does): b, 7 blocks.",
+            "rebuilt in the request, not measured (`block-structure diagnose --rebuild` does): b, 7 blocks.",
         ),
     ],
 )
