@@ -13,6 +13,7 @@ _OLD_WARNINGS = {
 }
 
 _NAMES = {
+    "CSRF_TRUSTED_ORIGINS": [],  # of the plugin mfe
     "DATABASE_ROUTERS": ["openedx.core.lib.django_courseware_routers.StudentModuleHistoryExtendedRouter"],
     "DOC_STORE_CONFIG": {},
     "FEATURES": {"PREVIEW_LMS_BASE": "preview.example.com"},
@@ -22,6 +23,7 @@ _NAMES = {
     "LMS_ROOT_URL": "https://lms.example.com",
     "LOCALE_PATHS": [],
     "LOGGING": {"handlers": {}, "loggers": {"tracking": {}}},
+    "LOGIN_REDIRECT_WHITELIST": [],  # of the plugin mfe, in Studio
     "LOG_DIR": "/openedx/data/logs",
     "MIDDLEWARE": [],
     "MODULESTORE": {"default": {"OPTIONS": {"stores": [{"OPTIONS": {}}]}}},
