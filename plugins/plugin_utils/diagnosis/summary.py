@@ -145,7 +145,11 @@ def _served(counts: dict[str, int]) -> str:
 
 def _milliseconds(value: float | None, tier: str) -> str:
     if tier == "modulestore":
-        return "rebuilt in the request, not measured (`block-structure diagnose --rebuild` does)" if value is None else f"{value:,.0f} ms for a rebuild"
+        return (
+            "rebuilt in the request, not measured (`block-structure diagnose --rebuild` does)"
+            if value is None
+            else f"{value:,.0f} ms for a rebuild"
+        )
     return f"{tier} not measured" if value is None else f"{value:,.0f} ms from {tier}"
 
 
