@@ -112,6 +112,12 @@ tutor: export BLOCK_STRUCTURE_SLOW := yes
 tutor: setup kubectl ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
 	@$(ACTIVATE) && pytest tests/tutor tests/molecule -k 'tutor and (not tutor_matrix or ironwood or verawood)'
 
+.PHONY: tutor-table
+tutor-table: export BLOCK_STRUCTURE_SLOW := yes
+tutor-table: tools memcached kubectl ## Run plugin and role in every Tutor from 3 to 22; write the table of docs/releases.md (an hour)
+	@rm -rf .cache/tutor-results
+	@$(ACTIVATE) && pytest tests/tutor --junitxml=.cache/tutor-results/all.xml && python scripts/dev/tutor_table.py
+
 .PHONY: molecule
 molecule: setup browser ## Run every molecule scenario
 	@$(ACTIVATE) && pytest tests/molecule
