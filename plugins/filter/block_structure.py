@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..module_utils.common.redact import is_secret_name
-from ..module_utils.decisions import memcached_restart, signing
+from ..module_utils.decisions import carrying, memcached_restart, signing
 from ..module_utils.decisions.releases import from_named_row
 from ..module_utils.host import package
 from ..plugin_utils import former
@@ -220,6 +220,13 @@ def findings_text(findings: list[dict[str, Any]], severities: list[str]) -> str:
     return "\n".join(finding["message"] for finding in findings if finding["severity"] in severities)
 
 
+def first_lms(groups: dict[str, list[str]], among: list[str] | None = None) -> str:
+    """Return the LMS host that acts for the site, as a pattern of hosts: the group, which is empty then, without any."""
+    if among is not None:
+        groups = {name: [host for host in hosts if host in among] for name, hosts in groups.items()}
+    return carrying.first_lms(groups) or carrying.HOSTS
+
+
 def failure_text(reported: dict[str, Any]) -> str:
     """Return why the play of a run must fail; empty if it need not. Only a move has `counts`."""
     return move.failure_text(reported) if "counts" in reported else generation.failure_text(reported)
@@ -235,7 +242,9 @@ class FilterModule:
             "cache_need": cache_need,
             "diagnosis": diagnosis,
             "failure_reason": failure_reason,
+            "first_lms": first_lms,
             "findings_text": findings_text,
+            "hosts_unlike": carrying.different,
             "former_storage": former.storage,
             "left_behind": left_behind,
             "left_text": former.left_text,

@@ -58,6 +58,11 @@ typed:
   description: The public variables with their specified types, without secrets, by name without the prefix.
   type: dict
   returned: success
+parts:
+  description: What the host runs of C(lms), C(studio) and C(workers), by the groups of the inventory.
+  type: list
+  elements: str
+  returned: always
 desired:
   description: The resolved description of what the role deploys.
   type: dict

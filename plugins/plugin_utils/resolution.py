@@ -20,11 +20,15 @@ def answer(
     *,
     plain_secrets: list[str],
     memcached_hosts: list[str],
+    misplaced: list[BlockStructureError] | None = None,
     identified: dict[str, Any] | None = None,
     key_hash: dict[str, Any] | None = None,
     read_only: bool = False,
 ) -> dict[str, Any]:
-    """Return the result of the task. given: the public variables, rendered. The rest: as desired.resolve takes it."""
+    """Return the result of the task.
+
+    given: the public variables, rendered. misplaced: what is wrong with the groups. The rest: as desired.resolve takes it.
+    """
     variables, mistyped = role_variables.typed(given)
     if mistyped:
         return failure(mistyped)
@@ -41,8 +45,9 @@ def answer(
     )
     if read_only:
         resolution = resolution.for_reading()
-    if resolution.errors or resolution.desired is None:
-        return failure(list(resolution.errors))
+    found = [*(misplaced or []), *resolution.errors]
+    if found or resolution.desired is None:
+        return failure(found)
     findings = resolution.findings
     return {
         "changed": False,

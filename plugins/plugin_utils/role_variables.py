@@ -14,6 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import EncryptedString, VaultedValue
 
 from ..module_utils.common.errors import BlockStructureError
+from ..module_utils.decisions.carrying import first_lms
 from ..module_utils.decisions.variables import PREFIX, SECRET_VARIABLES, unfit
 
 # Set by the role itself; public because operators read them.
@@ -62,9 +63,8 @@ def public_variables(task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
 
 def detected_platform(task_vars: dict[str, Any]) -> str | None:
     """Return the platform detected on this host, else on the first LMS host; None before detection."""
-    first_lms = list(task_vars.get("groups", {}).get("block_structure_lms", []))[:1]
     hostvars = task_vars.get("hostvars") or {}
-    for seen in (task_vars, *(hostvars.get(name) or {} for name in first_lms)):
+    for seen in (task_vars, hostvars.get(first_lms(task_vars.get("groups") or {})) or {}):
         detected = seen.get("__block_structure_detected") or {}
         if detected.get("platform"):
             return str(detected["platform"])

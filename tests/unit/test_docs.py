@@ -11,6 +11,7 @@ from pathlib import Path
 import examples
 import pytest
 import yaml
+from block_structure.module_utils.decisions import carrying
 from block_structure.plugin_utils import role_variables
 from block_structure.plugin_utils.diagnosis import catalogue
 from block_structure_cli.main import main
@@ -113,6 +114,7 @@ def test_variables_named_in_documents_exist():
     """Documents also name results, packages, tags and groups of the playbooks; `…_` means several."""
     known = {*role_variables.options(), *role_variables.EXPORTED}
     known |= {path.name for folder in ("scripts", "roles/block_structure/files") for path in (ROOT / folder).iterdir()}
+    known |= {"block_structure_memcached", *carrying.GROUPS.values()}
     known |= {name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"block_structure_\w+", path.read_text())}
     named = {
         (page.name, name)

@@ -61,6 +61,8 @@ class Site:
                 "native_worker_restart_commands": [],
                 "native_heartbeat_urls": [],
                 "native_restart_timeout_seconds": 2,
+                "drain_commands": [],
+                "undrain_commands": [],
             },
         }
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", *arguments]

@@ -286,31 +286,6 @@ def test_plain_key_is_a_warning_but_a_vaulted_one_is_not(tmp_path):
     assert secret not in output
 
 
-def test_lms_hosts_of_two_releases_are_refused(tmp_path):
-    """Run the task on hosts with detected releases, as during an upgrade."""
-    tasks = yaml.safe_load((ROOT / "roles/block_structure/tasks/deploy/inspect.yml").read_text())
-    refusal = next(task for task in tasks if task["name"] == "deploy | inspect | Refuse LMS hosts of different releases")
-    hosts = {
-        name: {"ansible_connection": "local", "__block_structure_desired": {"release": {"name": release}}}
-        for name, release in (("lms1", "sumac"), ("lms2", "teak"))
-    }
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"block_structure_lms": {"hosts": hosts}}))
-    refusing = {"hosts": "all", "gather_facts": False, "tasks": [refusal]}
-    refusing["vars_files"] = [str(ROOT / "roles/block_structure/vars/main.yml")]
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([refusing]))
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "lms2 runs teak, and lms1 runs sumac. Remedy: finish the upgrade on every LMS host first." in unwrapped(done.stdout)
-    assert "lms1 runs" not in unwrapped(done.stdout).replace("and lms1 runs sumac", "")
-
-
 @pytest.mark.parametrize(
     ("mode", "content", "check", "refused"),
     [

@@ -137,6 +137,7 @@ _MINIMUM = {
     "block_structure_memcached_other_tenants_mb": 0,
     "block_structure_memcached_growth_percent": 0,
     "block_structure_memcached_port": 1,
+    "block_structure_drain_timeout_seconds": 1,
     "block_structure_native_restart_timeout_seconds": 1,
     "block_structure_tutor_restart_timeout_seconds": 1,
     "block_structure_benchmark_sample": 1,
@@ -194,6 +195,21 @@ def _check_tls(variables: dict[str, Any]) -> list[BlockStructureError]:
     ]
 
 
+def _check_drain(variables: dict[str, Any]) -> list[BlockStructureError]:
+    names = ("block_structure_drain_commands", "block_structure_undrain_commands")
+    if bool(variables.get(names[0])) == bool(variables.get(names[1])):
+        return []
+    missing = names[bool(variables.get(names[0]))]
+    return [
+        BlockStructureError(
+            "drain-pair-broken",
+            f"Only one of {names[0]} and {names[1]} is set.",
+            "set both, or neither without a load balancer.",
+            missing,
+        )
+    ]
+
+
 # Directories of others: the role makes block_structure_state_dir private.
 _FOREIGN_DIRECTORIES = (
     "/", "/bin", "/boot", "/dev", "/edx", "/edx/app", "/edx/app/edxapp", "/edx/bin", "/edx/etc", "/edx/var", "/etc", "/home",
@@ -235,5 +251,5 @@ def plain_secret_findings(plain_secrets: list[str]) -> list[Finding]:
 
 def check(variables: dict[str, Any]) -> list[BlockStructureError]:
     """Return an error for each invalid value."""
-    checks = (_check_required, _check_numbers, _check_least, _check_keys, _check_tls, _check_state_dir)
+    checks = (_check_required, _check_numbers, _check_least, _check_keys, _check_tls, _check_drain, _check_state_dir)
     return [error for one in checks for error in one(variables)]

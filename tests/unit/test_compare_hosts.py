@@ -1,0 +1,83 @@
+"""LMS hosts that would differ after a deploy are refused before any change: by Ansible, on two hosts that are this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .conftest import COLLECTIONS
+
+PLAY = """
+- hosts: block_structure_lms
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact: {__block_structure_desired: "{{ desired }}", __block_structure_survey: "{{ survey }}"}
+    - ansible.builtin.include_role:
+        name: openedx_operators.block_structure.block_structure
+        tasks_from: common/compare_hosts
+"""
+
+
+def host(release: str = "teak", bucket: str = "one", cache: str = "cache1:11211", active: str = "old") -> dict[str, Any]:
+    """Return the facts of a host: what it runs, what it is to get, and what it has."""
+    return {
+        "desired": {"release": {"name": release}, "settings": {"STORAGE_KWARGS": {"bucket_name": bucket}}},
+        "survey": {"settings": {"caches": {"default": {"locations": [cache]}}, "sessions": {}, "block_structures": active}},
+    }
+
+
+def compare(folder: Path, *arguments: str, **hosts: dict[str, Any]) -> tuple[int, str]:
+    """Return exit code and output of the comparison."""
+    variables = {"ansible_python_interpreter": sys.executable}
+    (folder / "hosts.yml").write_text(json.dumps({"block_structure_lms": {"hosts": hosts, "vars": variables}}))
+    (folder / "play.yml").write_text(PLAY)
+    ended = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            f"--inventory={folder / 'hosts.yml'}",
+            *arguments,
+            str(folder / "play.yml"),
+        ],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, " ".join(ended.stdout.replace("\\n", " ").split())
+
+
+def test_hosts_that_a_stopped_rollout_left_different_are_compared_by_what_they_will_be(tmp_path: Path):
+    code, output = compare(tmp_path, lms1=host(active="new"), lms2=host(active="old"))
+    assert code == 0, output
+
+
+def test_a_host_with_another_bucket_or_cache_is_refused_and_named(tmp_path: Path):
+    code, output = compare(tmp_path, lms1=host(), lms2=host(bucket="two", cache="cache2:11211"))
+    assert code == 2
+    assert (
+        "lms2 would have other settings than lms1 after this run: STORAGE_KWARGS.bucket_name, caches.default.locations. "
+        "Remedy: give every LMS host the same variables, and the same CACHES and sessions in its settings." in output
+    )
+    assert output.count("fatal: ") == 1
+
+
+def test_a_rollback_restores_each_host_as_it_was(tmp_path: Path):
+    code, output = compare(tmp_path, "-e", '{"__block_structure_restores": true}', lms1=host(), lms2=host(bucket="two"))
+    assert code == 0, output
+
+
+def test_a_host_without_the_first_one_is_compared_with_nothing(tmp_path: Path):
+    code, output = compare(tmp_path, "--limit=lms2", lms1=host(), lms2=host(bucket="two"))
+    assert code == 0, output
+
+
+def test_a_host_of_another_release_is_refused(tmp_path: Path):
+    code, output = compare(tmp_path, lms1=host(), lms2=host(release="sumac"))
+    assert code == 2
+    assert "lms2 runs sumac, and lms1 runs teak. Remedy: finish the upgrade on every LMS host first." in output
