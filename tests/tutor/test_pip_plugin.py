@@ -196,7 +196,7 @@ def test_the_plugin_of_the_role_and_this_one_are_never_both_rendered(enabled: Tu
     (enabled.plugins / "block_structure.yml").unlink()
     assert refusal(ended) == (
         "The Ansible role's plugin block_structure is enabled, and sets what this plugin sets.\n"
-        "Remedy: run playbooks/rollback.yml of the role and keep this plugin; or disable this one with "
+        "Remedy: run openedx_operators.block_structure.rollback of the role and keep this plugin; or disable this one with "
         "`tutor plugins disable block-structure`."
     )
     assert {name: text for name, text in environment(enabled).items() if "settings/" in name} == {
