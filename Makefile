@@ -112,6 +112,11 @@ tutor: export BLOCK_STRUCTURE_SLOW := yes
 tutor: setup kubectl ## Cure whole sites of the oldest and newest Tutor too, and run the plugin in every Tutor from 3 to 22
 	@$(ACTIVATE) && pytest tests/tutor tests/molecule -k 'tutor and (not tutor_matrix or ironwood or verawood)'
 
+.PHONY: transcripts
+transcripts: export BLOCK_STRUCTURE_SLOW := yes
+transcripts: setup ## Cure and undo a Tutor site on a real docker engine by both ways; write docs/tutor-transcript.md (half an hour)
+	@$(ACTIVATE) && pytest tests/molecule -k tutor_engine && python scripts/dev/transcripts.py
+
 .PHONY: tutor-table
 tutor-table: export BLOCK_STRUCTURE_SLOW := yes
 tutor-table: tools memcached kubectl ## Run plugin and role in every Tutor from 3 to 22; write the table of docs/releases.md (an hour)

@@ -27,8 +27,6 @@ SETTINGS = {
 }
 # Whoever makes the bucket has other keys, which are not kept.
 RIGHTS = f"AWS_ACCESS_KEY_ID={OPERATOR[0]} AWS_SECRET_ACCESS_KEY={OPERATOR[1]}"
-# What the operator typed and saw, for docs/start/tutor.md.
-TRANSCRIPT = ROOT / ".cache/transcripts/tutor-plugin.txt"
 
 
 class Operator:
@@ -46,8 +44,6 @@ class Operator:
         """Return what a command of tutor printed that ended well."""
         ended = self.run(*words, rights=rights)
         assert ended.rc == 0, ended.stdout + ended.stderr
-        with TRANSCRIPT.open("a") as transcript:
-            transcript.write(f"$ tutor {' '.join(words)}\n{ended.stdout}\n")
         return str(ended.stdout)
 
     def report(self, job: str, *words: str) -> tuple[int, Any]:
@@ -66,8 +62,6 @@ class Operator:
 @pytest.fixture(scope="module")
 def operator(lms: Host, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     """A user of tutor who has just installed the package, whose dependencies Tutor has but for boto3."""
-    TRANSCRIPT.parent.mkdir(parents=True, exist_ok=True)
-    TRANSCRIPT.unlink(missing_ok=True)
     folder = tmp_path_factory.mktemp("package")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--target", folder]
     subprocess.run([*pip, "--no-deps", ROOT], check=True)
