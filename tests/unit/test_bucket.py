@@ -401,3 +401,9 @@ def test_a_certificate_of_an_unknown_authority_is_reported(served: Served) -> No
     message = step(served, "example-tls", block_structure_bucket_ca_bundle=None)["msg"]
     assert message.startswith("The certificate of the bucket's endpoint is not trusted: ")
     assert message.endswith("\nRemedy: name the store's certificate authority in block_structure_bucket_ca_bundle.")
+
+
+def test_the_authority_that_the_environment_names_is_trusted(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", served.authority)
+    for changed in (True, False):
+        assert step(served, "example-tls-named", block_structure_bucket_ca_bundle=None)["changed"] is changed

@@ -50,7 +50,8 @@ def client(given: dict[str, Any]) -> Any:
         aws_access_key_id=given["access_key"],
         aws_secret_access_key=given["secret_key"],
         aws_session_token=given["session_token"],
-        verify=(given["aws_ca_bundle"] or True) if given["validate_certs"] else False,
+        # Without any, botocore takes AWS_CA_BUNDLE, as amazon.aws does.
+        verify=given["aws_ca_bundle"] if given["validate_certs"] else False,
         config=_config(),
     )
 
