@@ -17,7 +17,7 @@ from block_structure.module_utils.decisions import desired, memcached_sizing, st
 from block_structure.module_utils.decisions.bucket import PUBLIC_ACCESS_KEYS
 from block_structure.module_utils.decisions.storage_settings import StorageOptions
 from block_structure.module_utils.probe.engine import cache_server
-from block_structure.plugin_utils.diagnosis import catalogue, cure, report, verdict
+from block_structure.plugin_utils.diagnosis import catalogue, cure, report, summary, verdict
 from block_structure.plugin_utils.diagnosis.cache import refused_by
 from block_structure.plugin_utils.diagnosis.snapshot import Server, Snapshot, effective_release
 from block_structure_cli.commands import diagnose
@@ -859,6 +859,21 @@ def test_cure_variables_name_their_findings(release):
     assert chosen["block_structure_num_versions_to_keep"]["value"] == 5
     assert chosen["block_structure_num_versions_to_keep"]["findings"] == ["versions-below-one"]
     assert chosen["block_structure_cache_timeout_seconds"]["value"] is None
+
+
+def test_what_the_inventory_has_is_not_to_be_set_again(release):
+    """A site before its first deploy: the bucket is named, and nothing uses it yet."""
+    site = Site(release("teak"))
+    in_files()(site)
+    row(cache_timeout_in_seconds=60)(site)
+    for inventory, bucket in ((DESIRED, False), (None, True)):
+        site.given["desired"] = inventory
+        found = site.found()
+        chosen = cure.variables(site.snapshot(), found)
+        assert "block_structure_storage_bucket" in {one["name"] for one in chosen if one["findings"]}
+        to_set = dict(summary.of({"courses": [], "findings": found, "cure": chosen}).to_set)
+        assert ("block_structure_storage_bucket" in to_set) is bucket
+        assert "block_structure_cache_timeout_seconds" in to_set
 
 
 def test_both_choices_are_proposed_with_gain_and_cost_but_not_enabled(release):

@@ -42,13 +42,14 @@ _COMPUTED = ("block_structure_memcached_item_size", "block_structure_memcached_m
 
 
 def variables(snapshot: Snapshot, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return [{"name", "value", "findings": ids that it fixes, "note", "proposed"}], those that every site needs first.
+    """Return [{"name", "value", "findings": ids that it fixes, "note", "proposed", "given"}]: first what every site needs.
 
-    proposed: an optional trade-off that the cure does not need.
+    proposed: an optional trade-off that the cure does not need. given: the inventory has it already.
     An unknown bucket is PLACEHOLDER_BUCKET. Secrets are never included.
     """
     chosen = {"block_structure_release": _row("block_structure_release", snapshot.release.name)}
-    chosen.update({name: _row(name, value) for name, value in _storage(snapshot).items()})
+    storage = _storage(snapshot)
+    chosen.update({name: _row(name, value) for name, value in storage.items()})
     if f"{_S}bucket" not in chosen:
         chosen[f"{_S}bucket"] = _row(f"{_S}bucket", PLACEHOLDER_BUCKET)
         chosen[f"{_S}bucket"]["note"] = "choose an unused name: bucket names are globally unique"
@@ -67,8 +68,11 @@ def variables(snapshot: Snapshot, findings: list[dict[str, Any]]) -> list[dict[s
             row["value"] = max(value, row["value"] or 0)  # several findings may need more memory
         elif value is not None:
             row["value"] = value
+    if (snapshot.desired or {}).get("settings"):
+        for name, value in storage.items():
+            chosen[name]["given"] = chosen[name]["value"] == value
     return list(chosen.values())
 
 
 def _row(name: str, value: Any) -> dict[str, Any]:
-    return {"name": name, "value": value, "findings": [], "note": None, "proposed": False}
+    return {"name": name, "value": value, "findings": [], "note": None, "proposed": False, "given": False}

@@ -45,7 +45,7 @@ class Summary:
 
     severity: the most urgent of the findings, None without any. counts: number of findings by severity. tiers, tiers_when_cold:
     number of courses by the tier that answers. stale: number of courses whose stored version is not the published one. needs:
-    courses that somebody has to do something about. to_set: (variable, value) that cures findings.
+    courses that somebody has to do something about. to_set: (variable, value) that cures findings and is not set yet.
     """
 
     severity: str | None
@@ -104,7 +104,7 @@ def of(report: dict[str, Any]) -> Summary:
     """Return the summary of block_structure_diagnosis or block_structure_result."""
     courses, findings = report["courses"], report["findings"]
     counts = {severity: sum(finding["severity"] == severity for finding in findings) for severity in SEVERITIES}
-    cure = [row for row in report.get("cure") or [] if row["findings"] and not row["proposed"]]
+    cure = [row for row in report.get("cure") or [] if row["findings"] and not row["proposed"] and not row.get("given")]
     return Summary(
         severity=next((severity for severity in SEVERITIES if counts[severity]), None),
         counts=counts,
