@@ -31,7 +31,7 @@ class Core:
 
 # The ends of what meta/runtime.yml claims (test_cores.py holds them to it), and releases that are refused.
 # Source of the Python versions: ansible-core's support matrix.
-OLDEST = Core("2.19.0", (11, 12, 13))
+OLDEST = Core("2.19.5", (11, 12, 13))
 NEWEST = Core("2.21.5", (14, 13, 12))
 TOO_OLD = (Core("2.16.19", (10, 11, 12)), Core("2.18.19", (11, 12, 13)))
 

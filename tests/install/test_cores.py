@@ -53,5 +53,5 @@ def test_ansible_core_that_is_too_old_is_refused(core, installation, clone, oper
     for playbook in (clone / "playbooks/deploy.yml", operator / "role.yml"):
         assert refusal(tool.run("ansible-playbook", playbook, "-i", hosts, cwd=clone)) == (
             f"ansible-core {core.version} is too old.",
-            f"Remedy: install ansible-core {series(OLDEST.version)} or later on the machine that runs ansible-playbook.",
+            f"Remedy: install ansible-core {OLDEST.version} or later on the machine that runs ansible-playbook.",
         )
