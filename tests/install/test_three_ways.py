@@ -41,6 +41,7 @@ def groups(lms: dict[str, Any], memcached: dict[str, Any]) -> dict[str, Any]:
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
         "block_structure_storage_bucket": "example-block-structures",
+        "block_structure_manage_bucket": False,  # the first thing that a deploy looks at, and these installations have no boto3
         # Whatever runs on this machine is not to be found.
         **{f"block_structure_{name}": "/nonexistent" for name in ("native_code_dir", "tutor_command", "tutor_kubectl")},
     }
