@@ -73,7 +73,7 @@ def test_an_object_that_the_row_names_is_not_unpickled_by_the_survey_either(
         verified = playbooks.run("verify")
         assert verified.exit_code == 2
         assert f"does not use the stored object of {COURSE}" in text(verified)
-        assert "Remedy: find out who wrote it" in text(verified)
+        assert "Remedy: find who wrote it" in text(verified)
         assert not attack.succeeded()
         healed = playbooks.run("deploy")
         assert driver("signature", course=COURSE) == "valid", healed.output[-3000:]
