@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from .conftest import COLLECTIONS
+from . import plays
 
-PLAY = """
-- hosts: block_structure_lms
-  connection: local
-  gather_facts: false
-  tasks:
-    - ansible.builtin.set_fact: {__block_structure_desired: "{{ desired }}", __block_structure_survey: "{{ survey }}"}
-    - ansible.builtin.include_role:
-        name: openedx_operators.block_structure.block_structure
-        tasks_from: common/compare_hosts
-"""
+STEP = [
+    plays.facts(__block_structure_desired="{{ desired }}", __block_structure_survey="{{ survey }}"),
+    plays.step("common/compare_hosts"),
+]
 
 
 def host(release: str = "teak", bucket: str = "one", cache: str = "cache1:11211", active: str = "old") -> dict[str, Any]:
@@ -33,23 +23,8 @@ def host(release: str = "teak", bucket: str = "one", cache: str = "cache1:11211"
 
 def compare(folder: Path, *arguments: str, **hosts: dict[str, Any]) -> tuple[int, str]:
     """Return exit code and output of the comparison."""
-    variables = {"ansible_python_interpreter": sys.executable}
-    (folder / "hosts.yml").write_text(json.dumps({"block_structure_lms": {"hosts": hosts, "vars": variables}}))
-    (folder / "play.yml").write_text(PLAY)
-    ended = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            f"--inventory={folder / 'hosts.yml'}",
-            *arguments,
-            str(folder / "play.yml"),
-        ],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, " ".join(ended.stdout.replace("\\n", " ").split())
+    code, output = plays.run(folder / "play.yml", STEP, *arguments, hosts=hosts)
+    return code, " ".join(output.replace("\\n", " ").split())
 
 
 def test_hosts_that_a_stopped_rollout_left_different_are_compared_by_what_they_will_be(tmp_path: Path):

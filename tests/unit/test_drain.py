@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from block_structure.module_utils.decisions import variables
 from block_structure.plugin_utils import role_variables
 
-from .conftest import COLLECTIONS
-
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_role:
-        name: openedx_operators.block_structure.block_structure
-        tasks_from: common/STEP
-"""
+from . import plays
 
 
 class Host:
@@ -40,7 +26,6 @@ class Host:
             return [["/bin/sh", "-c", f"echo {what} >> {self._notes}; {then}"]]
 
         values = {
-            "ansible_python_interpreter": sys.executable,
             "ansible_become": False,
             "block_structure_state_dir": str(self.state),
             "block_structure_native_env_file": str(self._folder / "edxapp_env"),
@@ -61,23 +46,7 @@ class Host:
         if step == "restore_settings":
             values["ansible_failed_result"] = {"msg": "a reason"}
         (self._folder / "edxapp_env").touch()
-        play = self._folder / "play.yml"
-        play.write_text(PLAY.replace("STEP", step))
-        ended = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                "--inventory=localhost,",
-                *arguments,
-                f"--extra-vars={json.dumps(values)}",
-                str(play),
-            ],
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return ended.returncode, " ".join(ended.stdout.split())
+        return plays.run(self._folder / "play.yml", [plays.step(f"common/{step}")], *arguments, variables=values)
 
     @property
     def notes(self) -> list[str]:

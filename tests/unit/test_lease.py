@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from block_structure.module_utils.decisions.lease import Lease, refusal
 from block_structure.module_utils.host import lease
 
-from . import modules
+from . import modules, plays
 from .conftest import COLLECTIONS
 
 OTHER = Lease("deploy", "controller.example.com", "b" * 8, "pid:[1]", 4711, 99)
@@ -82,20 +81,6 @@ def test_a_directory_that_cannot_be_written_is_refused_in_two_lines(tmp_path: Pa
 
 # The role's folder as Ansible finds it, through a link.
 TASKS = COLLECTIONS / "ansible_collections/openedx_operators/block_structure/roles/block_structure/tasks"
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars: {__block_structure_first_lms: localhost}
-  tasks:
-    - ansible.builtin.set_fact: {__block_structure_lease_dir: FOLDER}
-    - ansible.builtin.include_role:
-        name: openedx_operators.block_structure.block_structure
-        tasks_from: common/step
-      vars:
-        __block_structure_step: STEP
-        __block_structure_operation: regenerate
-"""
 
 
 def play(folder: Path, step: str, *options: str, last: bool = False) -> subprocess.Popen[str]:
@@ -103,29 +88,14 @@ def play(folder: Path, step: str, *options: str, last: bool = False) -> subproce
     name = folder.parent / str(time.time_ns())
     tasks = name.with_suffix(".tasks.yml")
     tasks.write_text(step)
-    path = name.with_suffix(".yml")
     within = os.path.relpath(tasks.with_suffix(""), TASKS)
-    path.write_text(PLAY.replace("STEP", within).replace("FOLDER", str(folder)))
-    variables = {"ansible_python_interpreter": sys.executable, "__block_structure_last": last, "ansible_become": False}
-    return subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "--inventory=localhost,",
-            *options,
-            f"--extra-vars={json.dumps(variables)}",
-            str(path),
-        ],
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output = process.communicate(timeout=120)[0]
-    return process.returncode, " ".join(output.split())
+    steps = [
+        plays.facts(__block_structure_lease_dir=str(folder)),
+        plays.step("common/step", __block_structure_step=within, __block_structure_operation="regenerate"),
+    ]
+    variables = {"__block_structure_last": last, "ansible_become": False}
+    common = {"__block_structure_first_lms": "localhost"}
+    return plays.start(name.with_suffix(".yml"), steps, *options, variables=variables, together=common)
 
 
 WAIT = "- name: Wait\n  ansible.builtin.wait_for: {path: GO, timeout: 60}\n"
@@ -152,17 +122,17 @@ def test_a_second_run_is_refused_while_the_first_one_works_and_goes_on_afterward
     first = play(folder, WAIT.replace("GO", str(go)), last=True)
     held = holds(folder)
     assert (held.operation, held.pid) == ("regenerate", first.pid)
-    code, output = ended(play(folder, NOTHING))
+    code, output = plays.ended(play(folder, NOTHING))
     assert code == 2
     assert f"A regenerate from {held.controller} (process {first.pid}) has been changing this site since 20" in output
     assert "Remedy: wait until it has ended." in output
     # A preview needs no lease, and the refused run has not taken or given up that of the other.
-    assert ended(play(folder, NOTHING, "--check"))[0] == 0
+    assert plays.ended(play(folder, NOTHING, "--check"))[0] == 0
     assert lease.read(folder) is not None
     go.write_text("")
-    assert ended(first)[0] == 0
+    assert plays.ended(first)[0] == 0
     assert not folder.exists()
-    assert ended(play(folder, NOTHING, last=True))[0] == 0
+    assert plays.ended(play(folder, NOTHING, last=True))[0] == 0
 
 
 def test_a_killed_run_does_not_hold_the_site_against_the_next_one_of_its_machine(folder: Path):
@@ -170,13 +140,13 @@ def test_a_killed_run_does_not_hold_the_site_against_the_next_one_of_its_machine
     holds(folder)
     os.killpg(first.pid, 9)
     first.communicate()
-    code, output = ended(play(folder, NOTHING, last=True))
+    code, output = plays.ended(play(folder, NOTHING, last=True))
     assert code == 0, output
     assert not folder.exists()
 
 
 def test_a_step_that_fails_lets_go_of_the_site_and_its_failure_stays(folder: Path):
-    code, output = ended(play(folder, "- name: Fail\n  ansible.builtin.fail: {msg: for a reason}\n"))
+    code, output = plays.ended(play(folder, "- name: Fail\n  ansible.builtin.fail: {msg: for a reason}\n"))
     assert code == 2
     assert "for a reason" in output
     assert output.count("fatal: ") == 1
@@ -184,7 +154,7 @@ def test_a_step_that_fails_lets_go_of_the_site_and_its_failure_stays(folder: Pat
 
 
 def test_a_preview_writes_nothing(folder: Path):
-    code, output = ended(play(folder, NOTHING, "--check"))
+    code, output = plays.ended(play(folder, NOTHING, "--check"))
     assert code == 0, output
     assert not folder.exists()
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from .conftest import COLLECTIONS
+from . import plays
 
-PLAY = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - ansible.builtin.set_fact: {__block_structure_desired: "{{ desired }}", __block_structure_survey: "{{ survey }}"}
-    - ansible.builtin.include_role:
-        name: openedx_operators.block_structure.block_structure
-        tasks_from: deploy/refuse_unsigned
-"""
+STEP = [
+    plays.facts(__block_structure_desired="{{ desired }}", __block_structure_survey="{{ survey }}"),
+    plays.step("deploy/refuse_unsigned"),
+]
 
 
 class Site:
@@ -32,14 +22,12 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder, self.settings, self.restarts = folder, folder / "lms.yml", folder / "restarts"
         self.settings.write_text("A: 1\nBLOCK_STRUCTURES_SETTINGS:\n  STORAGE_KWARGS:\n    signing: accept_unsigned\n")
-        (folder / "play.yml").write_text(PLAY)
 
     def run(self, *arguments: str, signature: str = "valid", restart: str = "true") -> tuple[int, str]:
         """Return exit code and output of the step. restart: what the restart ends with."""
         file = {"name": "lms", "path": str(self.settings), "format": "yaml", "variable": "block_structure_native_lms_config"}
         restarting = ["/bin/sh", "-c", f"echo >> {self.restarts}; {restart}"]
         variables = {
-            "ansible_python_interpreter": sys.executable,
             "desired": {
                 "signing": "require",
                 "settings": {"STORAGE_KWARGS": {"signing": "accept_unsigned"}},
@@ -65,16 +53,7 @@ class Site:
                 "undrain_commands": [],
             },
         }
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=localhost,", *arguments]
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"}
-        ended = subprocess.run(
-            [*command, "--extra-vars", json.dumps(variables), str(self.folder / "play.yml")],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return ended.returncode, ended.stdout
+        return plays.run(self.folder / "play.yml", STEP, *arguments, variables=variables)
 
     def state(self) -> tuple[str, int]:
         """Return the mode of the settings file, and how often the services were restarted."""

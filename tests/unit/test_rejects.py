@@ -13,6 +13,7 @@ import sys
 import pytest
 import yaml
 
+from . import plays
 from .conftest import COLLECTIONS, ROOT
 
 VAULTED = "block_structure_storage_secret_key"
@@ -308,31 +309,11 @@ def test_a_state_directory_of_somebody_else_stays_as_it_is(tmp_path, mode, conte
     if not as_root and mode == 0o700:
         pytest.skip("of root")
     variables = {"__block_structure_state_path": str(folder), "__block_structure_without_root": not as_root}
-    variables["ansible_python_interpreter"] = sys.executable
-    role = {"name": "openedx_operators.block_structure.block_structure", "tasks_from": "common/state_dir"}
     # Twice: only the first one looks.
-    tasks = [{"ansible.builtin.include_role": role}] * 2
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    done = subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            "localhost,",
-            "-c",
-            "local",
-            str(tmp_path / "play.yml"),
-            "-e",
-            json.dumps(variables),
-            *(["--check"] * check),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    output = unwrapped(done.stdout + done.stderr)
-    assert (done.returncode, f"'{folder}', where others have files; the role would make it private. Remedy: " in output) == (
+    tasks = [plays.step("common/state_dir")] * 2
+    code, output = plays.run(tmp_path / "play.yml", tasks, *(["--check"] * check), variables=variables)
+    output = unwrapped(output)
+    assert (code, f"'{folder}', where others have files; the role would make it private. Remedy: " in output) == (
         (2, True) if refused else (0, False)
     ), output
     if check or refused:
