@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.common.changes import Change, as_diff
@@ -20,18 +21,21 @@ from ..module_utils.decisions.bucket import BucketOptions
 from ..plugin_utils import buckets, role_variables
 
 _MODULE = "amazon.aws.s3_bucket"
+_BLOCK_MODULE = "openedx_operators.block_structure.bucket_access_block"
 _WANTED = "'amazon.aws:>=10.1.0,<12.0.0'"  # as in galaxy.yml
 READ_AGAIN_SECONDS = (0, 2, 5, 10)
 
 
 class ActionModule(ActionBase):
-    """`bucket`: takes no arguments; reads the public variables itself.
+    """`bucket`: reads the public variables itself.
+
+    preview: stop before any change, as check mode does, and return nothing that differs.
 
     Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket,
     bucket_lifecycle and bucket_access_block for the differences, and reads again. Fails before any change (for a new
     bucket: after its creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name
-    the feature and its variable. A store that lacks one is tried for the access block too, so that one run names everything.
-    Returns changed, changes, diff.
+    the feature and its variable. A store that lacks one is tried for the access block too, by a preview as well, so that one run
+    names everything. Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
@@ -51,6 +55,8 @@ class ActionModule(ActionBase):
         live = self._read(options)
         changes = bucket.compare(live, options)
         self._check_features(options, live, changes)
+        if boolean(self._task.args.get("preview", False)):
+            return {**result, "changed": False}
         result.update(
             changed=bool(changes),
             changes=[change.as_dict() for change in changes],
@@ -91,12 +97,7 @@ class ActionModule(ActionBase):
         lacking = list((live or {}).get("lacking", []))
         wanted = {change.field.split(".")[0] for change in changes}
         if wanted.intersection(lacking) and "public_access_block" in wanted.difference(lacking) and not self._task.check_mode:
-            given = {**self._connection_args, "name": options.name, "prefix": self._prefix, "trial": True}
-            tried = self._execute_module(
-                module_name="openedx_operators.block_structure.bucket_access_block",
-                module_args={key: value for key, value in given.items() if value is not None},
-                task_vars=self._task_vars,
-            )
+            tried = self._answer(_BLOCK_MODULE, name=options.name, prefix=self._prefix, trial=True)
             if (tried.get("error") or {}).get("id") == "bucket-block-refuses-writes":
                 live = {**(live or {}), "lacking": [*lacking, "public_access_block"]}
         self._insist(bucket.check_features, live, changes)
@@ -118,9 +119,13 @@ class ActionModule(ActionBase):
                 break
         return left
 
-    def _execute(self, module: str, **arguments: Any) -> dict[str, Any]:
+    def _answer(self, module: str, **arguments: Any) -> dict[str, Any]:
         given = {key: value for key, value in {**self._connection_args, **arguments}.items() if value is not None}
         answer: dict[str, Any] = self._execute_module(module_name=module, module_args=given, task_vars=self._task_vars)
+        return answer
+
+    def _execute(self, module: str, **arguments: Any) -> dict[str, Any]:
+        answer = self._answer(module, **arguments)
         if answer.get("failed"):
             raise AnsibleActionFail(self._explained(module, str(answer.get("msg", ""))))
         return answer
@@ -159,4 +164,4 @@ class ActionModule(ActionBase):
             self._execute("openedx_operators.block_structure.bucket_lifecycle", name=options.name, rules=rules)
         # Last: under it some stores refuse our policy too.
         if "public_access_block" in fields:
-            self._execute("openedx_operators.block_structure.bucket_access_block", name=options.name, prefix=self._prefix)
+            self._execute(_BLOCK_MODULE, name=options.name, prefix=self._prefix)

@@ -11,13 +11,19 @@ author:
 description:
   - Creates the bucket, or changes what differs - versioning, encryption, public access block, object ownership, a policy that
     refuses plain HTTP, tags and two lifecycle rules. Rules and tags of others stay.
-  - Takes no options. It reads the C(block_structure_storage_) and C(block_structure_bucket_) variables of the host.
+  - Reads the C(block_structure_storage_) and C(block_structure_bucket_) variables of the host.
   - Runs M(openedx_operators.block_structure.bucket_info), M(amazon.aws.s3_bucket),
     M(openedx_operators.block_structure.bucket_lifecycle) and M(openedx_operators.block_structure.bucket_access_block) on the
     host, which therefore needs boto3.
   - Fails before any change when the store does not support a feature that is turned on, and names the variable that turns it
     off.
-options: {}
+options:
+  preview:
+    description:
+      - Change nothing and report nothing that differs; fail as a run without this option would before its first change.
+      - A store that lacks a feature is tried for the public access block too, unless the run is in check mode.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Reads the bucket and predicts the changes.

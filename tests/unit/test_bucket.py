@@ -27,7 +27,7 @@ from sandbox_s3.differences import BlockRefusesWrites, RefusesChunked
 from sandbox_s3.gate import RefusedError, User
 from sandbox_s3.server import Listener, application, seed
 
-from . import modules
+from . import modules, plays
 from .conftest import ROOT
 
 KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -111,6 +111,12 @@ def step(served: Served, name: str, *options: str, keys: tuple[str, str] = KEYS,
     return modules.run("bucket", {}, "-e", json.dumps(chosen(served, name, keys, **variables)), *options)
 
 
+def ready(folder: Path, served: Served, name: str) -> tuple[int, str]:
+    """Return exit code and output of the step that looks at the bucket before a deploy touches a host."""
+    variables = {**chosen(served, name), "__block_structure_values": {"manage_bucket": True}}
+    return plays.run(folder / "play.yml", [plays.step("deploy/bucket_ready")], variables=variables)
+
+
 def test_without_amazon_aws_a_preview_names_the_command_that_brings_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_SCAN_SYS_PATH", "false")  # where the package `ansible` has it
     said = modules.output("bucket", {}, "-e", json.dumps(chosen(served, "example-without")), "--check")
@@ -175,19 +181,24 @@ class LacksOwnership(BlockRefusesWrites):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_all_that_the_store_lacks_is_told_in_one_run(client: BaseClient, tls: tuple[ssl.SSLContext, str], exists: bool) -> None:
+def test_all_that_the_store_lacks_is_told_in_one_run(
+    client: BaseClient, tls: tuple[ssl.SSLContext, str], tmp_path: Path, exists: bool
+) -> None:
     name = f"example-lacks-{exists}".lower()
     block = client.exceptions.ClientError
     if exists:
         client.create_bucket(Bucket=name)
         client.put_object(Bucket=name, Key="block_structures/theirs", Body=b"tree")
     with serving(LacksOwnership(application()), tls) as ceph:
-        message = step(ceph, name)["msg"]
-        assert message == (
+        lacks = (
             "This S3-compatible store does not implement what is asked of the bucket: object_ownership, public_access_block.\n"
             "Remedy: set object_ownership of block_structure_bucket_features to false; public_access_block of "
             "block_structure_bucket_features to false."
         )
+        # What a deploy does before it touches a host. A bucket that is not there yet shows nothing.
+        code, output = ready(tmp_path, ceph, name)
+        assert (code, " ".join(lacks.split()) in output) == ((2, True) if exists else (0, False)), output
+        assert step(ceph, name)["msg"] == lacks
         with pytest.raises(block, match="NoSuchPublicAccessBlockConfiguration"):
             client.get_public_access_block(Bucket=name)
         if exists:
