@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ..common.errors import BlockStructureError
+from .storage_settings import differing
 
 HOSTS = "block_structure_lms"
 LMS, STUDIO, WORKERS = PARTS = ("lms", "studio", "workers")
@@ -96,16 +97,6 @@ def narrowed(variables: Mapping[str, Any], defaults: Mapping[str, Any], parts: S
     return result
 
 
-def _unlike(one: Any, other: Any, path: str = "") -> list[str]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return [
-            name
-            for key in sorted({*one, *other}, key=str)
-            for name in _unlike(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
-        ]
-    return [] if one == other else [path]
-
-
 def _shared(active: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the active settings that the role does not write, and that hosts must have in common."""
     return {name: active.get(name) for name in ("caches", "sessions")}
@@ -122,5 +113,5 @@ def different(wanted: Mapping[str, Any], active: Mapping[str, Any], first: Mappi
     "active". Of the active ones only those count that the role does not write: hosts with other caches do not find each
     other's structures.
     """
-    ours = [name for name in _unlike(wanted, first["wanted"]) if name.rpartition(".")[2] not in _OWN]
-    return [*ours, *_unlike(_shared(active), _shared(first["active"]))]
+    ours = [name for name in differing(wanted, first["wanted"]) if name.rpartition(".")[2] not in _OWN]
+    return [*ours, *differing(_shared(active), _shared(first["active"]))]

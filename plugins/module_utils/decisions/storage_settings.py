@@ -447,3 +447,14 @@ def differences(live: dict[str, Any], wanted: dict[str, Any]) -> list[Change]:
         if shown != value:
             found.append(Change(name, shown, value))
     return found
+
+
+def differing(one: Any, other: Any, path: str = "") -> list[str]:
+    """Return the dotted names of the settings that differ between two nested dicts."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            name
+            for key in sorted({*one, *other}, key=str)
+            for name in differing(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if one == other else [path]

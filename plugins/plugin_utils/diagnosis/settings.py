@@ -8,7 +8,7 @@ from typing import Any
 from ...module_utils.common.findings import Finding
 from ...module_utils.decisions.ages import is_older, outdated
 from ...module_utils.decisions.candidate import OVERRIDDEN, OVERRIDDEN_REMEDY, overridden
-from ...module_utils.decisions.storage_settings import apart, described
+from ...module_utils.decisions.storage_settings import apart, described, differing
 from .snapshot import Snapshot, names
 
 DIFFERS = "see the other findings for figures; the deploy resolves this"
@@ -49,17 +49,6 @@ def _overridden(snapshot: Snapshot) -> list[Finding]:
             cost="structures are stored elsewhere, and the role's storage settings have no effect",
         )
     ]
-
-
-def differing(one: Any, other: Any, path: str = "") -> list[str]:
-    """Return the dotted names of the settings that differ between two nested dicts."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return [
-            name
-            for key in sorted({*one, *other})
-            for name in differing(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
-        ]
-    return [] if one == other else [path]
 
 
 def _hosts(snapshot: Snapshot) -> list[Finding]:
