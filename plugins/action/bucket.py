@@ -34,8 +34,8 @@ class ActionModule(ActionBase):
     Reads the bucket (module bucket_info), compares, and in check mode stops there. Otherwise runs amazon.aws.s3_bucket,
     bucket_lifecycle and bucket_access_block for the differences, and reads again. Fails before any change (for a new
     bucket: after its creation) if the store lacks a feature, and afterwards if a change did not take effect; both errors name
-    the feature and its variable. A store that lacks one is tried for the access block too, by a preview as well, so that one run
-    names everything. Returns changed, changes, diff.
+    the feature and its variable. A store that lacks one is tried for the access block too, by a preview as well: one run names
+    everything. Returns changed, changes, diff.
     """
 
     TRANSFERS_FILES = False
