@@ -66,9 +66,9 @@ class Met:
         return cls(len(requests), failed, round(statistics.median(waits), 1), round(p95, 1), waits[-1])
 
 
-def inside(*argv: str, stdin: str = "") -> str:
-    """Return the output of a command on the LMS host. Raises CalledProcessError."""
-    command = [ENGINE, "exec", "--interactive", HOST, *argv]
+def inside(*argv: str, stdin: str = "", host: str = HOST) -> str:
+    """Return the output of a command on the LMS host, or another host of the sandbox. Raises CalledProcessError."""
+    command = [ENGINE, "exec", "--interactive", host, *argv]
     return subprocess.run(command, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
