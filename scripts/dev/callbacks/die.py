@@ -22,8 +22,9 @@ type: notification
 short_description: End a run, or a host, after a chosen task
 description: Does what BLOCK_STRUCTURE_DIE_AFTER and BLOCK_STRUCTURE_DIE_COMMAND say; nothing without BLOCK_STRUCTURE_DIE_STEPS.
 """
-# Modules whose tasks here restart, reload or install although they report no change.
+# Modules whose tasks here restart, reload or install although they report no change, and the files whose commands only read.
 ACTING = frozenset({"ansible.builtin.command", "openedx_operators.block_structure.gunicorn_reload"})
+READING = frozenset({"state_dir.yml", "detect.yml", "candidate.yml"})
 
 
 class CallbackModule(CallbackBase):
@@ -44,7 +45,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Count the task, and end what is to end after it."""
-        if not (result._result.get("changed") or result._task.action in ACTING):
+        file = Path(result._task.get_path().rpartition(":")[0]).name
+        if not (result._result.get("changed") or (result._task.action in ACTING and file not in READING)):
             return
         self._count += 1
         with self._steps.open("a") as stream:
